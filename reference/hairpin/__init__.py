@@ -1,0 +1,1 @@
+"""Replies that the port makes itself instead of passing a packet on."""

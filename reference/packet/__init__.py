@@ -1,0 +1,1 @@
+"""Packets: header codecs, flow ids, checksums, parsing, modification and emission."""
