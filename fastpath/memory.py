@@ -1,11 +1,13 @@
 """What a shared access means when a kernel runs in plain CPython.
 
-A compiled kernel reaches shared words through machine instructions. The same kernel run by the interpreter reaches them through
-the `Memory` in force, chosen with `using`. The default acts on the array at once. An explorer substitutes its own: to decide which
-thread goes next, to record accesses, to keep a store in a buffer, or to answer a load with an older value.
+A compiled kernel reaches shared words through machine instructions. The same kernel run by the
+interpreter reaches them through the `Memory` in force, chosen with `using`. The default acts on the
+array at once. An explorer substitutes its own: to decide which thread goes next, to record
+accesses, to keep a store in a buffer, or to answer a load with an older value.
 
-Only shared accesses come here. Packet bytes and a thread's own variables are private and never reach a `Memory`.
+Only shared accesses come here. Packet bytes and a thread's own variables are private.
 """
+# ruff: noqa: ARG002 - the default memory is sequentially consistent: it has no use for orderings
 
 import enum
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ MASK = (1 << 64) - 1
 
 
 class Ordering(enum.Enum):
-    """How an access is ordered with its neighbours, in the terms of C11; PLAIN is not atomic at all."""
+    """How an access is ordered with its neighbours, in the terms of C11; PLAIN is not atomic."""
 
     PLAIN = "plain"
     RELAXED = "relaxed"
@@ -35,7 +37,7 @@ class Ordering(enum.Enum):
 class Memory:
     """Sequentially consistent memory without a scheduler: each access acts on the array at once.
 
-    It is atomic only as far as the caller never runs two interpreted kernels in parallel, or schedules them itself.
+    Accesses are indivisible only as long as no two interpreted kernels run in parallel threads.
     """
 
     def load(self, words: Words, index: SupportsIndex, ordering: Ordering) -> np.uint64:
@@ -48,9 +50,13 @@ class Memory:
         words[index] = int(value) & MASK
 
     def update(
-        self, words: Words, index: SupportsIndex, operation: Callable[[int], int], ordering: Ordering
+        self,
+        words: Words,
+        index: SupportsIndex,
+        operation: Callable[[int], int],
+        ordering: Ordering,
     ) -> np.uint64:
-        """Replace one word by `operation` of it, modulo 2**64, in one indivisible step; the old value."""
+        """Replace one word by `operation` of it, modulo 2**64, indivisibly; the old value."""
         old: np.uint64 = words[index]
         words[index] = operation(int(old)) & MASK
         return old
@@ -64,7 +70,7 @@ class Memory:
         success: Ordering,
         failure: Ordering,
     ) -> bool:
-        """Set one word to `desired` if it is `expected`, in one indivisible step; whether it was."""
+        """Set one word to `desired` if it is `expected`, indivisibly; whether it was."""
         if int(words[index]) != int(expected) & MASK:
             return False
         words[index] = int(desired) & MASK
@@ -87,7 +93,7 @@ current = Memory()
 @contextmanager
 def using(memory: Memory) -> Iterator[Memory]:
     """Run interpreted kernels against `memory` until the block ends."""
-    global current
+    global current  # noqa: PLW0603 - one memory is in force for the whole process
     previous, current = current, memory
     try:
         yield memory
