@@ -1,0 +1,1 @@
+"""Small tests of experiments/, one file per source file."""

@@ -1,0 +1,1 @@
+"""Small tests of experiments/capture/, one file per source file."""
