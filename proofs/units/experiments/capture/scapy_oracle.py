@@ -44,7 +44,7 @@ def read_pcapng(content: bytes) -> list[tuple[bytes, Any]]:
 
 
 def write_pcapng(frames: Iterable[Frame]) -> bytes:
-    """A pcapng file of these frames; scapy counts microseconds and names no interface."""
+    """A pcapng file of these frames; scapy rounds the times to about a microsecond."""
     with tempfile.NamedTemporaryFile() as file:
         with scapy.PcapNgWriter(file.name) as writer:
             writer.linktype = ETHERNET
@@ -52,8 +52,7 @@ def write_pcapng(frames: Iterable[Frame]) -> bytes:
             for frame in frames:
                 writer.write_packet(
                     frame.data,
-                    sec=frame.timestamp_ns // 10**9,
-                    usec=frame.timestamp_ns % 10**9 // 1000,
+                    sec=frame.timestamp_ns / 10**9,
                     wirelen=frame.original_length,
                 )
         return file.read()
