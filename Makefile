@@ -1,0 +1,81 @@
+# Every target bootstraps .venv by itself; needed beforehand are Python 3.11 to 3.14 with pip, and make.
+# Another interpreter than the newest one found: make PYTHON=/path/to/python3 TARGET
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.PHONY: help run capture test quick lint units ledger notebooks conformance lock clean always
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+UV_VERSION := 0.13.9
+
+# The stamp is named after the lock's content and written last: an interrupted bootstrap, a changed lock
+# or an interpreter that no longer starts all lead to a new environment, nothing else does.
+STAMP := $(VENV)/ready-$(firstword $(shell cksum < requirements.lock))
+ifneq ($(shell $(RUN) -c 'print("starts")' 2>/dev/null),starts)
+$(STAMP): always
+endif
+
+# Handed on through the environment, so that file names need no quoting rules of make's.
+export CAPTURE GUEST OUTPUT
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP):
+	@set -e; \
+	python=; \
+	for candidate in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python); do \
+	    if "$$candidate" -c 'import sys, venv, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	        >/dev/null 2>&1 </dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "error: found no Python 3.11 to 3.14 with pip$(if $(PYTHON), at $(PYTHON));" \
+	        "install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version) from requirements.lock"; \
+	rm -rf $(VENV); \
+	"$$python" -m venv --without-pip $(VENV); \
+	"$$python" -m pip --python $(RUN) --disable-pip-version-check --no-input \
+	    install --require-hashes --no-compile -r requirements.lock; \
+	touch $@
+
+run: $(STAMP)  ## the main job: a capture through every port, checked and measured [CAPTURE= GUEST= OUTPUT=]
+	@$(RUN) -m experiments.main_job $(if $(CAPTURE),--capture "$$CAPTURE") \
+	    $(if $(GUEST),--guest "$$GUEST") $(if $(OUTPUT),--output "$$OUTPUT")
+
+capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl and ping)
+	@$(RUN) -m experiments.record_capture
+
+test: lint  ## everything CI runs: lint, types, every check
+	@$(RUN) -m pytest --ledger results/ledger.json
+
+quick: lint  ## the inner loop: lint, types, the fast checks
+	@$(RUN) -m pytest -m "not slow"
+
+lint: $(STAMP)  ## ruff, its formatter and mypy
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+ledger: $(STAMP)  ## run the claimed checks and print what is claimed, by what right
+	@$(RUN) -m proofs.ledger
+
+notebooks: $(STAMP)  ## execute every notebook
+	@$(RUN) -m pytest proofs/units/test_notebooks.py
+
+conformance: $(STAMP)  ## replay the recordings of the real OPTE [RECORDINGS=]
+	@$(RUN) -m proofs.conformance $(or $(RECORDINGS),proofs/conformance/recordings)
+
+lock: $(STAMP)  ## resolve pyproject.toml into requirements.lock, for every supported Python at once
+	@set -e; \
+	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	$(RUN) -m venv --without-pip "$$scratch"; \
+	python3 -m pip --python "$$scratch/bin/python" --disable-pip-version-check install --quiet uv==$(UV_VERSION); \
+	"$$scratch/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command "make lock" \
+	    $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+
+clean:  ## remove the environment and every cache; results stay
+	@rm -rf $(VENV) .numba_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

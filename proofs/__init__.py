@@ -1,0 +1,1 @@
+"""The evidence: every check runs the production functions and is able to fail."""

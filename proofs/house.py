@@ -1,0 +1,160 @@
+"""The rules of the house that no linter knows, as functions from a source tree to what breaks them.
+
+Imports point one way (`ARROWS`), a file fits a sitting (`MAXIMUM_LINES`), no module is a grab bag, and nothing names
+the machine or the package registry it was made with.
+"""
+
+import ast
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+MAXIMUM_LINES = 400
+
+ARROWS: Mapping[str, tuple[str, ...]] = {
+    "model": (),
+    "reference": (),
+    "fastpath": (
+        "reference",
+        "reference.direction",
+        "reference.errors",
+        "reference.hairpin.*",
+        "reference.semantics",
+        "reference.verdict",
+        "reference.vpc.config",
+    ),
+    "fastpath.slow_path": ("reference.*",),  # a miss runs the reference's own slow path
+    "proofs": ("model.*", "reference.*", "fastpath.*"),
+    "proofs.units.experiments": ("experiments.*",),  # the small checks of the experiments' own code
+    "experiments": ("reference.*", "fastpath.*"),
+}
+"""What a module, and those below it, may import of other packages: a module, with `.*` also what is below it."""
+
+STANDARD_LIBRARY_ONLY = ("reference",)
+NO_THREADS = ("reference",)
+THREADS = ("_thread", "asyncio", "concurrent", "multiprocessing", "threading")
+
+GRAB_BAGS = {"common", "helper", "helpers", "misc", "util", "utils"}
+
+MACHINE_TRACES = re.compile(
+    r"(?<![\w.)}])/(?:work|tmp|root|home|Users|opt/wheels)/\w"
+    r"|pypi\.(?:org|python)|pythonhosted\.|--(?:find-links|(?:extra-)?index-url)"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """One place that breaks a rule of the house."""
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """As an editor can jump to it."""
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its dotted name, its path below the root, and its text."""
+
+    name: str
+    path: str
+    text: str
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is a package's `__init__.py`."""
+        return self.path.endswith("__init__.py")
+
+
+def modules(root: Path) -> list[Module]:
+    """Every module of the project's packages under `root`, in order of their paths."""
+    found = []
+    for package in sorted({name.partition(".")[0] for name in ARROWS}):
+        for path in sorted((root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found.append(Module(name, path.relative_to(root).as_posix(), path.read_text()))
+    return found
+
+
+def imports(module: Module) -> Iterator[tuple[str, int]]:
+    """The dotted name and line of everything a module imports.
+
+    Also what it imports inside functions, for type checking only, relatively, or dynamically by a literal name.
+    """
+    for node in ast.walk(ast.parse(module.text)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.name.split(".")
+            above = parts[: len(parts) - node.level + module.is_package] if node.level else []
+            base = [*above, *filter(None, [node.module])]
+            yield from ((".".join([*base, alias.name]), node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = ast.unparse(node.func).rpartition(".")[2]
+            if called in {"import_module", "__import__"}:
+                yield str(node.args[0].value), node.lineno
+
+
+def breaks_arrows(every: Iterable[Module]) -> Iterator[Violation]:
+    """Imports against the arrows, third-party imports and threads where there may be none."""
+    known = {module.name: module for module in every}
+    packages = {name.partition(".")[0] for name in ARROWS}
+    for module in known.values():
+        package = module.name.partition(".")[0]
+        allowed = [entry for name, entries in ARROWS.items() if matches(module.name, f"{name}.*") for entry in entries]
+        for target, line in imports(module):
+            top = target.partition(".")[0]
+            if top in packages - {package}:
+                imported = longest_module(target, known.keys())
+                if not any(matches(imported, entry) for entry in allowed):
+                    yield Violation(module.path, line, f"{package} may not import {imported}")
+            elif package in NO_THREADS and top in THREADS:
+                yield Violation(module.path, line, f"{package} knows no threads: {target}")
+            elif package in STANDARD_LIBRARY_ONLY and top not in sys.stdlib_module_names | {package}:
+                yield Violation(module.path, line, f"{package} stands on the standard library alone: {target}")
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a dotted name is what the pattern names, or below it where the pattern ends in `.*`."""
+    return name == pattern.removesuffix(".*") or (pattern.endswith(".*") and name.startswith(pattern[:-1]))
+
+
+def longest_module(target: str, known: Set[str]) -> str:
+    """The module that an imported name lies in: `reference` for `reference.Port`, itself for `reference.port`."""
+    while target not in known and "." in target:
+        target = target.rpartition(".")[0]
+    return target
+
+
+def breaks_form(every: Iterable[Module]) -> Iterator[Violation]:
+    """Files too long for one sitting, grab bags, and modules without a docstring."""
+    for module in every:
+        lines = module.text.count("\n")
+        if lines > MAXIMUM_LINES:
+            yield Violation(module.path, lines, f"{lines} lines, {MAXIMUM_LINES} are allowed: split it by concept")
+        if GRAB_BAGS & set(module.name.split(".")):
+            yield Violation(module.path, 1, "a module is named for its concept, not for being handy")
+        if not ast.get_docstring(ast.parse(module.text)):
+            yield Violation(module.path, 1, "say in a docstring what the module is")
+
+
+def machine_traces(root: Path) -> Iterator[Violation]:
+    """Text files under `root`, ignored folders left out, that name a machine's path or a package registry."""
+    ignored = {line.strip("/") for line in (root / ".gitignore").read_text().split()} | {".git"}
+    for folder, below, files in os.walk(root):
+        below[:] = sorted(set(below) - ignored)
+        for path in (Path(folder, name) for name in sorted(set(files) - ignored)):
+            data = path.read_bytes()
+            if b"\0" in data:
+                continue
+            for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1):
+                if trace := MACHINE_TRACES.search(line):
+                    message = f"names the machine or registry it was made with: {trace[0]}"
+                    yield Violation(path.relative_to(root).as_posix(), number, message)

@@ -1,0 +1,1 @@
+"""Small checks, one file per source file, named alike."""
