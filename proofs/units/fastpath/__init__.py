@@ -1,0 +1,1 @@
+"""Small tests of fastpath/, one file per source file."""
