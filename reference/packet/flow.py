@@ -1,6 +1,7 @@
 """Flow identifiers: what makes two packets belong to the same flow, and the hash that spreads flows.
 
-A flow is identified by the inner packet alone; encapsulation has no part in it. Upstream behaviour: `lib/opte/src/api.rs`.
+A flow is identified by the inner packet alone; encapsulation has no part in it. Upstream behaviour:
+`lib/opte/src/api.rs`.
 """
 
 import struct
@@ -16,18 +17,19 @@ FlowJson: TypeAlias = dict[str, int | str]
 _ADDRESS_FAMILY = {4: 2, 6: 26}
 """Family numbers that enter the hash: AF_INET and AF_INET6 as the illumos kernel numbers them."""
 
-_ECHO_PAIRS = {
+_ECHO_ANSWERS: dict[int, dict[int, int]] = {
     IpProtocol.ICMP: {8: 0, 0: 8},
     IpProtocol.ICMPV6: {128: 129, 129: 128},
 }
-"""ICMP message types that answer each other: echo request and echo reply, in both versions."""
+"""Per protocol: echo request and echo reply, each with the message that answers it, as type + 256 * code with code
+0."""
 
 
 class FlowId(NamedTuple):
     """Identity of a flow as one direction sees it.
 
-    The members stand in OPTE's sort order, so that comparing two ids as plain tuples is OPTE's order of table entries: protocol,
-    family (IPv4 first), source, destination, then the two 16-bit words of layer 4.
+    The members stand in OPTE's sort order, so that comparing two ids as plain tuples is OPTE's order of table entries:
+    protocol, family (IPv4 first), source, destination, then the two 16-bit words of layer 4.
 
     Attributes:
         protocol: IP protocol number, after any IPv6 extension headers; 255 for a frame without an IP header.
@@ -35,8 +37,8 @@ class FlowId(NamedTuple):
         source: source address, 4 or 16 bytes in network order.
         destination: destination address, as long as `source`.
         source_port: TCP or UDP source port. For ICMP and ICMPv6: message type + 256 * code.
-        destination_port: TCP or UDP destination port. For ICMP and ICMPv6: the identifier of an echo request or reply with code 0,
-            and 0 for every other message.
+        destination_port: TCP or UDP destination port. For ICMP and ICMPv6: the identifier of an echo request or reply
+            with code 0, and 0 for every other message.
     """
 
     protocol: int
@@ -49,15 +51,14 @@ class FlowId(NamedTuple):
     def mirror(self) -> "FlowId":
         """The id of the packets that travel the other way: addresses and ports exchanged.
 
-        An ICMP echo request becomes the echo reply of the same identifier, and the reverse; any other ICMP message, also an echo
-        of a code other than 0, keeps its type and code. Mirroring twice gives the flow id back.
+        An ICMP echo request becomes the echo reply of the same identifier, and the reverse; any other ICMP message,
+        also an echo of a code other than 0, keeps its type and code. Mirroring twice gives the flow id back.
         """
         protocol, family, source, destination, first, second = self
         if protocol in (IpProtocol.TCP, IpProtocol.UDP):
             first, second = second, first
-        elif protocol in _ECHO_PAIRS:
-            # A code other than 0 sits in the high byte, so that the word is then no key of the pairs.
-            first = _ECHO_PAIRS[IpProtocol(protocol)].get(first, first)
+        elif is_echo(protocol, first):
+            first = _ECHO_ANSWERS[protocol][first]
         return FlowId(protocol, family, destination, source, first, second)
 
     @property
@@ -111,12 +112,18 @@ NO_FLOW = FlowId(255, 4, bytes(4), bytes(4), 0, 0)
 """The flow id of every frame without an IP header, such as ARP."""
 
 
-def l4_hash(flow: FlowId) -> int:
-    """CRC-32 (IEEE) over the flow id: the 32-bit hash that chooses paths, boundary endpoints and the Geneve source port.
+def is_echo(protocol: int, message: int) -> bool:
+    """Whether a message (type + 256 * code) is an echo with code 0: the only ones whose identifier counts."""
+    return message in _ECHO_ANSWERS.get(protocol, ())
 
-    The input is the serialisation that upstream's hasher sees: protocol (1 byte), address family (2 bytes), length (8 bytes) and
-    bytes of the source address, the same of the destination, the number of layer-4 words (8 bytes), the two words (2 bytes each);
-    numbers are little endian. The hash is not symmetric: a flow and its mirror differ.
+
+def l4_hash(flow: FlowId) -> int:
+    """CRC-32 (IEEE) over the flow id: the 32-bit hash that chooses paths, boundary endpoints and the Geneve source
+    port.
+
+    The input is the serialisation that upstream's hasher sees: protocol (1 byte), address family (2 bytes), length (8
+    bytes) and bytes of the source address, the same of the destination, the number of layer-4 words (8 bytes), the two
+    words (2 bytes each); numbers are little endian. The hash is not symmetric: a flow and its mirror differ.
     """
     protocol, family, source, destination, first, second = flow
     length = struct.pack("<Q", len(source))

@@ -1,12 +1,12 @@
 """Header codecs: fields of a header read and written in place.
 
-A header is a view: a buffer and the offset at which the header begins. Nothing is copied or cached, so a view always shows the
-bytes as they are, and assigning a field changes the frame.
+A header is a view: a buffer and the offset at which the header begins. Nothing is copied or cached, so a view always
+shows the bytes as they are, and assigning a field changes the frame.
 
-Contract on lengths, for every class here: the buffer holds at least `LENGTH` bytes from the offset on (the parser has made sure).
-Reading a field beyond the buffer raises `struct.error` or `IndexError`; no field reads outside its header's fixed part. Numbers
-are unsigned and big endian on the wire; a value that does not fit its field raises `struct.error` or `ValueError` on assignment.
-Addresses are `bytes` of exactly the field's length.
+Contract on lengths, for every class here: the buffer holds at least `LENGTH` bytes from the offset on (the parser has
+made sure). Reading a field beyond the buffer raises `struct.error` or `IndexError`; no field reads outside its header's
+fixed part. Numbers are unsigned and big endian on the wire; a value that does not fit its field raises `struct.error`
+or `ValueError` on assignment. Addresses are `bytes` of exactly the field's length.
 """
 
 import struct
@@ -117,6 +117,7 @@ class Ipv4(Header):
 
     @property
     def version(self) -> int:
+        """Version field."""
         return self.version_and_length >> 4
 
     @property
@@ -140,6 +141,7 @@ class Ipv6(Header):
 
     @property
     def version(self) -> int:
+        """Version field."""
         return self.version_class_flow >> 28
 
 
@@ -191,8 +193,8 @@ class Udp(Header):
 class Icmp(Header):
     """The common header of ICMP (RFC 792) and ICMPv6 (RFC 4443).
 
-    `identifier` and `sequence` are meaningful in an echo request and an echo reply; the other messages use these four bytes in
-    ways of their own.
+    `identifier` and `sequence` are meaningful in an echo request and an echo reply; the other messages use these four
+    bytes in ways of their own.
     """
 
     __slots__ = ()
@@ -221,6 +223,7 @@ class Geneve(Header):
 
     @property
     def version(self) -> int:
+        """Version field."""
         return self.version_and_length >> 6
 
     @property

@@ -12,7 +12,7 @@ class EtherType(enum.IntEnum):
 
 
 class IpProtocol(enum.IntEnum):
-    """IP protocol and IPv6 next-header field (IANA "Protocol Numbers"): the transports, then the IPv6 extension headers."""
+    """IP protocol and IPv6 next-header field (IANA "Protocol Numbers"): transports, then extension headers."""
 
     ICMP = 1
     TCP = 6
