@@ -26,9 +26,7 @@ def read(source: Source) -> Iterator[Frame]:
     header = source.take(20, "file header")
     major, minor, _zone, _digits, _snap_length, link_type = source.unpack("HHiIII", header)
     if (major, minor) != VERSION:
-        raise source.error(
-            "version", f"pcap {major}.{minor} is not 2.4", "convert it with 'editcap -F pcap'"
-        )
+        raise source.error("version", f"pcap {major}.{minor} is not 2.4", "convert it with 'editcap -F pcap'")
     source.check_link_type(link_type, "link type")
     number = 0
     while not source.at_end():
@@ -40,16 +38,10 @@ def read(source: Source) -> Iterator[Frame]:
         yield Frame(seconds * NANOSECONDS_PER_SECOND + fraction * unit_ns, "", data, original)
 
 
-def write(
-    stream: BinaryIO, frames: Iterable[Frame], *, byte_order: str = "<", nanoseconds: bool = True
-) -> None:
+def write(stream: BinaryIO, frames: Iterable[Frame], *, byte_order: str = "<", nanoseconds: bool = True) -> None:
     """Writes a pcap file. Interface names are lost; so is what is below the unit of time."""
     magic, unit_ns = (NANOSECONDS, 1) if nanoseconds else (MICROSECONDS, 1_000)
-    stream.write(
-        struct.pack(
-            byte_order + "IHHiIII", magic, *VERSION, 0, 0, LARGEST_PACKET, LINK_TYPE_ETHERNET
-        )
-    )
+    stream.write(struct.pack(byte_order + "IHHiIII", magic, *VERSION, 0, 0, LARGEST_PACKET, LINK_TYPE_ETHERNET))
     for frame in frames:
         seconds, rest_ns = divmod(frame.timestamp_ns, NANOSECONDS_PER_SECOND)
         lengths = (len(frame.data), frame.original_length)

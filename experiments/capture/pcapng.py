@@ -53,10 +53,7 @@ class Interface:
 
     def nanoseconds(self, ticks: int) -> int:
         """A packet's time stamp in nanoseconds since 1970, rounded down."""
-        return (
-            self.offset_seconds * NANOSECONDS_PER_SECOND
-            + ticks * NANOSECONDS_PER_SECOND // self.ticks_per_second
-        )
+        return self.offset_seconds * NANOSECONDS_PER_SECOND + ticks * NANOSECONDS_PER_SECOND // self.ticks_per_second
 
 
 def read(source: Source) -> Iterator[Frame]:
@@ -96,9 +93,7 @@ def _read_block(source: Source) -> tuple[int, bytes]:
     body = order_magic + source.take(length - BLOCK_OVERHEAD - len(order_magic), field)
     (length_again,) = source.unpack("I", source.take(4, f"{field}, second length"))
     if length_again != length:
-        raise source.corrupt(
-            f"{field}, length", f"{length} at the front and {length_again} at the back"
-        )
+        raise source.corrupt(f"{field}, length", f"{length} at the front and {length_again} at the back")
     return kind, body
 
 
@@ -135,9 +130,7 @@ def _options(source: Source, data: bytes, field: str) -> dict[int, bytes]:
     return options
 
 
-def _enhanced_packet(
-    source: Source, body: bytes, interfaces: list[Interface], number: int
-) -> Frame:
+def _enhanced_packet(source: Source, body: bytes, interfaces: list[Interface], number: int) -> Frame:
     field = f"packet {number}"
     _check_size(source, body, 20, field)
     index, high, low, captured, original = source.unpack("IIIII", body)
@@ -146,9 +139,7 @@ def _enhanced_packet(
     source.check_lengths(captured, original, f"{field}, length")
     _check_size(source, body, 20 + captured, f"{field}, data")
     interface = interfaces[index]
-    return Frame(
-        interface.nanoseconds(high << 32 | low), interface.name, body[20 : 20 + captured], original
-    )
+    return Frame(interface.nanoseconds(high << 32 | low), interface.name, body[20 : 20 + captured], original)
 
 
 def _simple_packet(source: Source, body: bytes, interfaces: list[Interface], number: int) -> Frame:
@@ -182,9 +173,7 @@ class Writer:
         self._stream = stream
         self._interfaces: dict[str, int] = {}
         section = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
-        self._block(
-            SECTION_HEADER, section + _option(SECTION_APPLICATION, application.encode()) + _END
-        )
+        self._block(SECTION_HEADER, section + _option(SECTION_APPLICATION, application.encode()) + _END)
 
     def write(self, frame: Frame, comment: str = "") -> None:
         """Appends a frame, and before an interface's first frame the interface's description."""

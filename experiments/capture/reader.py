@@ -27,13 +27,9 @@ def read(path: str | os.PathLike[str]) -> Iterator[Frame]:
                 _check_whole(frame, name, number)
                 yield frame
     except OSError as error:
-        raise CaptureError(
-            name, "file", f"cannot be read: {error.strerror}", "name a readable file"
-        ) from error
+        raise CaptureError(name, "file", f"cannot be read: {error.strerror}", "name a readable file") from error
     if not number:
-        raise CaptureError(
-            name, "packets", "the capture is empty", "record it again while there is traffic"
-        )
+        raise CaptureError(name, "packets", "the capture is empty", "record it again while there is traffic")
 
 
 def _decoder(source: Source, magic: bytes) -> Iterator[Frame]:
@@ -44,12 +40,8 @@ def _decoder(source: Source, magic: bytes) -> Iterator[Frame]:
     if not magic:
         raise source.error("file", "the file is empty", "record it again while there is traffic")
     if magic.startswith(GZIP_MAGIC):
-        raise source.error(
-            "file", "the file is compressed with gzip", "unpack it with gunzip first"
-        )
-    raise source.error(
-        "magic number", f"0x{magic.hex()} belongs to no capture file", "give a pcap or pcapng file"
-    )
+        raise source.error("file", "the file is compressed with gzip", "unpack it with gunzip first")
+    raise source.error("magic number", f"0x{magic.hex()} belongs to no capture file", "give a pcap or pcapng file")
 
 
 def _check_whole(frame: Frame, path: str, number: int) -> None:

@@ -64,6 +64,4 @@ class Source:
         if captured > LARGEST_PACKET:
             raise self.corrupt(field, f"captured length {captured} is above {LARGEST_PACKET}")
         if captured > original:
-            raise self.corrupt(
-                field, f"captured length {captured} is above the original length {original}"
-            )
+            raise self.corrupt(field, f"captured length {captured} is above the original length {original}")
