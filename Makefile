@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run capture test quick lint units ledger notebooks conformance lock clean always
+.PHONY: .venv help run capture test quick lint units ledger notebooks conformance lock clean always
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -22,17 +22,23 @@ export CAPTURE GUEST OUTPUT
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP):
-	@set -e; \
+# Sets $$python to the newest usable interpreter, or ends with the fix.
+define FIND_PYTHON
 	python=; \
 	for candidate in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python); do \
 	    if "$$candidate" -c 'import sys, venv, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 	        >/dev/null 2>&1 </dev/null; then python=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-	    echo "error: found no Python 3.11 to 3.14 with pip$(if $(PYTHON), at $(PYTHON));" \
+	    echo "error: no Python 3.11 to 3.14 with pip$(if $(PYTHON), at $(PYTHON), on the PATH):" \
 	        "install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
-	fi; \
+	fi
+endef
+
+.venv: $(STAMP)
+
+$(STAMP):
+	@set -e; $(FIND_PYTHON); \
 	echo "Making $(VENV) with $$("$$python" --version) from requirements.lock"; \
 	rm -rf $(VENV); \
 	"$$python" -m venv --without-pip $(VENV); \
@@ -67,11 +73,12 @@ notebooks: $(STAMP)  ## execute every notebook
 conformance: $(STAMP)  ## replay the recordings of the real OPTE [RECORDINGS=]
 	@$(RUN) -m proofs.conformance $(or $(RECORDINGS),proofs/conformance/recordings)
 
-lock: $(STAMP)  ## resolve pyproject.toml into requirements.lock, for every supported Python at once
-	@set -e; \
+lock:  ## resolve pyproject.toml into requirements.lock, for every supported Python at once [UPGRADE=yes]
+	@set -e; $(FIND_PYTHON); \
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
-	$(RUN) -m venv --without-pip "$$scratch"; \
-	python3 -m pip --python "$$scratch/bin/python" --disable-pip-version-check install --quiet uv==$(UV_VERSION); \
+	"$$python" -m venv --without-pip "$$scratch"; \
+	"$$python" -m pip --python "$$scratch/bin/python" --disable-pip-version-check --no-input \
+	    install --quiet uv==$(UV_VERSION); \
 	"$$scratch/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command "make lock" \
 	    $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml

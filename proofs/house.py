@@ -88,7 +88,7 @@ def imports(module: Module) -> Iterator[tuple[str, int]]:
 
     Also what it imports inside functions, for type checking only, relatively, or dynamically by a literal name.
     """
-    for node in ast.walk(ast.parse(module.text)):
+    for node in ast.walk(ast.parse(module.text, module.path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -141,7 +141,7 @@ def breaks_form(every: Iterable[Module]) -> Iterator[Violation]:
             yield Violation(module.path, lines, f"{lines} lines, {MAXIMUM_LINES} are allowed: split it by concept")
         if GRAB_BAGS & set(module.name.split(".")):
             yield Violation(module.path, 1, "a module is named for its concept, not for being handy")
-        if not ast.get_docstring(ast.parse(module.text)):
+        if not ast.get_docstring(ast.parse(module.text, module.path)):
             yield Violation(module.path, 1, "say in a docstring what the module is")
 
 

