@@ -1,0 +1,233 @@
+"""The unified flow table: paired install and removal, and what a hit leaves in an entry.
+
+The two halves of a flow enter and leave together: both buckets are locked before either changes, so that no look-up
+finds a flow of which only one half is there (ARCHITECTURE of upstream: `port/mod.rs`, `uft_in` and `uft_out` under
+one lock). A half may also come or go alone, where the reference says so. An entry is written before it becomes
+reachable; from then on only its life word and its counters change.
+
+The life word decides between a hit and a removal: who removes marks it dead first, with the time of the last hit it
+has seen; a hit that came in between makes that fail. A hit that meets a dead mark has come too late and must look
+again.
+
+Thread safety: all functions may run beside hits. Installs and removals may also run beside each other.
+"""
+
+import numpy as np
+
+from fastpath.atomics import (
+    compare_and_swap,
+    compare_and_swap_relaxed,
+    fetch_add_relaxed,
+    load_acquire,
+    load_relaxed,
+    store_relaxed,
+)
+from fastpath.compiler import cold_kernel, entry_point, kernel
+from fastpath.hash_table import (
+    NOTHING,
+    entry_at,
+    entry_in_bucket,
+    find,
+    first_bucket,
+    hash_key,
+    lock_in_order,
+    second_bucket,
+    slot_content,
+    slot_holding,
+    unlock_in_order,
+    write_slot,
+)
+from fastpath.layout import ACKNOWLEDGED, BYTES, DEAD, HITS, LIFE, NUMBERS, ONE, PARTNER, SHIFT_32, Index
+from fastpath.memory import Words
+
+DONE = np.uint64(0)
+NO_SLOT = np.uint64(1)
+"""Both candidate buckets of a half are full; nothing was changed."""
+DUPLICATE = np.uint64(2)
+"""A half with one of the keys is already there; nothing was changed."""
+
+
+@entry_point
+def install(words: Words, first: np.uint64, second: np.uint64) -> np.uint64:
+    """Make one or two written entries reachable in one commit.
+
+    `second` is 0 for a half that comes alone. Two halves become each other's partner. Returns `DONE`, `NO_SLOT` or
+    `DUPLICATE`; in the latter two cases nothing has changed.
+    """
+    first_at = entry_at(words, first)
+    second_at = entry_at(words, second) if second != NOTHING else first_at
+    first_hash = hash_key(words, words, first_at)
+    second_hash = hash_key(words, words, second_at)
+    a, b, c, d = lock_in_order(
+        words,
+        first_bucket(words, first_hash),
+        second_bucket(words, first_hash),
+        first_bucket(words, second_hash),
+        second_bucket(words, second_hash),
+    )
+    status = _install_locked(words, first, first_hash, second, second_hash)
+    unlock_in_order(words, a, b, c, d)
+    return status
+
+
+@cold_kernel
+def _install_locked(
+    words: Words, first: np.uint64, first_hash: np.uint64, second: np.uint64, second_hash: np.uint64
+) -> np.uint64:
+    if _is_present(words, first, first_hash) or (second != NOTHING and _is_present(words, second, second_hash)):
+        return DUPLICATE
+    first_slot = _free_slot(words, first_hash)
+    if first_slot < 0:
+        return NO_SLOT
+    write_slot(words, first_slot, slot_content(first_hash, first))
+    if second != NOTHING:
+        second_slot = _free_slot(words, second_hash)
+        if second_slot < 0:
+            write_slot(words, first_slot, NOTHING)
+            return NO_SLOT
+        write_slot(words, second_slot, slot_content(second_hash, second))
+        store_relaxed(words, entry_at(words, first) + PARTNER, second)
+        store_relaxed(words, entry_at(words, second) + PARTNER, first)
+    return DONE
+
+
+@kernel
+def _is_present(words: Words, entry: np.uint64, hash_: np.uint64) -> bool:
+    at = entry_at(words, entry)
+    return (
+        entry_in_bucket(words, first_bucket(words, hash_), words, at, hash_) != NOTHING
+        or entry_in_bucket(words, second_bucket(words, hash_), words, at, hash_) != NOTHING
+    )
+
+
+@kernel
+def _free_slot(words: Words, hash_: np.uint64) -> Index:
+    slot = slot_holding(words, first_bucket(words, hash_), NOTHING)
+    if slot < 0:
+        slot = slot_holding(words, second_bucket(words, hash_), NOTHING)
+    return slot
+
+
+@entry_point
+def remove(words: Words, first: np.uint64, second: np.uint64) -> None:
+    """Take one or two entries out of the table in one commit; `second` is 0 for a half that goes alone.
+
+    Both are dead before either is gone, so that a hit which has found one but not yet counted looks again. The
+    records themselves are not free yet: see `reclaim.py`.
+    """
+    kill(words, first)
+    if second != NOTHING:
+        kill(words, second)
+    first_at = entry_at(words, first)
+    second_at = entry_at(words, second) if second != NOTHING else first_at
+    first_hash = hash_key(words, words, first_at)
+    second_hash = hash_key(words, words, second_at)
+    a, b, c, d = lock_in_order(
+        words,
+        first_bucket(words, first_hash),
+        second_bucket(words, first_hash),
+        first_bucket(words, second_hash),
+        second_bucket(words, second_hash),
+    )
+    _clear(words, first, first_hash)
+    if second != NOTHING:
+        _clear(words, second, second_hash)
+    unlock_in_order(words, a, b, c, d)
+
+
+@kernel
+def _clear(words: Words, entry: np.uint64, hash_: np.uint64) -> None:
+    content = slot_content(hash_, entry)
+    slot = slot_holding(words, first_bucket(words, hash_), content)
+    if slot < 0:
+        slot = slot_holding(words, second_bucket(words, hash_), content)
+    if slot >= 0:
+        write_slot(words, slot, NOTHING)
+    partner = load_relaxed(words, entry_at(words, entry) + PARTNER)
+    if partner != NOTHING:
+        # The half that stays, if one does, names nobody any more.
+        store_relaxed(words, entry_at(words, partner) + PARTNER, NOTHING)
+
+
+@cold_kernel
+def kill(words: Words, entry: np.uint64) -> None:
+    """Mark an entry dead, whenever its last hit was."""
+    life = entry_at(words, entry) + LIFE
+    while True:
+        seen = load_relaxed(words, life)
+        if seen & DEAD != NOTHING or compare_and_swap(words, life, seen, seen | DEAD):
+            return
+
+
+@entry_point
+def kill_if_idle(words: Words, entry: np.uint64, deadline: np.uint64) -> bool:
+    """Mark an entry dead if its last hit was at `deadline` or before; whether it was.
+
+    A hit that comes first moves the last hit and the entry lives on; one that comes after meets the mark.
+    """
+    life = entry_at(words, entry) + LIFE
+    while True:
+        seen = load_relaxed(words, life)
+        if seen & DEAD != NOTHING or seen > deadline:
+            return False
+        if compare_and_swap(words, life, seen, seen | DEAD):
+            return True
+
+
+@entry_point
+def look_up(words: Words, keys: Words, at: Index) -> np.uint64:
+    """The entry of the key at `keys[at]`, 0 for none."""
+    return find(words, keys, at, hash_key(words, keys, at))[0]
+
+
+@kernel
+def touch(words: Words, entry_base: Index, now: np.uint64) -> bool:
+    """Note a hit at `now` milliseconds; False when the entry is dead and the packet must look again.
+
+    The last hit is a maximum: a thread whose clock lags cannot make a flow look older. Most hits within a millisecond
+    find the time already there and write nothing.
+    """
+    while True:
+        # Acquire: what follows happens after the removal that wrote a dead mark, if there was one.
+        seen = load_acquire(words, entry_base + LIFE)
+        if seen & DEAD != NOTHING:
+            return False
+        if seen >= now:
+            return True
+        if compare_and_swap(words, entry_base + LIFE, seen, now):
+            return True
+
+
+@kernel
+def count_hit(words: Words, entry_base: Index) -> None:
+    """Count a hit of an entry whose direction may be served by several threads."""
+    fetch_add_relaxed(words, entry_base + HITS, ONE)
+
+
+@kernel
+def count_segment(
+    words: Words,
+    entry_base: Index,
+    length: np.uint64,
+    sequence: np.uint64,
+    acknowledgement: np.uint64,
+    carries_ack: bool,
+) -> None:
+    """Count a TCP segment of `length` bytes (the whole frame) and keep its numbers for dumps."""
+    fetch_add_relaxed(words, entry_base + BYTES, length)
+    if carries_ack:
+        store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
+        if load_relaxed(words, entry_base + ACKNOWLEDGED) == NOTHING:
+            store_relaxed(words, entry_base + ACKNOWLEDGED, ONE)
+    else:
+        _keep_sequence(words, entry_base + NUMBERS, sequence)
+
+
+@cold_kernel
+def _keep_sequence(words: Words, at: Index, sequence: np.uint64) -> None:
+    """A segment without acknowledgement leaves the last one in place."""
+    while True:
+        seen = load_relaxed(words, at)
+        kept = sequence << SHIFT_32 | seen & np.uint64(0xFFFF_FFFF)
+        if compare_and_swap_relaxed(words, at, seen, kept):
+            return
