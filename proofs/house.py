@@ -5,6 +5,7 @@ the machine or the package registry it was made with.
 """
 
 import ast
+import functools
 import os
 import re
 import sys
@@ -39,6 +40,12 @@ THREADS = ("_thread", "asyncio", "concurrent", "multiprocessing", "threading")
 
 GRAB_BAGS = {"common", "helper", "helpers", "misc", "util", "utils"}
 
+DOCUMENT_NOTHING = {
+    *("ABC", "Generic", "Protocol", "NamedTuple", "Struct", "Exception", "ValueError"),
+    *("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"),
+}
+"""Base classes from outside that introduce no public method worth overriding."""
+
 MACHINE_TRACES = re.compile(
     r"(?<![\w.)}])/(?:work|tmp|root|home|Users|opt/wheels)/\w"
     r"|pypi\.(?:org|python)|pythonhosted\.|--(?:find-links|(?:extra-)?index-url)"
@@ -71,6 +78,20 @@ class Module:
         """Whether it is a package's `__init__.py`."""
         return self.path.endswith("__init__.py")
 
+    @property
+    def is_test(self) -> bool:
+        """Whether pytest collects it."""
+        return self.path.rpartition("/")[2].startswith("test_")
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax tree.
+
+        Raises:
+            SyntaxError: the file is not Python; the message names it.
+        """
+        return ast.parse(self.text, self.path)
+
 
 def modules(root: Path) -> list[Module]:
     """Every module of the project's packages under `root`, in order of their paths."""
@@ -88,7 +109,7 @@ def imports(module: Module) -> Iterator[tuple[str, int]]:
 
     Also what it imports inside functions, for type checking only, relatively, or dynamically by a literal name.
     """
-    for node in ast.walk(ast.parse(module.text, module.path)):
+    for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -141,8 +162,45 @@ def breaks_form(every: Iterable[Module]) -> Iterator[Violation]:
             yield Violation(module.path, lines, f"{lines} lines, {MAXIMUM_LINES} are allowed: split it by concept")
         if GRAB_BAGS & set(module.name.split(".")):
             yield Violation(module.path, 1, "a module is named for its concept, not for being handy")
-        if not ast.get_docstring(ast.parse(module.text, module.path)):
+        if not ast.get_docstring(module.tree):
             yield Violation(module.path, 1, "say in a docstring what the module is")
+
+
+def undocumented_methods(every: Iterable[Module]) -> Iterator[Violation]:
+    """Public methods, properties included, without a docstring of their own or of a base class.
+
+    A base class that only a library knows counts as documented: it says itself what overrides its methods.
+    """
+    classes = [(module, node) for module in every for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    by_name = {node.name: node for _, node in classes}
+    for module, node in classes:
+        lineage = ancestry(node, by_name)
+        if module.is_test or node.name.startswith("_") or not lineage.keys() <= {*by_name, *DOCUMENT_NOTHING}:
+            continue
+        described = {
+            method.name for known in lineage.values() if known for method in methods(known) if ast.get_docstring(method)
+        }
+        for method in methods(node):
+            if not method.name.startswith("_") and method.name not in described:
+                yield Violation(module.path, method.lineno, f"say in a docstring what {node.name}.{method.name} does")
+
+
+def ancestry(node: ast.ClassDef, by_name: Mapping[str, ast.ClassDef]) -> dict[str, ast.ClassDef | None]:
+    """A class and what it inherits from, by bare name; None for a class from outside the project."""
+    found: dict[str, ast.ClassDef | None] = {node.name: node}
+    waiting = [node]
+    while waiting:
+        for base in waiting.pop().bases:
+            name = ast.unparse(base).partition("[")[0].rpartition(".")[2]
+            if name not in found:
+                found[name] = known = by_name.get(name)
+                waiting.extend([known] if known else [])
+    return found
+
+
+def methods(node: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions that a class defines itself."""
+    return [child for child in node.body if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def machine_traces(root: Path) -> Iterator[Violation]:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from proofs.house import MAXIMUM_LINES, Module, Violation, breaks_arrows, breaks_form, machine_traces, modules
+from proofs.house import (
+    MAXIMUM_LINES,
+    Module,
+    Violation,
+    breaks_arrows,
+    breaks_form,
+    machine_traces,
+    modules,
+    undocumented_methods,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,6 +60,10 @@ def test_imports_point_one_way() -> None:
 
 def test_every_file_fits_a_sitting_and_says_what_it_is() -> None:
     assert report(breaks_form(modules(ROOT))) == ""
+
+
+def test_every_method_says_what_it_does() -> None:
+    assert report(undocumented_methods(modules(ROOT))) == ""
 
 
 def test_nothing_names_the_machine_it_was_made_on() -> None:
@@ -116,6 +129,41 @@ def test_a_file_out_of_form_is_found(tree: Path, name: str, text: str, message: 
     (violation,) = breaks_form(modules(tree))
     assert violation.path == name
     assert message in violation.message
+
+
+DOCUMENTED = """
+class Plain:
+    def run(self): ...
+
+class Predicate(ABC):
+    def matches(self):
+        'Whether it matches.'
+
+class Port(Predicate):
+    def matches(self): ...
+    def _private(self): ...
+
+class Entry:
+    @property
+    def killed(self):
+        "Whether it was."
+    @killed.setter
+    def killed(self, value): ...
+
+class Column(rich.ProgressColumn):
+    def render(self): ...
+"""
+
+
+def test_a_method_is_documented_where_it_is_introduced(tree: Path) -> None:
+    write(tree, "reference/rule.py", DOCUMENTED)
+    (violation,) = undocumented_methods(modules(tree))
+    assert violation.message == "say in a docstring what Plain.run does"
+
+
+def test_a_test_class_needs_no_docstrings(tree: Path) -> None:
+    write(tree, "proofs/units/test_rule.py", DOCUMENTED)
+    assert report(undocumented_methods(modules(tree))) == ""
 
 
 def test_a_file_at_the_limit_is_allowed(tree: Path) -> None:
