@@ -54,7 +54,7 @@ capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl
 	@$(RUN) -m experiments.record_capture
 
 test: lint  ## everything CI runs: lint, types, every check
-	@$(RUN) -m pytest --ledger results/ledger.json
+	@$(RUN) -m pytest --ledger=results/ledger.json
 
 quick: lint  ## the inner loop: lint, types, the fast checks
 	@$(RUN) -m pytest -m "not slow"

@@ -14,7 +14,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--ledger FILE`."""
+    """Add `--ledger=FILE`."""
     parser.addoption("--ledger", type=Path, metavar="FILE", help="write the rows of the claimed checks as JSON")
 
 

@@ -31,6 +31,8 @@ from rich.text import Text
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 
+WIDTH_WITHOUT_TERMINAL = 160
+
 COLUMNS = ("claim", "statement", "method", "scope", "assumptions", "seconds", "result")
 
 
@@ -205,13 +207,13 @@ def main(
     """Run every claimed check, print the ledger and write it. Exit code 1 unless all hold."""
     target = folder / "ledger.json"
     target.unlink(missing_ok=True)
-    run = [sys.executable, "-m", "pytest", "-m", "claim", "--ledger", str(target)]
+    run = [sys.executable, "-m", "pytest", "-m", "claim", f"--ledger={target}"]
     finished = subprocess.run(run, check=False)
     if not target.exists():
         raise SystemExit(f"error: pytest ended with {finished.returncode} and wrote no ledger")
     ledger = read(target)
     (folder / "ledger.md").write_text(markdown(ledger))
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
     console.print(table(ledger))
     for file in ledger.uncollected:
         console.print(f"not collected, its claims are missing: {file}", style="bold red")

@@ -1,6 +1,6 @@
 """The pytest side of the ledger: turns what happened to each claimed check into a row.
 
-`--ledger FILE` writes the rows of the run as JSON when the session ends, however it ends.
+`--ledger=FILE` writes the rows of the run as JSON when the session ends, however it ends.
 """
 
 import platform
@@ -31,7 +31,7 @@ class Record:
             self.result, self.reason = result, reason
 
 
-@dataclass
+@dataclass(eq=False)
 class LedgerRecorder:
     """Follows a pytest session; registered as a plugin when `--ledger` is given."""
 
@@ -89,8 +89,9 @@ def judge(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[Resul
     if report.failed:
         if call.excinfo is None:
             return Result.FAILED, f"{report.when} failed"
-        result = Result.UNKNOWN if call.excinfo.errisinstance(Unknown) else Result.FAILED
-        return result, first_line(call.excinfo.exconly())
+        if call.excinfo.errisinstance(Unknown):
+            return Result.UNKNOWN, first_line(str(call.excinfo.value))
+        return Result.FAILED, first_line(call.excinfo.exconly())
     if report.skipped:
         if hasattr(report, "wasxfail"):
             return Result.FAILED, first_line(f"expected failure: {report.wasxfail}")
