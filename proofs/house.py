@@ -27,7 +27,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
         "reference.verdict",
         "reference.vpc.config",
     ),
-    "fastpath.slow_path": ("reference.*",),  # a miss runs the reference's own slow path
+    "fastpath.slow_path": ("reference.*",),  # a miss runs the reference's own slow path,
+    "fastpath.compile_flow": ("reference.packet.*", "reference.transform"),  # and what it decided is compiled
     "proofs": ("model.*", "reference.*", "fastpath.*"),
     "proofs.units.experiments": ("experiments.*",),  # the small checks of the experiments' own code
     "experiments": ("reference.*", "fastpath.*"),
