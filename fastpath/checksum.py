@@ -5,9 +5,10 @@ both agree modulo 0xffff (RFC 1071). What a translation does to a checksum depen
 it changes, so a flow computes its *delta* once, and each packet needs `update` alone (RFC 1624).
 
 One's complement has two zeros: 0 is the sum of zero words only, every other multiple of 0xffff
-folds to 0xffff. A delta is never 0 (no change is 0xffff), so an updated checksum is never 0xffff,
-exactly as if the whole packet had been summed again, since a packet with a transport header always
-has a word that is not zero. Upstream behaviour: `lib/opte/src/engine/checksum.rs`, `parse.rs`.
+folds to 0xffff. An update adds 0xffff, which stands for all the words that did not change, so that
+its result is never 0xffff: exactly as if the whole packet had been summed again, since a packet
+with a transport header always has a word that is not zero. Upstream behaviour:
+`lib/opte/src/engine/checksum.rs`, `parse.rs`.
 
 Numbers are `np.uint64`. No sum can overflow for a frame of less than 2**32 bytes.
 """
@@ -58,12 +59,12 @@ def sum_of_words(value: np.uint64) -> np.uint64:
 
 @kernel
 def delta_of_words(old: np.uint64, new: np.uint64) -> np.uint64:
-    """What replacing the four 16-bit words `old` by `new` adds to a sum, from 1 to 0xffff.
+    """What replacing the four 16-bit words `old` by `new` adds to a sum, as 16 bits.
 
     Each value holds up to four aligned words in network order: an IPv4 address, half an IPv6
     address, a port. The sum of several deltas is the delta of all their changes.
     """
-    return fold(sum_of_words(~old) + sum_of_words(new) + WORD_MASK)
+    return fold(sum_of_words(~old) + sum_of_words(new))
 
 
 @kernel
@@ -72,7 +73,7 @@ def update(checksum: np.uint64, delta: np.uint64) -> np.uint64:
 
     A checksum that was wrong stays wrong by the same amount.
     """
-    return finish((checksum ^ WORD_MASK) + delta)
+    return finish((checksum ^ WORD_MASK) + WORD_MASK + delta)
 
 
 @kernel

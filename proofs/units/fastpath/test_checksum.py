@@ -48,8 +48,8 @@ def test_a_udp_checksum_that_was_never_computed_stays_so() -> None:
     assert update_udp(0, 0x1234) == 0
 
 
-def test_replacing_ones_by_zeros_is_a_delta_of_minus_zero() -> None:
-    assert delta_of_words(2**64 - 1, 0) == 0xFFFF
+def test_an_update_without_any_change_is_one_by_minus_zero() -> None:
+    assert update(0xFFFF, 0) == update(0xFFFF, 0xFFFF) == 0x0000
 
 
 @given(octets=st.binary(max_size=120), offset=st.integers(0, 3))

@@ -1,0 +1,189 @@
+"""The state of a proof in the making: unknowns, what is assumed about them, and what remains to be shown."""
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import z3
+
+from proofs.smt.solver import prove, satisfy
+from proofs.smt.theory import Demand, Theory
+from proofs.smt.values import (
+    FALSE,
+    TRUE,
+    Kind,
+    Number,
+    Term,
+    Value,
+    as_truth,
+    conjunction,
+    is_truth,
+    kind_of,
+    negation,
+)
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """Something that must hold wherever it is reached, for the terms to mean what the code does."""
+
+    reached: Term
+    condition: Term
+    what: str
+
+    @property
+    def holds(self) -> Term:
+        """The obligation as one condition."""
+        return z3.Implies(self.reached, self.condition)
+
+
+class IncomparableValues(TypeError):
+    """Two values have no common kind: compiled code would turn them into something else, such as a float."""
+
+
+@dataclass
+class Machine:
+    """Terms over one theory. Unknowns are named; the same name means the same unknown."""
+
+    theory: Theory
+    assumptions: list[Term] = field(default_factory=list)
+    obligations: list[Obligation] = field(default_factory=list)
+    unknowns: dict[str, Value] = field(default_factory=dict)
+
+    # --- unknowns ---
+
+    def word(self, name: str, below: int | None = None) -> Number:
+        """Any `np.uint64`, or one below a limit."""
+        return self._unknown(name, Kind.WORD, below)
+
+    def integer(self, name: str, below: int | None = None) -> Number:
+        """Any Python integer that the theory can express, or one from 0 to below a limit."""
+        return self._unknown(name, Kind.INTEGER, below)
+
+    def truth(self, name: str) -> Term:
+        """Either truth value."""
+        return self.unknowns.setdefault(name, z3.Bool(name))
+
+    def _unknown(self, name: str, kind: Kind, below: int | None) -> Number:
+        if name not in self.unknowns:
+            term, valid = self.theory.symbol(name, kind)
+            number = self.unknowns[name] = Number(term, kind)
+            self.assumptions.append(valid)
+            if below is not None:
+                self.assume(self.compare(ast.GtE, number, self.constant(0, kind)))
+                self.assume(self.compare(ast.Lt, number, self.constant(below, kind)))
+        found: Number = self.unknowns[name]
+        return found
+
+    # --- what is known, and what is to be shown ---
+
+    def assume(self, condition: Value) -> None:
+        """Take a condition for granted from now on."""
+        self.assumptions.append(as_truth(condition))
+
+    def demand_under(self, reached: Term) -> Demand:
+        """A demand for operations that are reached under a condition."""
+
+        def demand(condition: Term, what: str) -> None:
+            if not z3.is_true(condition) and not z3.is_false(reached):
+                self.obligations.append(Obligation(reached, condition, what))
+
+        return demand
+
+    def may_hold(self, condition: Term) -> bool:
+        """Whether some values meet the assumptions and the condition."""
+        if z3.is_true(condition) or z3.is_false(condition):
+            return bool(z3.is_true(condition))
+        return satisfy([*self.assumptions, condition], "reachability") is not None
+
+    def prove(self, goal: Value, what: str) -> None:
+        """Prove all obligations so far, then the goal. Raises Refuted, Unknown."""
+        self.prove_obligations()
+        prove(as_truth(goal), what, self.assumptions)
+
+    def prove_obligations(self) -> None:
+        """Prove that every operation means what its term says. Raises Refuted, Unknown."""
+        for obligation in self.obligations:
+            prove(obligation.holds, obligation.what, self.assumptions)
+
+    def counterexample(self, goal: Value, what: str) -> dict[str, Any] | None:
+        """Values of the unknowns for which the goal fails; None if there are none. Raises Unknown."""
+        model = satisfy([*self.assumptions, negation(as_truth(goal))], what)
+        return None if model is None else {name: self._in_model(model, value) for name, value in self.unknowns.items()}
+
+    def _in_model(self, model: z3.ModelRef, value: Value) -> int | bool:
+        if isinstance(value, Number):
+            return self.theory.number(model.eval(value.term, model_completion=True), value.kind)
+        return bool(z3.is_true(model.eval(value, model_completion=True)))
+
+    # --- operations ---
+
+    def constant(self, value: int | np.uint64, kind: Kind) -> Number:
+        """A known number as a term."""
+        return Number(self.theory.constant(int(value), kind, self.demand_under(TRUE)), kind)
+
+    def term(self, value: Value, kind: Kind) -> Term:
+        """The term of a number, known or not."""
+        return value.term if isinstance(value, Number) else self.constant(value, kind).term
+
+    def binary(self, operator: type[ast.operator], left: Value, right: Value, demand: Demand) -> Number:
+        """`left operator right`. Raises IncomparableValues, UnsupportedOperation."""
+        kind = self._common_kind(left, right)
+        return Number(self.theory.binary(operator, self.term(left, kind), self.term(right, kind), kind, demand), kind)
+
+    def compare(self, operator: type[ast.cmpop], left: Value, right: Value) -> Term:
+        """`left operator right`. Raises IncomparableValues."""
+        if is_truth(left) and is_truth(right) and operator in (ast.Eq, ast.NotEq):
+            equal = as_truth(left) == as_truth(right)
+            return equal if operator is ast.Eq else negation(equal)
+        kind = self._common_kind(left, right)
+        return self.theory.compare(operator, self.term(left, kind), self.term(right, kind), kind)
+
+    def equal(self, left: Value, right: Value) -> Term:
+        """Whether two values, or two tuples of them, are the same."""
+        if isinstance(left, tuple) and isinstance(right, tuple):
+            result = TRUE if len(left) == len(right) else FALSE
+            for one, other in zip(left, right, strict=False):
+                result = conjunction(result, self.equal(one, other))
+            return result
+        return self.compare(ast.Eq, left, right)
+
+    def choose(self, condition: Term, then: Value, otherwise: Value) -> Value:
+        """`then` where the condition holds, `otherwise` elsewhere. Raises IncomparableValues."""
+        if then is otherwise or z3.is_true(condition):
+            return then
+        if z3.is_false(condition):
+            return otherwise
+        if isinstance(then, tuple) and isinstance(otherwise, tuple) and len(then) == len(otherwise):
+            return _alike(then, [self.choose(condition, *pair) for pair in zip(then, otherwise, strict=True)])
+        if is_truth(then) and is_truth(otherwise):
+            return z3.If(condition, as_truth(then), as_truth(otherwise))
+        kind = self._common_kind(then, otherwise)
+        return Number(z3.If(condition, self.term(then, kind), self.term(otherwise, kind)), kind)
+
+    def as_integer(self, value: Number, demand: Demand) -> Number:
+        """A word as the Python integer of the same value."""
+        return Number(self.theory.as_integer(value.term, demand), Kind.INTEGER)
+
+    def as_word(self, value: Value, demand: Demand) -> Number:
+        """An integer or a truth value as the word of the same value."""
+        if is_truth(value):
+            one, zero = self.constant(1, Kind.WORD), self.constant(0, Kind.WORD)
+            return Number(z3.If(as_truth(value), one.term, zero.term), Kind.WORD)
+        if kind_of(value) is Kind.WORD:
+            return Number(self.term(value, Kind.WORD), Kind.WORD)
+        return Number(self.theory.as_word(self.term(value, Kind.INTEGER), demand), Kind.WORD)
+
+    @staticmethod
+    def _common_kind(left: Value, right: Value) -> Kind:
+        kind = kind_of(left)
+        if kind is None or kind is not kind_of(right):
+            raise IncomparableValues(f"no common kind of {left!r} and {right!r}; compiled code would convert")
+        return kind
+
+
+def _alike(pattern: tuple[Value, ...], members: list[Value]) -> tuple[Value, ...]:
+    """A tuple of the same (perhaps named) type with other members."""
+    made: tuple[Value, ...] = pattern._make(members) if hasattr(pattern, "_make") else tuple(members)
+    return made
