@@ -1,7 +1,9 @@
 """The one exception that reading a capture raises."""
 
+from experiments.errors import InputError
 
-class CaptureError(Exception):
+
+class CaptureError(InputError):
     """A capture that cannot be used: which file, which field, what is wrong, what to do about it.
 
     `str()` is one line, fit for a terminal.

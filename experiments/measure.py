@@ -1,0 +1,69 @@
+"""Measuring: interleaved rounds, a warm-up that does not count, the median and how far the samples spread.
+
+Configurations that are to be compared are measured in turn, one sample of each per round. What disturbs the machine
+for a while then disturbs all of them, not the one that happened to be measured.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+Configuration = TypeVar("Configuration")
+
+
+@dataclass(frozen=True)
+class Series:
+    """Samples of one quantity, in the order they were taken. At least two."""
+
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle sample."""
+        return statistics.median(self.samples)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """A quarter of the samples lies below the first, a quarter above the second."""
+        first, _, third = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return first, third
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """Least and greatest sample."""
+        return min(self.samples), max(self.samples)
+
+
+def interleaved(
+    samplers: Mapping[Configuration, Callable[[], float]],
+    *,
+    warm_up_rounds: int,
+    rounds: int,
+    seconds: float,
+    advance: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> dict[Configuration, Series]:
+    """One sample of each configuration per round, each round in the opposite order of the one before.
+
+    Ends after `rounds`, or with the first round that ends later than `seconds` after the start; two rounds are taken
+    in any case. `advance` may wrap the rounds to show progress.
+    """
+    order = list(samplers)
+    for _ in range(warm_up_rounds):
+        for configuration in order:
+            samplers[configuration]()
+    samples: dict[Configuration, list[float]] = {configuration: [] for configuration in order}
+    for _ in advance(_rounds_within(rounds, seconds)):
+        for configuration in order:
+            samples[configuration].append(samplers[configuration]())
+        order.reverse()
+    return {configuration: Series(tuple(taken)) for configuration, taken in samples.items()}
+
+
+def _rounds_within(rounds: int, seconds: float) -> Iterator[int]:
+    deadline = time.monotonic() + seconds
+    for number in range(rounds):
+        if number >= 2 and time.monotonic() > deadline:
+            return
+        yield number
