@@ -1,0 +1,131 @@
+"""The slow path: a packet without a usable entry of the unified flow table passes every layer, and leaves an entry behind.
+
+Upstream behaviour: `process_in_miss` and `process_out_miss` in `lib/opte/src/engine/port/mod.rs`.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from reference.direction import Direction
+from reference.errors import LayerError, ProcessingError, TableFull
+from reference.layer import HandlePacket, LayerOutcome
+from reference.packet.embedded import NoPayload
+from reference.packet.flow import NO_FLOW, FlowId, l4_hash
+from reference.packet.modify import finish_checksums
+from reference.packet.packet import Packet
+from reference.passage import Passage
+from reference.port_data import PortData
+from reference.semantics import Semantics
+from reference.tcp_flows import TcpFlow
+from reference.tcp_tracking import Segment, TcpRefused, track
+from reference.transform import FlowTransform, compile_transform
+from reference.uft import UftEntry
+from reference.verdict import Drop, DropCause, Hairpin, Modified
+
+PacketHandler: TypeAlias = Callable[[Packet], Hairpin | Drop]
+"""Decides about frames that are handled outside the layers; raises `ProcessingError`."""
+
+
+class SlowPath:
+    """The slow path of one port."""
+
+    def __init__(self, data: PortData, handle_packet: PacketHandler, semantics: Semantics) -> None:
+        self._data = data
+        self._handle_packet = handle_packet
+        self._semantics = semantics
+
+    def process(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
+        """Process a packet; raises `ProcessingError`."""
+        self._data.statistics.of(packet.direction).uft_miss += 1
+        if packet.direction is Direction.IN:
+            return self._process_inbound(packet, now_ms)
+        return self._process_outbound(packet, now_ms)
+
+    def _process_outbound(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
+        """The connection is tracked before the layers see the packet."""
+        flow = packet.flow
+        tcp_flow: TcpFlow | None = None
+        closed = False
+        if packet.tcp is not None:
+            segment = Segment(packet.tcp, Direction.OUT, flow, None, packet.length, now_ms)
+            try:
+                tcp_flow = track(self._data, segment)
+            except TcpRefused:
+                return Drop(DropCause.TCP_ERROR)
+            closed = tcp_flow is None
+        passage = Passage(packet, Direction.OUT, now_ms)
+        ending = self._pass_layers(passage)
+        if ending is not None:
+            return ending
+        transform = compile_transform(passage.headers, passage.bodies, passage.meta.internal_target)
+        if flow != NO_FLOW and not closed:
+            self._install(passage, flow, None, transform, tcp_flow)
+        return _finish(passage, transform)
+
+    def _process_inbound(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
+        """The connection is tracked after the layers, which reveal its outbound flow id."""
+        flow = packet.flow
+        passage = Passage(packet, Direction.IN, now_ms)
+        ending = self._pass_layers(passage)
+        if ending is not None:
+            return ending
+        transform = compile_transform(passage.headers, passage.bodies, passage.meta.internal_target)
+        outbound_flow = packet.flow.mirror()
+        partner = self._data.uft.outbound.get(outbound_flow)
+        if partner is not None:
+            partner.pair = flow
+        tcp_flow: TcpFlow | None = None
+        if packet.tcp is not None:
+            segment = Segment(packet.tcp, Direction.IN, outbound_flow, flow, packet.length, now_ms)
+            try:
+                tcp_flow = track(self._data, segment)
+            except TcpRefused:
+                return Drop(DropCause.TCP_ERROR)
+            if tcp_flow is None:
+                return _finish(passage, transform)
+        self._install(passage, flow, outbound_flow, transform, tcp_flow)
+        return _finish(passage, transform)
+
+    def _pass_layers(self, passage: Passage) -> Drop | Hairpin | None:
+        """Let every layer see the packet, outbound from the gateway to the overlay, inbound the other way round."""
+        layers = self._data.layers
+        ordered = layers if passage.direction is Direction.OUT else reversed(layers)
+        for layer in ordered:
+            try:
+                outcome: LayerOutcome = layer.process(passage)
+            except LayerError as error:
+                raise ProcessingError(f"Layer({error})") from error
+            except NoPayload as error:
+                raise ProcessingError("Layer(BodyTransform(NoPayload))") from error
+            if isinstance(outcome, HandlePacket):
+                return self._handle_packet(passage.packet)
+            if outcome is not None:
+                return outcome
+        return None
+
+    def _install(
+        self,
+        passage: Passage,
+        flow: FlowId,
+        pair: FlowId | None,
+        transform: FlowTransform,
+        tcp_flow: TcpFlow | None,
+    ) -> None:
+        entry = UftEntry(
+            flow, pair, self._data.epoch, l4_hash(flow), transform, tuple(passage.parents), passage.now_ms
+        )
+        entry.tcp_flow = tcp_flow
+        try:
+            self._data.uft.install(passage.direction, entry, passage.now_ms)
+        except TableFull as full:
+            raise ProcessingError(f'FlowTableFull {{ kind: "UFT", limit: {full.limit} }}') from full
+
+
+def _finish(passage: Passage, transform: FlowTransform) -> Modified:
+    """The finished frame. The hash is that of the flow as the layers left it."""
+    packet = passage.packet
+    finish_checksums(packet, send_udp_zero_as_ones=False)
+    flow_hash = l4_hash(packet.flow)
+    unrestricted = passage.meta.internal_target
+    frame = transform.emit_spec(packet, flow_hash, unrestricted).apply(packet)
+    return Modified(frame, flow_hash, unrestricted)
