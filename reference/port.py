@@ -126,18 +126,30 @@ class Port:
             return ParseError(error.error, error.members)
         if self.data.state is not PortState.RUNNING:
             return ProcessError(f"BadState({self.data.state.value.capitalize()})")
-        flow = parsed.flow
-        entry = self.data.uft.table(direction).get(flow)
+        entry = self.data.uft.table(direction).get(parsed.flow)
         if entry is not None:
-            if entry.epoch == self.data.epoch:
-                verdict = self._process_hit(entry, parsed, now_ms)
-                if verdict is not None:
-                    return verdict
-            elif direction is Direction.OUT:
-                self.data.uft.remove_pair(flow, entry.pair)
-            else:
-                self.data.uft.remove_pair(entry.pair, flow)
+            if entry.epoch != self.data.epoch:
+                return self._process_stale(entry, parsed, now_ms)
+            verdict = self._process_hit(entry, parsed, now_ms)
+            if verdict is not None:
+                return verdict
         return self._process_miss(parsed, now_ms)
+
+    def _process_stale(self, entry: UftEntry, packet: Packet, now_ms: int) -> Verdict:
+        """Process a packet whose entry is of an earlier epoch: the entry and its partner go, the layers decide anew.
+
+        The entry, and with it a source NAT port, is held until the packet is done, so that the flow cannot be given the port that it
+        had (upstream: the first `uft` in `Port::process`, which lives to the end of the function).
+        """
+        entry.hold()
+        try:
+            if packet.direction is Direction.OUT:
+                self.data.uft.remove_pair(entry.flow, entry.pair)
+            else:
+                self.data.uft.remove_pair(entry.pair, entry.flow)
+            return self._process_miss(packet, now_ms)
+        finally:
+            entry.drop()
 
     def _process_hit(self, entry: UftEntry, packet: Packet, now_ms: int) -> Verdict | None:
         """Process a packet by its entry; None when the slow path must take over, for a new or forgotten connection."""
