@@ -118,8 +118,7 @@ def is_echo(protocol: int, message: int) -> bool:
 
 
 def l4_hash(flow: FlowId) -> int:
-    """CRC-32 (IEEE) over the flow id: the 32-bit hash that chooses paths, boundary endpoints and the Geneve source
-    port.
+    """CRC-32 (IEEE) over the flow id; chooses paths, boundary endpoints and the Geneve source port.
 
     The input is the serialisation that upstream's hasher sees: protocol (1 byte), address family (2 bytes), length (8
     bytes) and bytes of the source address, the same of the destination, the number of layer-4 words (8 bytes), the two

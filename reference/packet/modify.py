@@ -79,7 +79,7 @@ def set_icmp_identifier(packet: Packet, identifier: int) -> None:
     packet.flow = packet.flow._replace(destination_port=identifier)
 
 
-def finish_checksums(packet: Packet, *, send_udp_zero_as_ones: bool = True) -> None:
+def finish_checksums(packet: Packet, *, send_udp_zero_as_ones: bool = False) -> None:
     """Write the checksums that the changes so far call for. To be called once, after the last change.
 
     Args:
