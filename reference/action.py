@@ -67,7 +67,7 @@ class StaticAction(ABC):
 
 
 class ActionDescriptor(ABC):
-    """What a stateful action decided for one flow; both halves of the flow share it. `str()` is its name in flow summaries.
+    """What a stateful action decided for one flow. Both halves of the flow share it; `str()` is its name in summaries.
 
     It may own a resource, which `release` gives back when no half, and nothing that depends on a half, exists any more.
     """
@@ -85,8 +85,8 @@ class ActionDescriptor(ABC):
         if self.holders == 0:
             self.release()
 
-    def release(self) -> None:
-        """Give back what the descriptor owns."""
+    def release(self) -> None:  # noqa: B027
+        """Give back what the descriptor owns; nothing, unless a descriptor says otherwise."""
 
     def is_valid(self) -> bool:
         """Whether the flow may keep this descriptor after a soft change of rules."""

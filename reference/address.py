@@ -20,7 +20,8 @@ def parse_ip(text: str) -> bytes:
 def format_ip(address: bytes) -> str:
     """Format an address as OPTE prints it.
 
-    OPTE's IPv6 text contracts the first run of zero groups, however short, where RFC 5952 section 4.2 takes the longest.
+    OPTE's IPv6 text contracts the first run of zero groups, however short, where RFC 5952 section 4.2 takes the
+    longest.
     """
     if len(address) == 4:
         return ".".join(map(str, address))
@@ -112,7 +113,7 @@ class Cidr(_Prefix):
 
 
 def parse_unsigned(text: str, bits: int) -> int:
-    """Parse a decimal number of at most `bits` bits, with the error texts of Rust's integer parser; raises `TextError`."""
+    """Parse a decimal number of at most `bits` bits; raises `TextError` with the words of Rust's parser."""
     digits = text[1:] if text.startswith("+") and len(text) > 1 else text
     if not digits:
         raise TextError("cannot parse integer from empty string")

@@ -1,6 +1,7 @@
 """Errors of a port: refused control operations, and failures inside packet processing.
 
-`str()` of every error is the text that upstream's own error value prints, so that recordings compare by equality. Errors of packet
+`str()` of every error is the text that upstream's own error value prints, so that recordings compare by equality.
+Errors of packet
 processing never leave the port: `Port.process` turns them into `verdict.ProcessError`.
 """
 
@@ -60,7 +61,7 @@ class ProcessingError(Exception):
 
 
 class LayerError(ProcessingError):
-    """A layer failed to process a packet; the text is that of upstream's `LayerError`, without the enclosing `Layer(...)`."""
+    """A layer failed to process a packet; the text is what upstream puts inside `Layer(...)`."""
 
 
 class TableFull(Exception):

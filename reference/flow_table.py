@@ -1,11 +1,13 @@
 """Flow tables: entries by flow id with capacity, time to live, eviction, and dependencies between tables.
 
-Three kinds of entry live in flow tables: halves of flows in a layer (`layer.py`), halves in the unified flow table (`uft.py`) and
-TCP flows (`tcp_flows.py`). A unified entry or TCP flow is a *child* of every layer entry that its transformation came from: the
-parent must outlive it, learns its time stamp when it expires, and takes it along when it is evicted.
+Three kinds of entry live in flow tables: halves of flows in a layer (`layer.py`), halves in the unified flow table
+(`uft.py`) and TCP flows (`tcp_flows.py`). A unified entry or TCP flow is a *child* of every layer entry that its
+transformation came from: the parent must outlive it, learns its time stamp when it expires, and takes it along when it
+is evicted.
 
-Upstream behaviour: `lib/opte/src/engine/flow_table.rs`. Upstream counts references to know whether a child still exists and when the
-resources of a layer entry (a source NAT port) are free again; here the count is explicit: `FlowEntry.hold` and `FlowEntry.drop`.
+Upstream behaviour: `lib/opte/src/engine/flow_table.rs`. Upstream counts references to know whether a child still exists
+and when the resources of a layer entry (a source NAT port) are free again; here the count is explicit: `FlowEntry.hold`
+and `FlowEntry.drop`.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +26,7 @@ FLOW_TIME_TO_LIVE_MS = 60_000
 
 
 class Watcher(Protocol):
-    """Somebody who serves hits from a copy of a table's entries, and so must know when they come, go, and are looked at."""
+    """Who serves hits from a copy of a table's entries, and so must know when they come, go, and are looked at."""
 
     def appeared(self, entry: "FlowEntry") -> None:
         """The entry can be found from now on."""
@@ -61,7 +63,8 @@ class FlowEntry:
         hits: number of packets that matched.
         dirty: the entry is older than a change of rules and must be validated before use (layer entries only).
         lifetime: see `Lifetime`.
-        holders: by how many the entry is kept: its table, and each child that names it as parent. An entry exists while it is held.
+        holders: by how many the entry is kept: its table, and each child that names it as parent. An entry exists while
+            it is held.
         watcher: who keeps a copy of the entry, if anybody.
     """
 
@@ -139,7 +142,10 @@ class FlowEntry:
         return children
 
     def eviction_priority(self, now_ms: int) -> int:
-        """How readily the entry is evicted: its own word if that is `PROTECTED`, else the lowest priority known here and below."""
+        """How readily the entry is evicted.
+
+        Its own word counts if that is `PROTECTED`, else the lowest priority known to it and its children.
+        """
         priority = self._known_priority(now_ms)
         return PROTECTED if priority is None else priority
 
@@ -168,8 +174,7 @@ class FlowEntry:
         """Let the parents have this entry's time stamp if it is later than theirs."""
         last_hit_ms = self.lifetime.last_hit_ms
         for parent in self.parents():
-            if parent.lifetime.last_hit_ms < last_hit_ms:
-                parent.lifetime.last_hit_ms = last_hit_ms
+            parent.lifetime.last_hit_ms = max(parent.lifetime.last_hit_ms, last_hit_ms)
 
 
 Entry = TypeVar("Entry", bound=FlowEntry)
@@ -180,7 +185,8 @@ class FlowTable(Generic[Entry]):
 
     Attributes:
         limit: the greatest number of entries, where a caller asks for the limit to be observed.
-        entries: all entries, also killed ones, in no particular order. Wherever OPTE's key order matters it is restored.
+        entries: all entries, also killed ones, in no particular order. Wherever OPTE's key order matters it is
+            restored.
         watcher: who keeps copies of this table's entries, if anybody.
         before_eviction: called before the entries of a full table, and their children, are compared.
     """
@@ -233,8 +239,6 @@ class FlowTable(Generic[Entry]):
         """Evict an entry if the table is full; raises `TableFull` if none may go."""
         if len(self.entries) < self.limit:
             return
-        if self.before_eviction is not None:
-            self.before_eviction()
         victim = self.find_victim(now_ms)
         if victim is None:
             raise TableFull(self.limit)
@@ -245,6 +249,8 @@ class FlowTable(Generic[Entry]):
 
         Where this leaves several, the first in key order.
         """
+        if self.before_eviction is not None:
+            self.before_eviction()
         dead: Entry | None = None
         victim: Entry | None = None
         best = (PROTECTED, 0)
@@ -280,7 +286,7 @@ class FlowTable(Generic[Entry]):
         entry.drop()
 
     def expire(self, flow: FlowId) -> None:
-        """Remove an entry, if there is one, with its consequences: parents learn its time stamp, children are killed."""
+        """Remove an entry, if there is one: its parents learn its time stamp, its children are killed."""
         entry = self.entries.get(flow)
         if entry is not None:
             entry.pass_time_to_parents()

@@ -1,7 +1,7 @@
 """A layer: rules for each direction, and a table of the flows that its stateful actions have decided about.
 
-A flow has a half in each direction, keyed as packets of that direction look when they enter the layer, and both halves live and die
-together. Upstream behaviour: `lib/opte/src/engine/layer.rs`.
+A flow has a half in each direction, keyed as packets of that direction look when they enter the layer, and both halves
+live and die together. Upstream behaviour: `lib/opte/src/engine/layer.rs`.
 """
 
 import enum
@@ -101,7 +101,8 @@ class Layer:
     Attributes:
         name: gateway, firewall, router, nat or overlay.
         inbound, outbound: the two sides.
-        count: how many flows the layer believes to have; its capacity is checked against this number, not against the tables.
+        count: how many flows the layer believes to have; its capacity is checked against this number, not against the
+            tables.
         statistics: counters that belong to neither side.
     """
 
@@ -133,7 +134,7 @@ class Layer:
         return None
 
     def _find_entry(self, side: LayerSide, passage: Passage) -> LayerEntry | None:
-        """The entry of the packet's flow; one that a change of rules has invalidated is removed, in this direction only."""
+        """The entry of the packet's flow. One that a change of rules invalidated is removed, in this direction only."""
         flow = passage.packet.flow
         if flow == NO_FLOW:
             return None
@@ -192,7 +193,7 @@ class Layer:
         return None
 
     def _begin_flow(self, action: StatefulAction, side: LayerSide, passage: Passage) -> LayerOutcome:
-        """Let a stateful action decide about a new flow. The victim of a full table goes only after the action has decided."""
+        """Let a stateful action decide about a new flow. A full table's victim goes after the decision."""
         victim = self._check_for_space(side, passage.now_ms)
         descriptor = action.describe(passage.packet)
         if descriptor is None:
@@ -211,7 +212,7 @@ class Layer:
         return Drop(LayerDrop(self.name, why))
 
     def _check_for_space(self, side: LayerSide, now_ms: int) -> LayerEntry | None:
-        """The outbound half of the flow to evict, None if there is room; raises `LayerError` when no flow may be evicted."""
+        """The outbound half of the flow to evict, None if there is room; raises `LayerError` when no flow may go."""
         if self.count < self.limit:
             return None
         victim = self.outbound.table.find_victim(now_ms)
@@ -229,7 +230,7 @@ class Layer:
             self.count = len(self.outbound.table)
 
     def _add_pair(self, side: LayerSide, passage: Passage, before: FlowId, descriptor: ActionDescriptor | None) -> None:
-        """Add both halves of a flow: this side's keyed by the packet as it came, the other's by the mirror of how it goes on."""
+        """Add both halves of a flow: one keyed by the packet as it came, the other by the mirror of how it goes on."""
         lifetime = Lifetime(passage.now_ms)
         after = passage.packet.flow.mirror()
         entry = LayerEntry(before, after, descriptor, lifetime)

@@ -1,8 +1,8 @@
 """The port: one guest interface, with everything between it and the underlay.
 
-A packet takes one of three tiers: a hit in the unified flow table with a compiled transformation; a hit with a list of transformations; or the
-slow path through every layer. Upstream behaviour: `Port` in `lib/opte/src/engine/port/mod.rs`; for the VPC's operations
-`lib/oxide-vpc/src/engine/`.
+A packet takes one of three tiers: a hit in the unified flow table with a compiled transformation; a hit with a list of
+transformations; or the slow path through every layer. Upstream behaviour: `Port` in `lib/opte/src/engine/port/mod.rs`;
+for the VPC's operations `lib/oxide-vpc/src/engine/`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,11 +41,13 @@ from reference.vpc.router import RouterControl
 class Port:
     """A port of the Oxide VPC.
 
-    Every operation but `process` and `expire` is independent of time. Times are milliseconds since any zero; they need not ascend.
+    Every operation but `process` and `expire` is independent of time. Times are milliseconds since any zero; they need
+    not ascend.
 
     Attributes:
         data: state, epoch, layers, tables and counters of the port. Another engine that answers hits by itself may keep
-            copies of unified entries and TCP flows, and write their bookkeeping (hits, time stamps, TCP numbers, counters) back here.
+            copies of unified entries and TCP flows, and write their bookkeeping (hits, time stamps, TCP numbers,
+            counters) back here.
         router: the port's routes.
     """
 
@@ -138,8 +140,8 @@ class Port:
     def _process_stale(self, entry: UftEntry, packet: Packet, now_ms: int) -> Verdict:
         """Process a packet whose entry is of an earlier epoch: the entry and its partner go, the layers decide anew.
 
-        The entry, and with it a source NAT port, is held until the packet is done, so that the flow cannot be given the port that it
-        had (upstream: the first `uft` in `Port::process`, which lives to the end of the function).
+        The entry, and with it a source NAT port, is held until the packet is done, so that the flow cannot be given the
+        port that it had (upstream: the first `uft` in `Port::process`, which lives to the end of the function).
         """
         entry.hold()
         try:

@@ -83,7 +83,7 @@ class PortData:
         self.epoch += 1
 
     def expire(self, now_ms: int) -> None:
-        """Remove flows past their time to live, children before parents: connections, unified entries, layer entries."""
+        """Remove flows past their time to live, children before parents: connections, unified, layer entries."""
         self.tcp_flows.expire_due(now_ms)
         self.statistics.tcp_flows = len(self.tcp_flows)
         self.uft.expire(now_ms)

@@ -1,7 +1,7 @@
 """Predicates: what a rule matches. Their texts are those of OPTE's rule dumps.
 
-A predicate looks at the packet as earlier layers left it and at what their actions noted. A predicate with several values holds when
-any of them does. Upstream behaviour: `lib/opte/src/engine/predicate.rs`.
+A predicate looks at the packet as earlier layers left it and at what their actions noted. A predicate with several
+values holds when any of them does. Upstream behaviour: `lib/opte/src/engine/predicate.rs`.
 """
 
 import enum

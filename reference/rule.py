@@ -67,7 +67,10 @@ class RuleTable:
         return len(self.rules)
 
     def add(self, rule: Rule) -> None:
-        """Insert a rule: in front of rules of greater priority number, and of those of equal priority unless they deny and it does not."""
+        """Insert a rule in front of the first that it precedes.
+
+        It precedes rules of greater priority number, and those of equal priority unless they deny and it does not.
+        """
         self.rules.insert(self._position(rule), NumberedRule(self._next_id, rule))
         self._next_id += 1
 

@@ -1,4 +1,4 @@
-"""The slow path: a packet without a usable entry of the unified flow table passes every layer, and leaves an entry behind.
+"""The slow path: a packet without a usable entry in the unified flow table passes every layer, and leaves one behind.
 
 Upstream behaviour: `process_in_miss` and `process_out_miss` in `lib/opte/src/engine/port/mod.rs`.
 """
@@ -111,9 +111,7 @@ class SlowPath:
         transform: FlowTransform,
         tcp_flow: TcpFlow | None,
     ) -> None:
-        entry = UftEntry(
-            flow, pair, self._data.epoch, l4_hash(flow), transform, tuple(passage.parents), passage.now_ms
-        )
+        entry = UftEntry(flow, pair, self._data.epoch, l4_hash(flow), transform, tuple(passage.parents), passage.now_ms)
         entry.tcp_flow = tcp_flow
         try:
             self._data.uft.install(passage.direction, entry, passage.now_ms)

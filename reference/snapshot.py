@@ -1,6 +1,7 @@
 """Snapshots: everything observable about a port as plain values, in the terms of recordings.
 
-Dictionaries, lists, numbers, texts and None only, so that snapshots of different engines compare by `==`. Tables are in OPTE's key order.
+Dictionaries, lists, numbers, texts and None only, so that snapshots of different engines compare by `==`. Tables are in
+OPTE's key order.
 """
 
 from typing import Any, TypeAlias
@@ -44,7 +45,8 @@ def flow_counts(data: PortData) -> Plain:
 def snapshot(data: PortData) -> Plain:
     """State, epoch, counters, table sizes, and full dumps of all tables and rules.
 
-    On a port that is ready the tables of unified entries and of connections are replaced by upstream's refusal to dump them.
+    On a port that is ready the tables of unified entries and of connections are replaced by upstream's refusal to dump
+    them.
     """
     uft: Plain | list[Plain]
     tcp: Plain | list[Plain]

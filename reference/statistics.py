@@ -1,7 +1,7 @@
 """Counters of a port and of its layers, under the names that OPTE reports.
 
-Counters are unsigned 64-bit numbers: decrementing 0 wraps, as upstream's gauges of unified flows do. Upstream behaviour: `PortStats` in
-`lib/opte/src/engine/port/mod.rs`, `LayerStats` in `layer.rs`.
+Counters are unsigned 64-bit numbers: decrementing 0 wraps, as upstream's gauges of unified flows do. Upstream
+behaviour: `PortStats` in `lib/opte/src/engine/port/mod.rs`, `LayerStats` in `layer.rs`.
 """
 
 from reference.direction import Direction
@@ -26,7 +26,8 @@ class _Counters:
 class DirectionStatistics(_Counters):
     """Counters of a port for packets of one direction.
 
-    `uft_flows` is a gauge; `uft_capacity` is the table's limit; `uft_evictions` also counts replaced entries, as upstream does.
+    `uft_flows` is a gauge; `uft_capacity` is the table's limit; `uft_evictions` also counts replaced entries, as
+    upstream does.
     """
 
     __slots__ = (

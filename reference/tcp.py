@@ -1,8 +1,8 @@
 """The TCP flow state machine: how far a connection is, as an observer between guest and remote can tell.
 
-The machine looks at flags, and at one number: whether an acknowledgement covers the guest's FIN, that is, equals the guest's last
-sequence number plus one, modulo 2^32. States are those of RFC 9293 section 3.3.2, seen from the guest. Upstream behaviour:
-`lib/opte/src/engine/tcp_state.rs`.
+The machine looks at flags, and at one number: whether an acknowledgement covers the guest's FIN, that is, equals the
+guest's last sequence number plus one, modulo 2^32. States are those of RFC 9293 section 3.3.2, seen from the guest.
+Upstream behaviour: `lib/opte/src/engine/tcp_state.rs`.
 
 `transition` is a pure function on integers: the same function is executed per packet, and symbolically in proofs.
 """
@@ -58,7 +58,8 @@ def transition(state: int, guest_sequence: int, flags: int, acknowledgement: int
 
     Args:
         state: present state, a `TcpState`; `CLOSED` for a flow that is not tracked yet.
-        guest_sequence: sequence number of the guest's last segment, as a 32-bit unsigned number; any value if there was none.
+        guest_sequence: sequence number of the guest's last segment, as a 32-bit unsigned number; any value if there was
+            none.
         flags: flag byte of the segment's header.
         acknowledgement: acknowledgement number of the segment.
         outbound: whether the guest sent the segment.
@@ -84,7 +85,7 @@ def after_inbound(state: int, guest_sequence: int, flags: int, acknowledgement: 
     ack = flags & ACK != 0
     if state == CLOSED:
         if ack:
-            # Data of a connection that was forgotten here but lives in the guest, or a late SYN,ACK. The guest's reply will tell.
+            # Data of a connection forgotten here that lives in the guest, or a late SYN,ACK. The guest's reply tells.
             return ESTABLISHED
         if syn:
             return LISTEN
@@ -124,9 +125,8 @@ def after_inbound(state: int, guest_sequence: int, flags: int, acknowledgement: 
             return TIME_WAIT
         if ack:
             return FIN_WAIT_2
-    elif state == TIME_WAIT:
-        if fin or ack:
-            return TIME_WAIT
+    elif state == TIME_WAIT and (fin or ack):
+        return TIME_WAIT
     return UNEXPECTED_SEGMENT
 
 
@@ -167,9 +167,8 @@ def after_outbound(state: int, flags: int) -> int:
         if fin:
             return LAST_ACK
         return CLOSE_WAIT
-    elif state == LAST_ACK:
-        if fin or ack:
-            return LAST_ACK
+    elif state == LAST_ACK and (fin or ack):
+        return LAST_ACK
     return UNEXPECTED_SEGMENT
 
 

@@ -43,8 +43,8 @@ class TcpFlow(FlowEntry):
         flow: the outbound flow id.
         inbound_flow: id of inbound packets as they arrive from the network; None before there was one.
         state: a `TcpState`, as its number.
-        guest_sequence, guest_acknowledgement, remote_sequence, remote_acknowledgement: numbers of the last segment from each side
-            (acknowledgement: of the last one with ACK); None before there was one.
+        guest_sequence, guest_acknowledgement, remote_sequence, remote_acknowledgement: numbers of the last segment from
+            each side (acknowledgement: of the last one with ACK); None before there was one.
         segments_in, segments_out: segments seen.
         bytes_in, bytes_out: bytes of whole frames as they reached the port: inbound with their encapsulation.
     """
@@ -139,8 +139,8 @@ class TcpFlow(FlowEntry):
     def own_priority(self, now_ms: int) -> int | None:
         """Eviction priority by state and age.
 
-        A connection in good health is protected; an established one that was idle as long as other flows may be goes last; one
-        that is being set up or closed goes the sooner the nearer it is to its end.
+        A connection in good health is protected; an established one that was idle as long as other flows may be goes
+        last; one that is being set up or closed goes the sooner the nearer it is to its end.
         """
         idle_ms = max(0, now_ms - self.lifetime.last_hit_ms)
         if self.state == CLOSED:
@@ -153,7 +153,7 @@ class TcpFlow(FlowEntry):
 
 
 def priority_between(start_ms: int, end_ms: int, idle_ms: int) -> int:
-    """Eviction priority that rises linearly from the least to the most misbehaved between two idle times, and stays there.
+    """Eviction priority that rises linearly between two idle times, from the least to the most misbehaved.
 
     Upstream computes it in fixed point with 16 fractional bits, rounding to nearest (`flow_table.rs`, `priority_lerp`).
     """

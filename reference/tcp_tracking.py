@@ -44,8 +44,8 @@ def track(data: PortData, segment: Segment) -> TcpFlow | None:
     A segment that is unexpected in a known connection passes; a SYN in the middle of one begins a new one.
 
     Returns:
-        The connection, or None if the segment closes it, or resets one that is not known. The entries of a closed connection have
-        been removed from the unified flow table.
+        The connection, or None if the segment closes it, or resets one that is not known. The entries of a closed
+        connection have been removed from the unified flow table.
 
     Raises:
         TcpRefused: the segment belongs to no connection and cannot begin one, or the table is full.

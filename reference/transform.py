@@ -1,8 +1,8 @@
 """Transforms: what a flow does to the headers and bodies of its packets.
 
-Every layer may contribute a `HeaderTransform` and a `BodyTransform`; a flow's whole list is a `FlowTransform`. A list that amounts to
-one simple pass over the packet is also kept as a `CompiledTransform`. Upstream behaviour: `HdrTransform` and `CompiledTransform` in
-`lib/opte/src/engine/rule.rs`, `Transforms::compile` in `port/mod.rs`.
+Every layer may contribute a `HeaderTransform` and a `BodyTransform`; a flow's whole list is a `FlowTransform`. A list
+that amounts to one simple pass over the packet is also kept as a `CompiledTransform`. Upstream behaviour:
+`HdrTransform` and `CompiledTransform` in `lib/opte/src/engine/rule.rs`, `Transforms::compile` in `port/mod.rs`.
 """
 
 from abc import ABC, abstractmethod
@@ -126,7 +126,7 @@ class FlowTransform:
 
 
 def outer_outcome(headers: Sequence[HeaderTransform]) -> tuple[Encapsulation | None, bool]:
-    """What a list of transformations does to the encapsulation: what is pushed in the end, and whether what was there is removed."""
+    """What a list of transformations comes to outside: what is pushed, and whether what was there is removed."""
     push: Encapsulation | None = None
     popped = False
     for header in headers:

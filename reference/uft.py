@@ -1,15 +1,11 @@
 """The unified flow table: per direction, what all layers together do to the packets of a flow.
 
-A hit in this table spares a packet the layers. An entry is good for the port epoch in which it was made; entries know the id of their
-partner in the other direction, as far as it has been seen. Upstream behaviour: `UftEntry` and the functions around `uft_in`, `uft_out` in
-`lib/opte/src/engine/port/mod.rs`.
+A hit in this table spares a packet the layers. An entry is good for the port epoch in which it was made; entries know
+the id of their partner in the other direction, as far as it has been seen. Upstream behaviour: `UftEntry` and the
+functions around `uft_in`, `uft_out` in `lib/opte/src/engine/port/mod.rs`.
 """
 
-import enum
-from typing import NamedTuple
-
 from reference.direction import Direction
-from reference.errors import TableFull
 from reference.flow_table import FlowEntry, FlowTable, Lifetime
 from reference.packet.flow import FlowId
 from reference.statistics import UINT64_MASK, PortStatistics
@@ -66,65 +62,17 @@ class UftEntry(FlowEntry):
             parent.drop()
 
 
-class ChangeKind(enum.Enum):
-    """What happened to an entry."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-
-
-class Change(NamedTuple):
-    """One line of the journal: an entry came or went."""
-
-    kind: ChangeKind
-    direction: Direction
-    entry: UftEntry
-
-
-class _JournaledTable(FlowTable[UftEntry]):
-    """A flow table that reports its changes."""
-
-    __slots__ = ("direction", "journal")
-
-    def __init__(self, limit: int, direction: Direction) -> None:
-        super().__init__(limit)
-        self.direction = direction
-        self.journal: list[Change] | None = None
-
-    def put(self, entry: UftEntry) -> None:
-        replaced = self.entries.get(entry.flow)
-        super().put(entry)
-        if self.journal is not None:
-            if replaced is not None:
-                self.journal.append(Change(ChangeKind.REMOVED, self.direction, replaced))
-            self.journal.append(Change(ChangeKind.ADDED, self.direction, entry))
-
-    def discard(self, entry: UftEntry) -> None:
-        super().discard(entry)
-        if self.journal is not None:
-            self.journal.append(Change(ChangeKind.REMOVED, self.direction, entry))
-
-
 class UnifiedFlowTable:
     """Both directions of the unified flow table.
 
     Attributes:
         inbound, outbound: the tables; `inbound.entries` maps flow ids to entries.
-        changes: journal of added and removed entries, oldest first, if it was asked for with `record_changes`; a consumer drains it
-            by clearing the list. An entry that a full table replaces, or that is killed with a parent, stays present until it is
-            removed; whether it is dead tells `entry.killed`.
     """
 
     def __init__(self, limit: int, statistics: PortStatistics) -> None:
-        self.inbound = _JournaledTable(limit, Direction.IN)
-        self.outbound = _JournaledTable(limit, Direction.OUT)
-        self.changes: list[Change] = []
+        self.inbound: FlowTable[UftEntry] = FlowTable(limit)
+        self.outbound: FlowTable[UftEntry] = FlowTable(limit)
         self._statistics = statistics
-
-    def record_changes(self) -> None:
-        """Begin to write the journal `changes`."""
-        self.inbound.journal = self.changes
-        self.outbound.journal = self.changes
 
     def table(self, direction: Direction) -> FlowTable[UftEntry]:
         return self.inbound if direction is Direction.IN else self.outbound
@@ -147,7 +95,7 @@ class UnifiedFlowTable:
             entry.tcp_flow.adopt_parents(direction, entry.parents())
 
     def _count_installed(self, direction: Direction) -> None:
-        """Set the gauge. An unchanged gauge is taken for an eviction, as upstream does, also when an entry was replaced."""
+        """Set the gauge. As upstream, an unchanged gauge counts as an eviction, even if an entry was replaced."""
         statistics = self._statistics.of(direction)
         present = len(self.table(direction))
         if statistics.uft_flows == present:
@@ -176,6 +124,3 @@ class UnifiedFlowTable:
         for direction in (Direction.IN, Direction.OUT):
             self.table(direction).clear()
             self._statistics.of(direction).uft_flows = 0
-
-
-__all__ = ["Change", "ChangeKind", "TableFull", "UftEntry", "UnifiedFlowTable"]

@@ -1,7 +1,7 @@
 """Configuration of a port: who the guest is, and how large the tables are.
 
-Addresses are network-order bytes (4 or 16), MAC addresses 6 bytes; `reference.address` reads and writes their texts. Upstream behaviour:
-`lib/oxide-vpc/src/api.rs`, `cfg.rs`.
+Addresses are network-order bytes (4 or 16), MAC addresses 6 bytes; `reference.address` reads and writes their texts.
+Upstream behaviour: `lib/oxide-vpc/src/api.rs`, `cfg.rs`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from reference.hairpin.options import DhcpOptions
 
 @dataclass(frozen=True)
 class SourceNat:
-    """Source NAT: an external address of which the guest may use the ports from `first_port` to `last_port`, both included."""
+    """Source NAT: a shared external address, with the ports from `first_port` to `last_port` for this guest."""
 
     external_ip: bytes
     first_port: int
@@ -56,7 +56,8 @@ class IpConfig:
         private_ip: the guest's address.
         gateway_ip: the address of the gateway that the port imitates.
         external_ips: see `ExternalIps`.
-        attached_subnets: prefixes that belong to the guest besides its address; the value tells whether they are external.
+        attached_subnets: prefixes that belong to the guest besides its address; the value tells whether they are
+            external.
         transit_ips: prefixes for which the guest may forward.
     """
 

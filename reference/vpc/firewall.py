@@ -1,7 +1,8 @@
 """The firewall layer: which flows may begin.
 
-Inbound everything is denied that no rule allows; outbound everything is allowed that no rule denies. Allowed flows are stateful, so that
-their replies pass. Upstream behaviour: `lib/oxide-vpc/src/engine/firewall.rs`; rule texts: `FirewallRule` in `api.rs`.
+Inbound everything is denied that no rule allows; outbound everything is allowed that no rule denies. Allowed flows are
+stateful, so that their replies pass. Upstream behaviour: `lib/oxide-vpc/src/engine/firewall.rs`; rule texts:
+`FirewallRule` in `api.rs`.
 """
 
 import enum
@@ -89,8 +90,8 @@ class FirewallRule:
     def parse(cls, text: str) -> "FirewallRule":
         """Parse OPTE's text form: `dir=in action=allow priority=10 hosts=ip=10.0.0.1 protocol=tcp port=22,80`.
 
-        Direction, action and priority are required; case does not matter. Beyond OPTE, `protocol=proto:N` names an IP protocol by
-        number.
+        Direction, action and priority are required; case does not matter. Beyond OPTE, `protocol=proto:N` names an IP
+        protocol by number.
 
         Raises:
             TextError: with OPTE's message.

@@ -1,8 +1,8 @@
 """The gateway layer: the only neighbour that a guest sees.
 
-Outbound it answers ARP, DHCP, NDP and echo to the gateway, and lets only packets pass that come from the guest's own addresses. Inbound it lets
-only packets pass that are meant for the guest, as if the gateway had sent them. Upstream behaviour:
-`lib/oxide-vpc/src/engine/gateway/`.
+Outbound it answers ARP, DHCP, NDP and echo to the gateway, and lets only packets pass that come from the guest's own
+addresses. Inbound it lets only packets pass that are meant for the guest, as if the gateway had sent them. Upstream
+behaviour: `lib/oxide-vpc/src/engine/gateway/`.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class DhcpMessageType(Predicate):
 
     message_type: int
 
-    def matches(self, packet: Packet, meta: ActionMeta) -> bool:  # noqa: ARG002
+    def matches(self, packet: Packet, meta: ActionMeta) -> bool:
         return message_type(packet.body) == self.message_type
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class RewriteSourceMac(StaticAction):
         self._text = f"ether.src={format_mac(gateway_mac)}"
         self._transform = HeaderTransform("", InnerModification(ether_source=gateway_mac))
 
-    def transform(self, packet: Packet, meta: ActionMeta) -> HeaderTransform | None:  # noqa: ARG002
+    def transform(self, packet: Packet, meta: ActionMeta) -> HeaderTransform | None:
         return self._transform
 
     def __str__(self) -> str:
@@ -236,7 +236,7 @@ class _RuleBuilder:
         self.outbound.append(Rule(1, action, predicates))
 
     def add_filters(self, family: AddressFamily) -> None:
-        """What may come from the guest, and reach it: its own address, multicast, attached subnets and transit prefixes."""
+        """What may come from the guest and reach it: its own address, multicast, attached subnets, transit prefixes."""
         own = family.private_ip
         self.outbound.append(Rule(_UNICAST_PRIORITY, self._note_vni, (IpSource((own,)), self._from_guest)))
         self.inbound.append(Rule(_UNICAST_PRIORITY, self._rewrite_mac, (IpDestination((own,)), self._to_guest)))

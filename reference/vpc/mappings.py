@@ -1,7 +1,8 @@
 """Mappings from virtual to physical addresses, shared by the ports of a host.
 
-Upstream behaviour: `VpcMappings`, `Virt2Phys`, `Virt2Boundary` and `Mcast2Phys` in `lib/oxide-vpc/src/engine/overlay.rs`. A change of
-mappings does not raise any port's epoch: flows that are in a port's unified flow table keep their target.
+Upstream behaviour: `VpcMappings`, `Virt2Phys`, `Virt2Boundary` and `Mcast2Phys` in
+`lib/oxide-vpc/src/engine/overlay.rs`. A change of mappings does not raise any port's epoch: flows that are in a port's
+unified flow table keep their target.
 """
 
 from collections.abc import Iterable
@@ -61,8 +62,8 @@ class VirtualToBoundary:
     def set(self, prefix: Cidr, endpoints: Iterable[TunnelEndpoint]) -> tuple[TunnelEndpoint, ...] | None:
         """Add endpoints to a prefix; returns those it had, None if it was unknown.
 
-        Endpoints with the same address are the same endpoint whatever their VNI: a present one stays as it is, and of several for
-        a new prefix the last one counts.
+        Endpoints with the same address are the same endpoint whatever their VNI: a present one stays as it is, and of
+        several for a new prefix the last one counts.
         """
         present = self._prefixes.get(prefix)
         if present is None:

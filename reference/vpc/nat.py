@@ -1,6 +1,7 @@
 """The NAT layer: external addresses.
 
-A floating address is preferred to the ephemeral one, and both to source NAT; traffic to an internet gateway that finds no address is dropped.
+A floating address is preferred to the ephemeral one, and both to source NAT; traffic to an internet gateway that finds
+no address is dropped.
 Upstream behaviour: `lib/oxide-vpc/src/engine/nat.rs`, `lib/opte/src/engine/nat.rs`.
 """
 
@@ -117,7 +118,7 @@ class InboundNat(StatefulAction):
 class ExternalIpTagger(MetaAction):
     """Notes that the packet's source is an external address already."""
 
-    def apply(self, packet: Packet, meta: ActionMeta) -> bool:  # noqa: ARG002
+    def apply(self, packet: Packet, meta: ActionMeta) -> bool:
         meta.external_ip_applied = True
         return True
 
@@ -209,7 +210,7 @@ class _FamilyRules:
             self.outbound.append(Rule(_SNAT_PRIORITY, action, self._towards(gateway)))
 
     def _gateways_of(self, address: bytes) -> list[str | None]:
-        """The gateways of an address in order of their ids; just None, any gateway without id, when nothing is known."""
+        """The gateways of an address in order of their ids; just None, a gateway without id, if nothing is known."""
         known = None if self.gateways is None else self.gateways.get(address)
         if known is None:
             return [None]

@@ -1,4 +1,4 @@
-"""The VPC side of a port: its configuration with all that can be reconfigured, and the mappings it shares with other ports."""
+"""The VPC side of a port: its configuration as it is now, and the mappings it shares with other ports."""
 
 from reference.address import Cidr
 from reference.errors import InvalidIpConfig

@@ -70,8 +70,8 @@ class Encapsulate(StaticAction):
     def _place(self, packet: Packet, meta: ActionMeta) -> PhysicalAddress | None:
         """Where a unicast packet goes; None refuses it.
 
-        External addresses and internet gateways need each other: neither may a packet leave the rack from a private address, nor
-        reach a guest of the VPC from an external one.
+        External addresses and internet gateways need each other: neither may a packet leave the rack from a private
+        address, nor reach a guest of the VPC from an external one.
         """
         target = meta.router_target
         assert isinstance(target, RouterTarget)
@@ -99,7 +99,7 @@ class Encapsulate(StaticAction):
 
 
 class Decapsulate(StaticAction):
-    """Takes the packet out of its encapsulation, and notes the sender's VNI unless the packet is from outside the rack."""
+    """Takes the packet out of its encapsulation, and notes the sender's VNI unless it is from outside the rack."""
 
     def transform(self, packet: Packet, meta: ActionMeta) -> HeaderTransform | None:
         outer = packet.outer
@@ -113,7 +113,7 @@ class Decapsulate(StaticAction):
 
 
 class MulticastVniValidator(MetaAction):
-    """Refuses multicast of another VPC. It stands behind `Decapsulate` at a lower priority and so never decides, as upstream."""
+    """Refuses multicast of another VPC. Standing behind `Decapsulate` in the rules, it never decides, as upstream."""
 
     def __init__(self, vni: int) -> None:
         self._vni = vni

@@ -1,6 +1,7 @@
 """Prefixes that a guest may use besides its own address: attached subnets and transit prefixes.
 
-Upstream behaviour: `lib/oxide-vpc/src/engine/attached_subnets.rs`, `gateway/transit.rs`. As upstream, the configuration changes first and the
+Upstream behaviour: `lib/oxide-vpc/src/engine/attached_subnets.rs`, `gateway/transit.rs`. As upstream, the configuration
+changes first and the
 rules then: on a port whose state does not allow new rules the change stays, without effect until the next one.
 """
 
@@ -45,7 +46,7 @@ def allow_cidr(data: PortData, network: VpcNetwork, prefix: Cidr, direction: Dir
 
 
 def remove_cidr(data: PortData, network: VpcNetwork, prefix: Cidr, direction: Direction) -> bool:
-    """Take back `allow_cidr`; tells whether the prefix was known, for either direction; raises `InvalidIpConfig` or `BadState`."""
+    """Take back `allow_cidr`; tells whether the prefix was known at all; raises `InvalidIpConfig` or `BadState`."""
     transit_ips = network.family_of(prefix).transit_ips
     present = transit_ips.get(prefix)
     if present is not None:

@@ -1,7 +1,7 @@
 """The router layer: to what kind of place a packet from the guest goes.
 
-Routes are rules whose priority follows from the prefix length, so that the longest prefix decides, and a custom route before a system
-route of the same length. Upstream behaviour: `lib/oxide-vpc/src/engine/router.rs`.
+Routes are rules whose priority follows from the prefix length, so that the longest prefix decides, and a custom route
+before a system route of the same length. Upstream behaviour: `lib/oxide-vpc/src/engine/router.rs`.
 """
 
 import enum
@@ -111,7 +111,7 @@ class RouterAction(MetaAction):
         self.target = target
         self._tags = {TARGET_TAG: str(target), TARGET_CLASS_TAG: target.kind.value}
 
-    def apply(self, packet: Packet, meta: ActionMeta) -> bool:  # noqa: ARG002
+    def apply(self, packet: Packet, meta: ActionMeta) -> bool:
         meta.tags.update(self._tags)
         meta.router_target = self.target
         return True
@@ -185,7 +185,7 @@ class RouterControl:
         return True
 
     def replace(self, routes: Iterable[Route]) -> None:
-        """Replace all outbound rules, also the one that lets multicast pass; raises `InvalidRouterEntry` or `BadState`."""
+        """Replace all rules, also the one that lets multicast pass; raises `InvalidRouterEntry` or `BadState`."""
         self._data.set_rules(NAME, [], [route_rule(route) for route in routes])
 
 
