@@ -1,0 +1,1 @@
+"""Production kernels under a controlled scheduler: every interleaving of a stated scenario."""

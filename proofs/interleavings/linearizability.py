@@ -1,0 +1,111 @@
+"""Is a concurrent history explained by one sequential order? Wing and Gong's search, with memory.
+
+A history is a set of operations, each with the moments of its call and its return. It is linearizable
+when the operations can be put into one order that keeps every operation before those that were called
+after it had returned, and in which a sequential specification gives the results that were seen
+(Herlihy and Wing, TOPLAS 1990). The search (Wing and Gong, JPDC 1993) tries each operation that may come
+next; pairs of operations done and state reached are remembered and not tried twice (Lowe, 2017).
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from fastpath import memory
+from proofs.interleavings.scheduler import Scheduler
+
+State = TypeVar("State", bound=Hashable)
+
+
+class NotLinearizableError(AssertionError):
+    """No sequential order explains a history."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a history: what was asked, what came back, and when.
+
+    `called` and `returned` are moments of one clock, with called < returned.
+    """
+
+    thread: int
+    name: str
+    arguments: tuple[Hashable, ...]
+    result: Hashable
+    called: int
+    returned: int
+
+    def __str__(self) -> str:
+        listed = ", ".join(map(str, self.arguments))
+        return f"{self.name}({listed}) = {self.result} [{self.called}, {self.returned}] by {self.thread}"
+
+
+class Specification(Protocol[State]):
+    """A sequential object, as the states that an operation may lead to."""
+
+    @property
+    def initial(self) -> State:
+        """The state at the beginning."""
+
+    def after(self, state: State, operation: Operation) -> Iterable[State]:
+        """The states in which `operation`, with the result it had, may leave the object.
+
+        Nothing when the result is impossible in this state.
+        """
+
+
+def linearization(history: Sequence[Operation], specification: Specification[State]) -> list[Operation] | None:
+    """A sequential order that explains the history, or None when there is none."""
+    tried: set[tuple[int, State]] = set()
+    everything = (1 << len(history)) - 1
+
+    def search(done: int, state: State) -> list[Operation] | None:
+        if done == everything:
+            return []
+        if (done, state) in tried:
+            return None
+        tried.add((done, state))
+        left = [place for place in range(len(history)) if not done >> place & 1]
+        horizon = min(history[place].returned for place in left)
+        for place in left:
+            if history[place].called > horizon:
+                continue  # something that has not been placed had returned before it was called
+            for following in specification.after(state, history[place]):
+                rest = search(done | 1 << place, following)
+                if rest is not None:
+                    return [history[place], *rest]
+        return None
+
+    return search(0, specification.initial)
+
+
+class History:
+    """Collects the operations of one run under a scheduler."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+
+    def perform(
+        self,
+        thread: int,
+        name: str,
+        arguments: tuple[Hashable, ...],
+        body: Callable[[], Hashable],
+    ) -> Hashable:
+        """Carry out one operation by `body`; call and return are steps of their own."""
+        scheduler = memory.current
+        assert isinstance(scheduler, Scheduler)
+        listed = ", ".join(map(str, arguments))
+        called = scheduler.mark("call", f"{name}({listed})")
+        result = body()
+        returned = scheduler.mark("return", f"{name}({listed}) = {result}")
+        self.operations.append(Operation(thread, name, arguments, result, called, returned))
+        return result
+
+    def check(self, specification: Specification[State]) -> list[Operation]:
+        """A sequential order that explains what was collected. Raises NotLinearizableError."""
+        order = linearization(self.operations, specification)
+        if order is None:
+            listed = "; ".join(map(str, self.operations))
+            raise NotLinearizableError(f"no sequential order explains {listed}")
+        return order

@@ -1,0 +1,31 @@
+"""What is explored: a concurrent program that can be started again and again."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fastpath.memory import Words
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One fresh start of a program: its shared memory, its threads, and what to check at the end.
+
+    Attributes:
+        shared: the arrays that threads share, by name. Each access to them is a scheduling point.
+        threads: one function a thread. They may share nothing but the arrays.
+        finish: called with the threads' results when all have returned. Raises AssertionError when
+            something is wrong; returns the outcome, a value by which executions are told apart.
+        may_wait_forever: whether a run that ends with waiting threads is an outcome, not a failure.
+        label: names word `index` of array `name`, for reports.
+    """
+
+    shared: Mapping[str, Words]
+    threads: Sequence[Callable[[], object]]
+    finish: Callable[[Sequence[object]], Hashable] = tuple
+    may_wait_forever: bool = False
+    label: Callable[[str, int], str] = "{}[{}]".format
+
+
+Program: TypeAlias = Callable[[], Instance]
+"""Makes an instance. Must make the same one each time: executions are repeated from the start."""

@@ -1,0 +1,148 @@
+"""The search: it reaches every outcome, finds textbook faults, and loses nothing by reduction."""
+
+import pytest
+
+from fastpath.atomics import load_acquire
+from fastpath.memory import Words
+from proofs.interleavings import explore as explore_module
+from proofs.interleavings.access import Mode
+from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.linearizability import NotLinearizableError
+from proofs.interleavings.program import Program
+from proofs.interleavings.schedule import from_text, replay, shrink, to_text
+from proofs.interleavings.scheduler import DeadlockError, EndlessRunError
+from proofs.units.interleavings import textbook
+from proofs.units.interleavings.generated import generated_program
+
+PROGRAMS = 220
+MOST = 1_500
+
+
+def comparable_programs() -> list[tuple[Program, Report]]:
+    """Generated programs whose plain search ends, with what it found."""
+    found: list[tuple[Program, Report]] = []
+    seed = 0
+    while len(found) < PROGRAMS:
+        program = generated_program(seed)
+        plain = explore(program, Search.PLAIN, most_executions=MOST)
+        if plain.complete:
+            found.append((program, plain))
+        seed += 1
+    return found
+
+
+@pytest.fixture(scope="module")
+def compared() -> list[tuple[Program, Report]]:
+    return comparable_programs()
+
+
+def test_reduced_search_has_the_outcomes_of_plain_search(compared: list[tuple[Program, Report]]) -> None:
+    runs = {Search.PLAIN: 0, Search.REDUCED: 0}
+    for program, plain in compared:
+        reduced = explore(program)
+        assert reduced.complete
+        assert reduced.outcomes.keys() == plain.outcomes.keys()
+        runs[Search.PLAIN] += plain.executions
+        runs[Search.REDUCED] += reduced.executions
+    assert runs[Search.REDUCED] < runs[Search.PLAIN] / 5
+
+
+def test_a_reduction_that_overlooks_a_conflict_loses_outcomes(
+    compared: list[tuple[Program, Report]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overlooking(one: Mode, other: Mode) -> bool:
+        return one == other == Mode.WRITE
+
+    monkeypatch.setattr(explore_module, "conflict", overlooking)
+    assert any(explore(program).outcomes.keys() != plain.outcomes.keys() for program, plain in compared)
+
+
+def test_every_outcome_comes_with_a_schedule_that_gives_it(compared: list[tuple[Program, Report]]) -> None:
+    for program, plain in compared[:40]:
+        for outcome, schedule in plain.outcomes.items():
+            run = replay(program, from_text(to_text(schedule)))
+            assert run.outcome == outcome
+            assert run.schedule == schedule
+
+
+@pytest.mark.parametrize("search", Search)
+def test_increments_in_two_steps_are_lost_in_some_interleaving(search: Search) -> None:
+    assert set(explore(textbook.increments(3, atomic=False), search).outcomes) == {1, 2, 3}
+    assert set(explore(textbook.increments(3, atomic=True), search).outcomes) == {3}
+
+
+def test_plain_search_runs_every_order() -> None:
+    # Two threads of two steps each: 4! / (2! * 2!) orders.
+    assert explore(textbook.increments(2, atomic=False), Search.PLAIN).executions == 6
+
+
+RIGHT = {
+    "peterson": textbook.peterson(turn_first=False),
+    "sequence lock, two writers": textbook.sequence_lock(writers=2, readers=1, checked=True),
+    "sequence lock, two readers": textbook.sequence_lock(writers=1, readers=2, checked=True),
+    "spin lock": textbook.spin_lock(threads=3),
+    "ordered locks": textbook.two_locks(ordered=True),
+    "tagged stack": textbook.treiber_stack(tagged=True),
+}
+WRONG = {
+    "peterson, turn first": (textbook.peterson(turn_first=True), AssertionError, "both threads are inside"),
+    "unchecked reader": (textbook.sequence_lock(1, 1, checked=False), AssertionError, "a torn read"),
+    "crossed locks": (textbook.two_locks(ordered=False), DeadlockError, "wait for a change that nobody will make"),
+    "untagged stack": (textbook.treiber_stack(tagged=False), AssertionError, "are held"),
+}
+
+
+@pytest.mark.parametrize("program", RIGHT.values(), ids=RIGHT.keys())
+def test_correct_textbook_programs_hold(program: Program) -> None:
+    report = explore(program)
+    assert report.failure is None
+    assert report.complete
+
+
+@pytest.mark.parametrize(("program", "error", "message"), WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize("search", Search)
+def test_wrong_textbook_programs_are_found_and_replayed(
+    program: Program, error: type[Exception], message: str, search: Search
+) -> None:
+    report = explore(program, search)
+    assert isinstance(report.failure, error)
+    assert message in str(report.failure)
+    assert report.counterexample is not None
+    text = to_text(shrink(program, report.counterexample))
+    run = replay(program, from_text(text))
+    assert isinstance(run.failure, error)
+    assert len(run.schedule) <= len(report.counterexample)
+
+
+def test_waiting_threads_do_not_make_a_search_endless() -> None:
+    plain = explore(textbook.spin_lock(threads=2), Search.PLAIN)
+    reduced = explore(textbook.spin_lock(threads=2))
+    assert plain.complete
+    assert set(plain.outcomes) == set(reduced.outcomes) == {2}
+
+
+def test_a_loop_without_pause_is_reported_as_endless() -> None:
+    def spin(words: Words) -> None:
+        while load_acquire(words, 0) == 0:
+            pass
+
+    report = explore(textbook.program(1, [spin]))
+    assert isinstance(report.failure, EndlessRunError)
+
+
+def test_a_search_that_reaches_its_limit_says_so() -> None:
+    report = explore(textbook.increments(3, atomic=False), Search.PLAIN, most_executions=5)
+    assert report.executions == 5
+    assert not report.complete
+
+
+def test_an_array_that_was_not_declared_is_refused() -> None:
+    def stray(words: Words) -> None:
+        load_acquire(words.copy(), 0)
+
+    report = explore(textbook.program(1, [stray]))
+    assert isinstance(report.failure, LookupError)
+
+
+def test_failures_of_histories_are_failures_of_the_program() -> None:
+    assert issubclass(NotLinearizableError, AssertionError)
