@@ -7,7 +7,6 @@ accesses, to keep a store in a buffer, or to answer a load with an older value.
 
 Only shared accesses come here. Packet bytes and a thread's own variables are private.
 """
-# ruff: noqa: ARG002 - the default memory is sequentially consistent: it has no use for orderings
 
 import enum
 from collections.abc import Callable, Iterator

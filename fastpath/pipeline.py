@@ -14,17 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from fastpath.atomics import compare_and_swap, load_acquire, load_relaxed, store_relaxed
+from fastpath.atomics import load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import entry_point, kernel
 from fastpath.designs import POLICIES, Design, LockPolicy, acquire_port_lock, release_port_lock
+from fastpath.flow import advance
 from fastpath.hash_table import entry_at, find, hash_key, prefetch_bucket, prefetch_entry, prefetch_flow
 from fastpath.layout import (
     CONTROL,
     CONTROL_EPOCH_SHIFT,
     CONTROL_STATE_MASK,
     DESCRIPTOR_WORDS,
-    FLOW_WORDS,
-    FLOWS_AT,
     FRAME_DIRECTION,
     FRAME_LENGTH,
     FRAME_TICKET,
@@ -33,7 +32,6 @@ from fastpath.layout import (
     ONE,
     SHIFT_32,
     STATE_RUNNING,
-    TCP_WORD,
     THREAD_HITS,
     VERDICT_SLOW,
     WINDOW,
@@ -50,7 +48,7 @@ from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.parse import parse
 from fastpath.reclaim import enter, leave, thread_at
-from fastpath.tcp import ACK, ADVANCE, UNEXPECTED, may_advance, step_tcp
+from fastpath.tcp import ACK
 from fastpath.transform import apply
 from fastpath.uft import count_hit, count_segment, touch
 
@@ -59,34 +57,6 @@ _NOTHING = np.uint64(0)
 ProcessBatch = Callable[[Words, Frame, Words, Words, Index, Index, np.uint64, Index], Index]
 """`(words, frames, descriptors, work, first, count, now, thread)` to the index of the first frame not decided, or
 `count`."""
-
-
-@kernel
-def advance_tcp(
-    words: Words, flow: np.uint64, epoch: np.uint64, direction: np.uint64, work: Words, record: Index
-) -> bool:
-    """Take one segment through the flow's TCP word; False leaves the packet to the slow path, the word untouched.
-
-    The compare-and-swap is where the hit takes effect. Its expected value holds the epoch's tag: a packet that read
-    the control word before a rule change cannot advance a flow that the new rules have already taken over.
-    """
-    at = np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS + TCP_WORD
-    while True:
-        # Acquire: numbers and counters belong to the incarnation that this word names.
-        word = load_acquire(words, at)
-        if not may_advance(word, epoch):
-            return False
-        outcome, advanced = step_tcp(
-            word,
-            direction,
-            work[record + WORK_TCP_FLAGS],
-            work[record + WORK_SEQUENCE],
-            work[record + WORK_ACKNOWLEDGEMENT],
-        )
-        if outcome != ADVANCE and outcome != UNEXPECTED:
-            return False
-        if advanced == word or compare_and_swap(words, at, word, advanced):
-            return True
 
 
 @kernel
@@ -105,16 +75,12 @@ def hit(words: Words, frames: Frame, descriptors: Words, at: Index, work: Words,
         return False
     flow = binding & LOW_32
     if flow != _NOTHING:
-        if not advance_tcp(words, flow, epoch, descriptors[at + FRAME_DIRECTION], work, record):
+        direction, flags = descriptors[at + FRAME_DIRECTION], work[record + WORK_TCP_FLAGS]
+        sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
+        if not advance(words, flow, epoch, direction, flags, sequence, acknowledgement):
             return False
-        count_segment(
-            words,
-            base,
-            descriptors[at + FRAME_LENGTH],
-            work[record + WORK_SEQUENCE],
-            work[record + WORK_ACKNOWLEDGEMENT],
-            work[record + WORK_TCP_FLAGS] & ACK != _NOTHING,
-        )
+        length = descriptors[at + FRAME_LENGTH]
+        count_segment(words, base, length, sequence, acknowledgement, flags & ACK != _NOTHING)
     count_hit(words, base)
     apply(words, frames, descriptors, at, work, record, action, rewrite)
     return True

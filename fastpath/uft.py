@@ -149,7 +149,7 @@ def _clear(words: Words, entry: np.uint64, hash_: np.uint64) -> None:
         store_relaxed(words, entry_at(words, partner) + PARTNER, NOTHING)
 
 
-@cold_kernel
+@entry_point
 def kill(words: Words, entry: np.uint64) -> None:
     """Mark an entry dead, whenever its last hit was."""
     life = entry_at(words, entry) + LIFE
@@ -172,6 +172,12 @@ def kill_if_idle(words: Words, entry: np.uint64, deadline: np.uint64) -> bool:
             return False
         if compare_and_swap(words, life, seen, seen | DEAD):
             return True
+
+
+@entry_point
+def set_last_hit(words: Words, entry: np.uint64, seen: np.uint64, now: np.uint64) -> bool:
+    """Set the time of the last hit if it is still `seen`; whether it was. What came first, hit or mark, stays."""
+    return compare_and_swap(words, entry_at(words, entry) + LIFE, seen, now)
 
 
 @entry_point

@@ -28,7 +28,12 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
         "reference.vpc.config",
     ),
     "fastpath.slow_path": ("reference.*",),  # a miss runs the reference's own slow path,
-    "fastpath.compile_flow": ("reference.packet.*", "reference.transform"),  # and what it decided is compiled
+    "fastpath.mirror": ("reference.flow_table", "reference.tcp_flows", "reference.uft"),  # its entries are watched,
+    "fastpath.halves": ("reference.tcp_flows", "reference.uft"),  # copied,
+    "fastpath.compile_flow": ("reference.packet.*", "reference.transform"),  # and what it decided is compiled;
+    "fastpath.control": ("reference.port_data",),  # and the surface is the reference's
+    "fastpath.port": ("reference.packet.flow", "reference.port_data", "reference.tcp", "reference.vpc.mappings"),
+    "fastpath.reconfiguration": ("reference.address", "reference.vpc.*"),
     "proofs": ("model.*", "reference.*", "fastpath.*"),
     "proofs.units.experiments": ("experiments.*",),  # the small checks of the experiments' own code
     "experiments": ("reference.*", "fastpath.*"),

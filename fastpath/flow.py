@@ -1,0 +1,81 @@
+"""The flow record: one TCP word for both directions, advanced by hits and owned by slow operations.
+
+Hits advance the word with compare-and-swap, one flow's two directions in one order. A slow operation that is about to
+decide something about the flow freezes the word first; hits then leave their packets to the slow path, which waits
+for that operation. A dead word never lives again: a connection that is opened anew gets a record of its own.
+
+Thread safety: `advance` may run at any time inside an announced batch; `freeze`, `thaw` and `bury` under the slow lock.
+"""
+
+import numpy as np
+
+from fastpath.atomics import compare_and_swap, load_acquire, load_relaxed, store_release
+from fastpath.compiler import entry_point, kernel
+from fastpath.layout import FLOW_WORDS, FLOWS_AT, TCP_WORD, Index
+from fastpath.memory import Words
+from fastpath.tcp import ADVANCE, DEAD, FROZEN, UNEXPECTED, may_advance, step_tcp
+
+
+@kernel
+def tcp_word_at(words: Words, flow: np.uint64) -> Index:
+    """Index of the TCP word of a flow record."""
+    return np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS + TCP_WORD
+
+
+@kernel
+def advance(
+    words: Words,
+    flow: np.uint64,
+    epoch: np.uint64,
+    direction: np.uint64,
+    flags: np.uint64,
+    sequence: np.uint64,
+    acknowledgement: np.uint64,
+) -> bool:
+    """Take one segment through the flow's TCP word; False leaves the packet to the slow path, the word untouched.
+
+    The compare-and-swap is where the hit takes effect. Its expected value holds the epoch's tag: a packet that read the
+    control word before a rule change cannot advance a flow that the new rules have already taken over.
+    """
+    at = tcp_word_at(words, flow)
+    while True:
+        # Acquire: what is read and written from here on belongs to the incarnation that this word names.
+        word = load_acquire(words, at)
+        if not may_advance(word, epoch):
+            return False
+        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement)
+        if outcome != ADVANCE and outcome != UNEXPECTED:
+            return False
+        if advanced == word or compare_and_swap(words, at, word, advanced):
+            return True
+
+
+@entry_point
+def freeze(words: Words, flow: np.uint64) -> np.uint64:
+    """Stop hits from advancing the flow; the word as the last of them left it."""
+    at = tcp_word_at(words, flow)
+    while True:
+        word = load_relaxed(words, at)
+        # Acquire: the counters of the hits that advanced the word so far are on their way or visible.
+        if compare_and_swap(words, at, word, word | FROZEN):
+            return word
+
+
+@entry_point
+def thaw(words: Words, flow: np.uint64, word: np.uint64) -> None:
+    """Let hits go on from `word`.
+
+    Only for a word that is frozen or not reachable yet, so that a plain store cannot lose a hit. Release: a hit that
+    advances the word sees what the slow operation wrote before.
+    """
+    store_release(words, tcp_word_at(words, flow), word)
+
+
+@entry_point
+def bury(words: Words, flow: np.uint64) -> None:
+    """Mark the flow dead for good."""
+    at = tcp_word_at(words, flow)
+    while True:
+        word = load_relaxed(words, at)
+        if compare_and_swap(words, at, word, word | DEAD):
+            return

@@ -1,0 +1,118 @@
+"""The arena's copy of one unified entry and of one TCP flow, and the way home of what hits have counted in them.
+
+Counters in the arena only rise; each copy remembers how much of them the reference already has. So nothing is counted
+twice, and nothing is lost as long as the copy is read once more after its last hit.
+"""
+
+import numpy as np
+
+from fastpath import tcp
+from fastpath.layout import ACKNOWLEDGED, BYTES, DEAD, HITS, LIFE, NUMBERS
+from fastpath.memory import Words
+from reference.direction import Direction
+from reference.tcp_flows import TcpFlow
+from reference.uft import UftEntry
+
+_LIFE_MASK = int(DEAD) - 1
+
+
+class Connection:
+    """The copy of one TCP flow.
+
+    Attributes:
+        original: the reference's flow.
+        record: number of the arena's flow record.
+        halves: the halves that name the record.
+    """
+
+    __slots__ = ("halves", "original", "record")
+
+    def __init__(self, original: TcpFlow, record: int) -> None:
+        self.original = original
+        self.record = record
+        self.halves: set[Half] = set()
+
+    def word(self, epoch: int) -> np.uint64:
+        """The TCP word for the state in which the reference has the flow."""
+        flow = self.original
+        return tcp.pack_word(
+            np.uint64(flow.state),
+            np.uint64(flow.guest_sequence or 0),
+            np.uint64(flow.guest_sequence is not None),
+            np.uint64(epoch),
+        )
+
+
+class Half:
+    """The copy of one unified entry.
+
+    Attributes:
+        original: the reference's entry.
+        direction: the way the flow's packets travel.
+        entry: number of the arena's entry.
+        at: index of its first word.
+        transform: number of the transform record.
+        connection: the copy of the TCP flow; None for other protocols.
+        last_hit_ms: the entry's life word when it was last read.
+    """
+
+    __slots__ = ("_bytes", "_hits", "at", "connection", "direction", "entry", "last_hit_ms", "original", "transform")
+
+    def __init__(
+        self,
+        original: UftEntry,
+        direction: Direction,
+        entry: int,
+        at: int,
+        transform: int,
+        connection: Connection | None,
+    ) -> None:
+        self.original = original
+        self.direction = direction
+        self.entry = entry
+        self.at = at
+        self.transform = transform
+        self.connection = connection
+        self.last_hit_ms = original.last_hit_ms
+        self._hits = 0
+        self._bytes = 0
+
+    def bring_home(self, words: Words) -> None:
+        """Add to the reference's entry, and to its TCP flow, what hits have counted since the last time."""
+        hits = int(words[self.at + HITS])
+        new_hits, self._hits = hits - self._hits, hits
+        self.last_hit_ms = int(words[self.at + LIFE]) & _LIFE_MASK
+        self.original.hits += new_hits
+        self.original.last_hit_ms = max(self.original.last_hit_ms, self.last_hit_ms)
+        if self.connection is not None:
+            total = int(words[self.at + BYTES])
+            new_bytes, self._bytes = total - self._bytes, total
+            self._add_segments(words, self.connection.original, new_hits, new_bytes)
+
+    def _add_segments(self, words: Words, flow: TcpFlow, segments: int, length: int) -> None:
+        flow.hits += segments
+        if self.direction is Direction.IN:
+            flow.segments_in += segments
+            flow.bytes_in += length
+        else:
+            flow.segments_out += segments
+            flow.bytes_out += length
+        if segments == 0:
+            return
+        flow.last_hit_ms = max(flow.last_hit_ms, self.last_hit_ms)
+        sequence, acknowledgement = divmod(int(words[self.at + NUMBERS]), 1 << 32)
+        acknowledged = words[self.at + ACKNOWLEDGED] != 0
+        if self.direction is Direction.IN:
+            flow.inbound_flow = self.original.flow
+            flow.remote_sequence = sequence
+            flow.remote_acknowledgement = acknowledgement if acknowledged else flow.remote_acknowledgement
+        else:
+            flow.guest_acknowledgement = acknowledgement if acknowledged else flow.guest_acknowledgement
+
+
+def read_word(connection: Connection, word: np.uint64) -> None:
+    """Let the reference's flow have the state and the guest's sequence number of a TCP word."""
+    flow = connection.original
+    flow.state = int(tcp.state_of(word))
+    if word & tcp.SEQUENCE_KNOWN:
+        flow.guest_sequence = int(tcp.sequence_of(word))

@@ -1,0 +1,195 @@
+"""The fast port: compiled hits beside the reference's slow path.
+
+`Port` has the surface of `reference.Port`, plus batches. A hit in the unified flow table is served by compiled code,
+on any number of threads at once. Everything else is a slow operation: a miss, a segment that closes a connection,
+expiry, reconfiguration, a dump. Slow operations follow one another and run in the reference (`slow_path.py`).
+
+Thread safety: every method may be called from any thread at any time. After `pause`, `reset` or a change of rules has
+returned, no packet is processed under the old state. A batch belongs to the thread that processes it. A call that
+raises leaves the port usable.
+"""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+import reference
+from fastpath.arena import new_arena
+from fastpath.designs import POLICIES, Design
+from fastpath.frames import FrameBatch
+from fastpath.layout import Geometry
+from fastpath.pipeline import process_batch_for
+from fastpath.reconfiguration import Reconfiguration
+from fastpath.seats import Seats
+from fastpath.slow_path import SlowPath
+from reference.direction import Direction
+from reference.packet.flow import FlowId
+from reference.port_data import PortState
+from reference.semantics import Semantics
+from reference.tcp import TcpState
+from reference.verdict import Verdict
+from reference.vpc.config import TableLimits, VpcConfig
+from reference.vpc.mappings import Mappings
+
+_SINGLE_FRAME_SIZE = 9216
+"""Room for a jumbo frame; a longer one takes the slow path."""
+
+
+class Port(Reconfiguration):
+    """A port of the Oxide VPC whose hits take no lock, or the lock of the design.
+
+    Attributes:
+        design: how hits and slow operations exclude each other.
+    """
+
+    def __init__(
+        self,
+        config: VpcConfig,
+        limits: TableLimits | None = None,
+        mappings: Mappings | None = None,
+        semantics: Semantics = Semantics.CORRECT,
+        design: Design | str = Design.FINE,
+        threads: int = 64,
+        seed: int | None = None,
+    ) -> None:
+        """Make a port in state `READY`.
+
+        Args:
+            config: the guest and its addresses.
+            limits: capacities of the flow tables.
+            mappings: where destinations are; ports of one host share them.
+            semantics: which of upstream's behaviours to follow.
+            design: a lock design or its name.
+            threads: how many threads may process packets at once.
+            seed: makes the hash secret reproducible; for tests only.
+        """
+        limits = limits or TableLimits()
+        self.design = Design(design)
+        geometry = Geometry(entries=2 * limits.uft, threads=threads)
+        self._words = new_arena(geometry, seed)
+        port = reference.Port(config, limits, mappings, semantics)
+        super().__init__(SlowPath(port, self._words, geometry, POLICIES[self.design]))
+        self._process_batch = process_batch_for(self.design)
+        self._seats = Seats(threads)
+        self._single = threading.local()
+        # Upstream's clock may go back, and takes time stamps of hits back with it; hits here only ever move them on.
+        self._clock_may_go_back = semantics == Semantics.UPSTREAM
+        self._latest_ms = 0
+
+    @property
+    def state(self) -> PortState:
+        """Where in its lifecycle the port is."""
+        return self._slow_path.port.state
+
+    @property
+    def epoch(self) -> int:
+        """Rises with every change of rules."""
+        return self._slow_path.port.epoch
+
+    @property
+    def refused(self) -> int:
+        """How many entries the arena had no room for; the slow path serves their flows."""
+        return self._slow_path.mirror.refused
+
+    def process(
+        self,
+        direction: Direction,
+        packet: bytes | bytearray | memoryview,
+        now_ms: int,
+        segments: Sequence[int] = (),
+    ) -> Verdict:
+        """Decide about one packet; as `reference.Port.process`."""
+        if segments or len(packet) > _SINGLE_FRAME_SIZE:
+            with self._slow_path.operation() as port:
+                return port.process(direction, packet, now_ms, segments)
+        batch: FrameBatch | None = getattr(self._single, "batch", None)
+        if batch is None:
+            batch = self._single.batch = FrameBatch(capacity=1, frame_size=_SINGLE_FRAME_SIZE)
+        batch.clear()
+        batch.load(direction, packet)
+        self.process_batch(batch, now_ms)
+        return batch.verdict(0)
+
+    def process_batch(self, batch: FrameBatch, now_ms: int) -> None:
+        """Decide about all frames of a batch, in their order, at `now_ms` milliseconds.
+
+        Afterwards the batch has the verdicts, and its frames are as they leave the port.
+        """
+        seat, now = self._seats.mine(), np.uint64(now_ms)
+        position = 0
+        while position < batch.count:
+            if not self._goes_back(now_ms):
+                arguments = (self._words, batch.frames, batch.descriptors, batch.work)
+                position = int(self._process_batch(*arguments, position, batch.count, now, seat))
+            if position < batch.count:
+                self._process_slowly(batch, position, now_ms)
+                position += 1
+
+    def _goes_back(self, now_ms: int) -> bool:
+        if self._clock_may_go_back:
+            if now_ms < self._latest_ms:
+                return True
+            self._latest_ms = now_ms
+        return False
+
+    def _process_slowly(self, batch: FrameBatch, index: int, now_ms: int) -> None:
+        with self._slow_path.operation() as port:
+            verdict = port.process(batch.direction(index), batch.frame(index), now_ms)
+            self._slow_path.tickets += 1
+            batch.decide(index, verdict, self._slow_path.tickets)
+
+    def start(self) -> None:
+        """Begin to process packets; from any state."""
+        with self._slow_path.operation() as port:
+            port.start()
+
+    def pause(self) -> None:
+        """Stop processing packets, keeping all flows; raises `BadState` unless running."""
+        with self._slow_path.operation() as port:
+            port.pause()
+
+    def reset(self) -> None:
+        """Forget all flows and stop processing packets; from any state."""
+        with self._slow_path.operation() as port:
+            port.reset()
+
+    def expire(self, now_ms: int) -> None:
+        """Remove flows past their time to live; raises `BadState` unless running."""
+        with self._slow_path.operation() as port:
+            port.data.require_state(PortState.RUNNING)
+            self._slow_path.mirror.stop_expiring(now_ms)
+            port.expire(now_ms)
+
+    def clear_uft(self) -> None:
+        """Empty the unified flow table; raises `BadState` unless running."""
+        with self._slow_path.operation() as port:
+            port.clear_uft()
+
+    def clear_lft(self, layer: str) -> None:
+        """Forget a layer's flows; raises `BadState` unless running, or `LayerNotFound`."""
+        with self._slow_path.operation() as port:
+            port.clear_lft(layer)
+
+    def tcp_state(self, flow: FlowId) -> TcpState | None:
+        """State of the connection with this outbound flow id."""
+        with self._slow_path.operation() as port:
+            return port.tcp_state(flow)
+
+    def statistics(self) -> dict[str, object]:
+        """All counters by OPTE's names; exact when no batch is under way."""
+        with self._slow_path.observation() as port:
+            return port.statistics()
+
+    def flow_counts(self) -> dict[str, object]:
+        """The number of entries in every flow table."""
+        with self._slow_path.operation() as port:
+            return port.flow_counts()
+
+    def snapshot(self) -> dict[str, object]:
+        """Everything observable about the port, as plain comparable values.
+
+        Each flow is read at one moment, different flows perhaps at different ones while other threads process packets.
+        """
+        with self._slow_path.observation() as port:
+            return port.snapshot()

@@ -1,0 +1,90 @@
+"""Slow operations: one after the other, in the reference, mirrored before they return.
+
+A slow operation holds the slow lock from beginning to end; under a design with a port lock, that one too. When it ends,
+also by an exception, the arena has followed the reference, and hits go by the new control word.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import reference
+from fastpath.control import Control
+from fastpath.designs import LockPolicy, lock_port, unlock_port
+from fastpath.layout import THREAD_COUNT, THREAD_HITS, Geometry
+from fastpath.memory import Words
+from fastpath.mirror import Mirror, Side
+from fastpath.reclaim import thread_at
+from reference.direction import Direction
+
+_COUNTERS = ((Direction.IN, THREAD_HITS), (Direction.OUT, THREAD_HITS + 1))
+
+
+class SlowPath:
+    """The reference port behind a fast port, and the lock around it.
+
+    Attributes:
+        port: the reference port; to be used inside `operation` only.
+        mirror: keeps the arena in step with it.
+        tickets: how many packets have been processed slowly.
+    """
+
+    def __init__(self, port: reference.Port, words: Words, geometry: Geometry, policy: LockPolicy) -> None:
+        self.port = port
+        self.mirror = Mirror(words, geometry)
+        self.tickets = 0
+        self._words = words
+        self._policy = policy
+        self._control = Control(words, hits_are_excluded=policy.port_lock)
+        self._lock = threading.Lock()
+        self._counted = {Direction.IN: 0, Direction.OUT: 0}
+        self._watch()
+
+    def _watch(self) -> None:
+        data = self.port.data
+        data.uft.inbound.watcher = Side(self.mirror, Direction.IN)
+        data.uft.outbound.watcher = Side(self.mirror, Direction.OUT)
+        data.tcp_flows.watcher = self.mirror
+        for table in (data.uft.inbound, data.uft.outbound, data.tcp_flows):
+            table.before_eviction = self._seal
+        for layer in data.layers:
+            layer.inbound.table.before_eviction = self._seal
+            layer.outbound.table.before_eviction = self._seal
+
+    def _seal(self) -> None:
+        """A full table is about to compare its entries: no hit may change them meanwhile."""
+        self._control.seal()
+        self.mirror.synchronise()
+
+    @contextmanager
+    def operation(self) -> Iterator[reference.Port]:
+        """Run a slow operation on the reference port."""
+        with self._lock:
+            if self._policy.port_lock:
+                lock_port(self._words)
+            try:
+                yield self.port
+            finally:
+                self.mirror.commit(self.port.epoch)
+                self._control.follow(self.port.state, self.port.epoch)
+                if self._policy.port_lock:
+                    unlock_port(self._words)
+
+    @contextmanager
+    def observation(self) -> Iterator[reference.Port]:
+        """A slow operation that looks at the whole port: everything that hits have counted is brought home first."""
+        with self.operation() as port:
+            self.mirror.synchronise()
+            self._bring_counters_home()
+            yield port
+
+    def _bring_counters_home(self) -> None:
+        """Add the hits of all threads to the port's counters. A hit is counted in its thread when its batch ends."""
+        words = self._words
+        lines = [int(thread_at(words, thread)) for thread in range(int(words[THREAD_COUNT]))]
+        for direction, counter in _COUNTERS:
+            total = sum(int(words[line + counter]) for line in lines)
+            new, self._counted[direction] = total - self._counted[direction], total
+            statistics = self.port.data.statistics.of(direction)
+            statistics.uft_hit += new
+            statistics.modified += new
