@@ -242,6 +242,35 @@ class Layer:
         self.statistics.flows += 1
         passage.parents.append(entry)
 
+    def simulate(self, passage: Passage) -> bool:
+        """Do what `process` would do to a packet that is merely let through, without a trace; tell whether it would be.
+
+        Nothing is counted, no entry is hit, and a packet that would begin a flow is none that is merely let through.
+        """
+        packet = passage.packet
+        side = self.side(passage.direction)
+        entry = side.table.get(packet.flow)
+        if entry is not None:
+            descriptor = entry.descriptor
+            if entry.dirty and (descriptor is None or not descriptor.is_valid()):
+                return False
+            passage.parents.append(entry)
+            if descriptor is not None:
+                _transform(descriptor, passage)
+            return True
+        found = side.rules.match(packet, passage.meta)
+        match side.default.action if found is None else found.rule.action:
+            case SimpleAction.ALLOW:
+                return True
+            case MetaAction() as action:
+                return action.apply(packet, passage.meta)
+            case StaticAction() as action:
+                transform = action.transform(packet, passage.meta)
+                if transform is not None:
+                    passage.transform_headers(transform)
+                return transform is not None
+        return False
+
     def add_rule(self, direction: Direction, rule: Rule) -> None:
         """Add a rule. Existing flows keep what was decided for them."""
         side = self.side(direction)

@@ -16,6 +16,7 @@ from reference.packet.packet import Packet
 from reference.passage import Passage
 from reference.port_data import PortData
 from reference.semantics import Semantics
+from reference.simulation import simulate_reply
 from reference.tcp_flows import TcpFlow
 from reference.tcp_tracking import Segment, TcpRefused, track
 from reference.transform import FlowTransform, compile_transform
@@ -111,12 +112,52 @@ class SlowPath:
         transform: FlowTransform,
         tcp_flow: TcpFlow | None,
     ) -> None:
-        entry = UftEntry(flow, pair, self._data.epoch, l4_hash(flow), transform, tuple(passage.parents), passage.now_ms)
-        entry.tcp_flow = tcp_flow
+        """Install the half of the packet's own direction, and its partner where the semantics say so."""
+        entry = self._entry(passage, flow, pair, transform, tcp_flow)
         try:
             self._data.uft.install(passage.direction, entry, passage.now_ms)
         except TableFull as full:
             raise ProcessingError(f'FlowTableFull {{ kind: "UFT", limit: {full.limit} }}') from full
+        if self._semantics.pair_at_install and passage.parents:
+            self._install_partner(passage, entry)
+
+    def _install_partner(self, passage: Passage, entry: UftEntry) -> None:
+        """Install the other half of a stateful flow, unless it is there already or there is no room for it.
+
+        A half is installed only if the reply would come back to this very flow.
+        """
+        reply = simulate_reply(self._data.layers, passage)
+        if reply is None or reply.packet.flow.mirror() != entry.flow:
+            return
+        uft = self._data.uft
+        direction = reply.direction
+        flow = passage.packet.flow.mirror()
+        tcp_flow = entry.tcp_flow
+        partner = uft.table(direction).get(flow)
+        if partner is None or partner.epoch != entry.epoch or partner.tcp_flow is not tcp_flow:
+            transform = compile_transform(reply.headers, reply.bodies, reply.meta.internal_target)
+            partner = self._entry(reply, flow, entry.flow, transform, tcp_flow)
+            try:
+                uft.install(direction, partner, passage.now_ms)
+            except TableFull:
+                return
+        partner.pair = entry.flow
+        entry.pair = flow
+        if tcp_flow is not None and direction is Direction.IN:
+            tcp_flow.inbound_flow = flow
+
+    def _entry(
+        self,
+        passage: Passage,
+        flow: FlowId,
+        pair: FlowId | None,
+        transform: FlowTransform,
+        tcp_flow: TcpFlow | None,
+    ) -> UftEntry:
+        parents = tuple(passage.parents)
+        entry = UftEntry(flow, pair, self._data.epoch, l4_hash(flow), transform, parents, passage.now_ms)
+        entry.tcp_flow = tcp_flow
+        return entry
 
 
 def _finish(passage: Passage, transform: FlowTransform) -> Modified:
