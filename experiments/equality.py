@@ -1,9 +1,12 @@
 """Whether a port did what the reference did: every verdict, every byte, the whole final state."""
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from experiments.scenario import Step
+from experiments.replay import Setting, new_fast_port, replay
+from experiments.scenario import Scenario, Step
+from fastpath import Port
 from reference.packet.errors import ParseError
 from reference.packet.parse import parse
 from reference.verdict import Hairpin, Modified, Verdict
@@ -14,7 +17,6 @@ COMPARED = (
 )
 """What is compared. Steps of different flows may overtake each other between threads; none of this depends on it."""
 
-SHOWN = 5
 _WINDOW = 16
 
 
@@ -30,6 +32,24 @@ class Difference:
         return f"{self.place}\n    expected {self.expected}\n    got      {self.got}"
 
 
+def differences(scenario: Scenario, setting: Setting) -> Iterator[Difference]:
+    """Where a fast port in this setting differs from the reference."""
+    port = new_fast_port(scenario.surroundings, setting.design)
+    verdicts = replay(port, scenario.steps, setting.threads)
+    found = itertools.chain(
+        verdict_differences(scenario.steps, verdicts),
+        state_differences(scenario.final, port.snapshot(), "final state"),
+        _after_expiry(scenario, port),
+    )
+    for difference in found:
+        yield replace(difference, place=f"{setting}: {difference.place}")
+
+
+def _after_expiry(scenario: Scenario, port: Port) -> Iterator[Difference]:
+    port.expire(scenario.expiry_ms)
+    yield from state_differences(scenario.expired, port.snapshot(), "state after expiry")
+
+
 def verdict_differences(steps: Sequence[Step], verdicts: Sequence[Verdict]) -> Iterator[Difference]:
     """Every step whose verdict is not the reference's."""
     if len(steps) != len(verdicts):
@@ -39,7 +59,7 @@ def verdict_differences(steps: Sequence[Step], verdicts: Sequence[Verdict]) -> I
             yield _verdict_difference(number, step, got)
 
 
-def state_differences(expected: object, got: object, place: str = "state") -> Iterator[Difference]:
+def state_differences(expected: object, got: object, place: str) -> Iterator[Difference]:
     """Every leaf of a snapshot that is not the reference's."""
     if isinstance(expected, dict) and isinstance(got, dict):
         for key in sorted(expected.keys() | got.keys(), key=str):

@@ -9,10 +9,11 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import NamedTuple
 
 from experiments.scenario import Step
-from fastpath import FrameBatch
+from experiments.surroundings import Surroundings
+from fastpath import Design, FrameBatch, Port
 from reference.verdict import Verdict
 
 BATCH = 256
@@ -22,17 +23,37 @@ TURN_SECONDS = 60.0
 """Longer than any turn takes: a thread that waits longer has met a defect."""
 
 
-class BatchPort(Protocol):
-    """A port that processes batches; several threads may do so at once."""
+HASH_SEED = 435
+"""Seed of a port's hash secret: the same collisions in every run."""
 
-    def process_batch(self, batch: FrameBatch, now_ms: int) -> None:
-        """Process all frames of a batch, in their order."""
+
+class Setting(NamedTuple):
+    """How a fast port is run: a lock design, on a number of threads."""
+
+    design: Design
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.design.value} on {self.threads} thread{'s' if self.threads > 1 else ''}"
 
 
 Numbered = tuple[int, Step]
 
 
-def replay(port: BatchPort, steps: Sequence[Step], threads: int) -> list[Verdict]:
+def new_fast_port(surroundings: Surroundings, design: Design) -> Port:
+    """A running fast port in these surroundings."""
+    port = Port(
+        surroundings.config(),
+        limits=surroundings.limits,
+        mappings=surroundings.mappings(),
+        design=design,
+        seed=HASH_SEED,
+    )
+    surroundings.prepare(port)
+    return port
+
+
+def replay(port: Port, steps: Sequence[Step], threads: int) -> list[Verdict]:
     """The port's verdict about each step."""
     verdicts: list[Verdict | None] = [None] * len(steps)
     turns = _Turns([number for number, step in enumerate(steps) if step.takes_turn])

@@ -12,11 +12,13 @@ same for every capture, and each follows from what was recorded:
 - The firewall otherwise has a VPC's default rules: what comes from the VPC, SSH and ICMP may enter.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from experiments.traffic import Address, Guest, Sighting
+import fastpath
+from experiments.traffic import Address, Guest, LeftOut, Sighting, Traffic
 from reference import Direction, Port, TableLimits, VpcConfig
 from reference.address import Cidr, parse_ip, parse_mac
 from reference.packet.flow import FlowId, is_echo
@@ -116,7 +118,7 @@ class Surroundings:
             mappings.v2b.set(Cidr.parse(prefix), [TunnelEndpoint(ip, BOUNDARY_VNI) for ip in BOUNDARY_UNDERLAY])
         return mappings
 
-    def prepare(self, port: Port) -> None:
+    def prepare(self, port: Port | fastpath.Port) -> None:
         """Gives a new port its routes and firewall rules, and starts it."""
         for family in self.families:
             for route in family.routes():
@@ -138,6 +140,18 @@ def surround(guest: Guest, sightings: Sequence[Sighting]) -> Surroundings:
         firewall_rules=(*_default_rules(), *_service_rules(families, openings)),
         limits=TableLimits(uft=capacity, tcp=capacity, gateway=capacity, firewall=capacity, nat=capacity),
     )
+
+
+def without_gateway(traffic: Traffic, surroundings: Surroundings) -> Traffic:
+    """The traffic without what the gateway sent to the guest."""
+    gateways = {family.gateway for family in surroundings.families}
+    kept = [
+        sighting
+        for sighting in traffic.sightings
+        if sighting.direction is Direction.OUT or sighting.source not in gateways
+    ]
+    left_out = Counter({LeftOut.GATEWAY: len(traffic.sightings) - len(kept)})
+    return Traffic(kept, traffic.left_out + left_out)
 
 
 def _is_unicast_between_hosts(sighting: Sighting) -> bool:

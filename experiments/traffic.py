@@ -77,20 +77,22 @@ class Traffic:
     left_out: Counter[LeftOut] = field(default_factory=Counter)
 
 
-def find_guest(frames: Sequence[Frame], wanted: str) -> Guest:
+def find_guest(frames: Sequence[Frame], wanted: str | None) -> Guest:
     """The station that sends from the address `wanted`.
 
     Its MAC is the one that most frames from that address carry. Its address in the other family is the one
     that most frames from that MAC carry, link-local and group addresses apart.
 
     Raises:
-        InputError: `wanted` is no address, or no frame comes from it.
+        InputError: `wanted` is None or no address, or no frame comes from it.
     """
+    senders = Counter((frame.data[_MAC_LENGTH : 2 * _MAC_LENGTH], sender) for frame, sender in _senders(frames))
+    if wanted is None:
+        raise InputError(f"guest address: none is given, use --guest (make: GUEST=); {_known(senders)}")
     try:
         address = ip_address(wanted)
     except ValueError:
-        raise InputError(f"guest address: '{wanted}' is not an IP address; give one such as 10.0.0.5") from None
-    senders = Counter((frame.data[_MAC_LENGTH : 2 * _MAC_LENGTH], sender) for frame, sender in _senders(frames))
+        raise InputError(f"guest address: '{wanted}' is not an IP address; {_known(senders)}") from None
     macs = Counter({mac: count for (mac, sender), count in senders.items() if sender == address})
     if not macs:
         raise InputError(f"guest address: no frame comes from {address}; {_known(senders)}")
