@@ -1,1 +1,1 @@
-"""The formal models: locking designs and flow protocol as transition systems; they know no bytes."""
+"""The formal models: the locking designs of the port as transition systems, searched for states that must not be."""

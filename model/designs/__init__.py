@@ -1,0 +1,1 @@
+"""The locking designs of the port: shared words, hits, slow operations, invariants, scenarios, faults."""

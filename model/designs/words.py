@@ -1,0 +1,295 @@
+"""The shared words of the port, the registers of a thread, and what tells right from wrong.
+
+The model has one flow (one 5-tuple) with two halves, and some pairs of records: entry `2 * pair + direction` and flow
+record `pair`. With a single pair, whoever installs the flow again must reuse the records that were just retired, which
+is the hardest case. What a packet does to a TCP word is one more of `advances`; which transform a half has is which
+`installation` it is of. Layout of the real words: `fastpath/layout.py`, `fastpath/tcp.py`.
+"""
+
+import enum
+from typing import NamedTuple
+
+from model.designs.faults import Fault
+
+NONE = -1
+"""No entry, no owner of a lock."""
+
+OUT, IN = 0, 1
+"""Directions; also the two halves."""
+
+
+class At(enum.StrEnum):
+    """Locations of a thread. H1 to H8 and S1 to S4 are the names used in `docs/protocol.md`."""
+
+    ANNOUNCE = "H1 announce"
+    FENCE = "H1 fence"
+    PORT_LOCK = "port lock"
+    PORT_UNLOCK = "port unlock"
+    CONTROL = "H2 control"
+    VERSION = "H3 version"
+    SLOT = "H3 slot"
+    KEY = "H3 key"
+    PAYLOAD = "H3 payload"
+    RECHECK = "H3 version again"
+    LIFE = "H6 life"
+    REFRESH = "H6 refresh"
+    WORD = "H5 word"
+    ADVANCE = "H5 advance"
+    COUNT = "H7 count"
+    COUNT_STORE = "H7 store count"
+    LEAVE = "H8 leave"
+    SLOW_LOCK = "slow lock"
+    SLOW_PORT_LOCK = "slow lock, port lock"
+    ADMIT = "slow: state of the port"
+    DISPATCH = "slow: look at the flow"
+    EXPIRE = "expire: look at the flow"
+    UNINSTALL = "clear: look at the flow"
+    EMPTY = "remove the flow: look at it"
+    FREEZE = "S1 freeze"
+    COPY_LIFE_OUT = "S1 copy life out"
+    COPY_LIFE_IN = "S1 copy life in"
+    SEAL_OUT = "seal out"
+    SEAL_IN = "seal in"
+    DECIDE = "expire or keep"
+    TOUCH = "S3 life"
+    THAW = "S3 thaw"
+    UNSEAL_OUT = "unseal out"
+    UNSEAL_IN = "unseal in"
+    KILL_OUT = "S3 kill out"
+    KILL_IN = "S3 kill in"
+    LOCK_FIRST = "S3 lock first bucket"
+    LOCK_SECOND = "S3 lock second bucket"
+    UNLOCK_FIRST = "S3 unlock first bucket"
+    UNLOCK_SECOND = "S3 unlock second bucket"
+    CLEAR_OUT = "S3 clear out"
+    CLEAR_IN = "S3 clear in"
+    KILL_WORD = "S3 kill word"
+    RETIRE = "S4 retire"
+    ALLOCATE = "S4 allocate"
+    LINK_OUT = "S3 link out"
+    LINK_IN = "S3 link in"
+    KEY_OUT = "S3 key out"
+    KEY_IN = "S3 key in"
+    PAYLOAD_OUT = "S3 payload out"
+    PAYLOAD_IN = "S3 payload in"
+    STORE_WORD = "S3 store word"
+    FINISH = "slow: packet done"
+    BUMP = "publish epoch"
+    PAUSE = "publish paused"
+    READY = "publish ready"
+    RUN = "publish running"
+    HOLD_OFF = "publish sealed"
+    PUBLISH_FENCE = "fence after control"
+    GRACE = "begin grace"
+    WAIT = "wait for grace"
+    RETURN = "return"
+    RELEASE = "release locks"
+    DONE = "done"
+
+
+class PortState(enum.StrEnum):
+    """State of the port. Packets are processed while it is running."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SEALED = "sealed"
+    """Running, but hits are held off while a full table chooses whom to evict."""
+
+
+class Kind(enum.StrEnum):
+    """What a packet asks of the TCP word."""
+
+    ADVANCE = "advances"
+    """The word changes: a hit compares and swaps."""
+    SAME = "leaves the state"
+    """The word stays as it is: a hit only looks at it."""
+    CLOSE = "closes"
+    """RST: a slow operation removes the flow."""
+    OPEN = "opens"
+    """SYN: a slow operation makes a new incarnation."""
+
+
+class Packet(NamedTuple):
+    """One packet of the flow: direction, and the time at which its thread read the clock."""
+
+    direction: int
+    kind: Kind = Kind.ADVANCE
+    now: int = 0
+
+
+class Control(NamedTuple):
+    """The control word."""
+
+    epoch: int
+    state: PortState
+
+
+class Word(NamedTuple):
+    """The TCP word of a flow record."""
+
+    advances: int = 0
+    tag: int = 0
+    frozen: bool = False
+    dead: bool = True
+    closed: bool = False
+    """Only where a fault lets a hit close the flow."""
+
+
+class Life(NamedTuple):
+    """The life word of a half."""
+
+    last: int = 0
+    dead: bool = True
+
+
+class Payload(NamedTuple):
+    """What a half says: which installation it is of, under which epoch, on which flow record."""
+
+    installation: int = 0
+    epoch: int = 0
+    record: int = NONE
+    rules: int = 0
+    """The epoch of the rules that really made it; `epoch` is what it is stamped with."""
+
+
+class Entry(NamedTuple):
+    """One half of a flow. `key` is the installation whose key was written."""
+
+    key: int = 0
+    payload: Payload = Payload()
+    life: Life = Life()
+    hits: int = 0
+
+
+class Truth(NamedTuple):
+    """What really happened, by which the invariants judge, and the reference's copy of the flow. No hit reads it."""
+
+    open: bool = False
+    """The reference has the flow."""
+    advances: int = 0
+    """Advances of the present incarnation of the flow that have taken effect."""
+    copied: int = 0
+    """The reference's copy of the advances, as of its last look."""
+    incarnation: int = 0
+    """How often the 5-tuple was opened."""
+    installation: int = 0
+    """How often a pair of halves was made."""
+    newest: int = 0
+    """The newest installation under which a packet took effect."""
+    last: int = 0
+    """Latest time of a packet that took effect."""
+    hits: int = 0
+    """Hits that took effect."""
+    collected: int = 0
+    """Hits that the reference has added up from retired halves."""
+    settled: Control = Control(0, PortState.READY)
+    """The control word when the last operation that changes it returned."""
+    wrong: str = ""
+    """What a packet or an operation did that it must not; the invariants name these."""
+
+
+class Setting(NamedTuple):
+    """What a configuration fixes.
+
+    Attributes:
+        port_lock: the `mutex` design: hits and slow operations take the port lock.
+        tcp: the flow is TCP, so there is a TCP word.
+        buckets: 2 when the halves lie in different buckets, 1 when they coincide.
+        keep_record: a flow that is installed again keeps its flow record.
+        time_to_live: of the flow, in ticks of the model's clock.
+        fault: what is broken on purpose.
+    """
+
+    port_lock: bool = False
+    tcp: bool = True
+    buckets: int = 2
+    keep_record: bool = False
+    time_to_live: int = 2
+    fault: Fault = Fault.NONE
+
+    @property
+    def design(self) -> str:
+        """The setting in words."""
+        parts = ["mutex" if self.port_lock else "fine"]
+        parts += [] if self.tcp else ["no TCP"]
+        parts += [] if self.buckets == 2 else ["one bucket"]
+        parts += ["record kept"] if self.keep_record else []
+        parts += [] if self.fault is Fault.NONE else [self.fault.value]
+        return ", ".join(parts)
+
+
+class Arena(NamedTuple):
+    """All shared words.
+
+    Attributes:
+        announce: one word for each thread that processes packets; odd while it is inside a batch.
+        versions: one word for each bucket; odd while it is locked.
+        slots: the entry reachable in each direction, or `NONE`.
+        limbo: for each pair of records, the announcements when it was retired; empty while it is in use or free.
+        used: for each pair of records, whether the flow has it.
+        locks: owner of the slow lock and of the port lock.
+    """
+
+    setting: Setting
+    control: Control
+    announce: tuple[int, ...]
+    versions: tuple[int, ...]
+    slots: tuple[int, ...]
+    entries: tuple[Entry, ...]
+    words: tuple[Word, ...]
+    used: tuple[bool, ...]
+    limbo: tuple[tuple[int, ...], ...]
+    slow_lock: int = NONE
+    port_lock: int = NONE
+    truth: Truth = Truth()
+
+
+class Thread(NamedTuple):
+    """Registers of a thread. What is no longer needed is forgotten, so that states that differ in nothing else are one.
+
+    Attributes:
+        number: its announcement word, and its name as owner of a lock.
+        packets: still to be processed; the first is the one under way.
+        todo: locations to go through next, in a slow operation.
+        buffered: its announcement is still in the store buffer.
+        pending: the control word it has stored is still in the store buffer.
+        sample: announcements taken at the beginning of a grace period.
+        idle: halves that an expiry found idle.
+        pair: the records that a slow operation takes away or installs.
+        incarnation: of the flow that a closing packet saw.
+        stamp: the epoch that the hit read, where a fault stamps installations with it.
+    """
+
+    number: int
+    at: At = At.DONE
+    packets: tuple[Packet, ...] = ()
+    todo: tuple[At, ...] = ()
+    buffered: bool = False
+    pending: Control | None = None
+    control: Control | None = None
+    version: int = 0
+    entry: int = NONE
+    key: int = 0
+    payload: Payload = Payload()
+    life: Life | None = None
+    word: Word | None = None
+    counted: int = 0
+    sample: tuple[int, ...] = ()
+    idle: int = 0
+    pair: int = NONE
+    incarnation: int = 0
+    stamp: int = 0
+    now: int = 0
+
+    def go(self, at: At) -> "Thread":
+        """These registers at another location."""
+        return self._replace(at=at)
+
+    def next(self) -> "Thread":
+        """These registers at the next location of the slow operation."""
+        return self._replace(at=self.todo[0], todo=self.todo[1:])
+
+    def forget(self) -> "Thread":
+        """These registers without what was read for the packet under way."""
+        return self._replace(control=None, version=0, entry=NONE, key=0, payload=Payload(), life=None, word=None)
