@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -20,7 +20,10 @@ from proofs.conformance.runner import Finding, Status, Summary, UnknownFeature, 
 
 UNUSABLE = 2
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def main(
     paths: Annotated[
         list[Path] | None,
@@ -105,10 +108,10 @@ def print_summary(summary: Summary) -> None:
         typer.echo(f"unreadable: {len(summary.unreadable)}")
 
 
-def _refuse(message: str) -> None:
+def _refuse(message: str) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(UNUSABLE)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

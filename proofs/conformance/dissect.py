@@ -14,13 +14,17 @@ from typing import Any
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
 
+from scapy.config import conf  # noqa: E402
 from scapy.contrib import geneve as _geneve  # noqa: E402, F401  (binds UDP port 6081 to Geneve)
 from scapy.layers import dhcp as _dhcp  # noqa: E402, F401
 from scapy.layers import dhcp6 as _dhcp6  # noqa: E402, F401
-from scapy.layers import inet as _inet  # noqa: E402, F401
 from scapy.layers import inet6 as _inet6  # noqa: E402, F401
+from scapy.layers.inet import TCP, UDP  # noqa: E402
 from scapy.layers.l2 import Ether  # noqa: E402
 from scapy.packet import NoPayload, Packet  # noqa: E402
+
+# Ports as numbers: their names depend on the machine's list of services.
+conf.noenum.add(TCP.sport, TCP.dport, UDP.sport, UDP.dport)
 
 
 @dataclass(frozen=True)
