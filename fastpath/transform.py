@@ -8,7 +8,7 @@ flow's own entry. Pushed bytes were serialised once; a packet adds its lengths. 
 
 import numpy as np
 
-from fastpath.atomics import load_be16, store_be16, store_be32, store_be64, store_le64
+from fastpath.atomics import load_be16, load_plain, store_be16, store_be32, store_be64, store_le64
 from fastpath.checksum import finish, internet_sum, update, update_udp
 from fastpath.compiler import kernel
 from fastpath.layout import (
@@ -88,7 +88,7 @@ def apply(
     The descriptor tells where the frame is now.
     """
     transform = transform_at(words, action)
-    flags = words[transform + TRANSFORM_FLAGS]
+    flags = load_plain(words, transform + TRANSFORM_FLAGS)
     start = np.int64(descriptors[at + FRAME_OFFSET])
     length = np.int64(descriptors[at + FRAME_LENGTH])
     encapsulation = np.int64(work[record + WORK_ENCAPSULATION])
@@ -114,11 +114,11 @@ def apply(
 def set_ethernet(words: Words, transform: Index, flags: np.uint64, frames: Frame, ethernet: Index) -> None:
     """Set the inner MAC addresses that the transform names."""
     if flags & TRANSFORM_ETHER_DESTINATION != _NOTHING:
-        address = words[transform + ETHER_DESTINATION]
+        address = load_plain(words, transform + ETHER_DESTINATION)
         store_be32(frames, ethernet, address >> SHIFT_16)
         store_be16(frames, ethernet + 4, address)
     if flags & TRANSFORM_ETHER_SOURCE != _NOTHING:
-        address = words[transform + ETHER_SOURCE]
+        address = load_plain(words, transform + ETHER_SOURCE)
         store_be32(frames, ethernet + 6, address >> SHIFT_16)
         store_be16(frames, ethernet + 10, address)
 
@@ -137,16 +137,16 @@ def translate(
     protocol = meta >> META_PROTOCOL_SHIFT & LOW_8
     if meta >> META_FAMILY_SHIFT & LOW_8 == _FAMILY_4:
         if flags & TRANSFORM_IP_SOURCE != _NOTHING:
-            store_be32(frames, network + 12, words[transform + IP_SOURCE + 1])
+            store_be32(frames, network + 12, load_plain(words, transform + IP_SOURCE + 1))
         if flags & TRANSFORM_IP_DESTINATION != _NOTHING:
-            store_be32(frames, network + 16, words[transform + IP_DESTINATION + 1])
+            store_be32(frames, network + 16, load_plain(words, transform + IP_DESTINATION + 1))
     else:
         if flags & TRANSFORM_IP_SOURCE != _NOTHING:
-            store_be64(frames, network + 8, words[transform + IP_SOURCE])
-            store_be64(frames, network + 16, words[transform + IP_SOURCE + 1])
+            store_be64(frames, network + 8, load_plain(words, transform + IP_SOURCE))
+            store_be64(frames, network + 16, load_plain(words, transform + IP_SOURCE + 1))
         if flags & TRANSFORM_IP_DESTINATION != _NOTHING:
-            store_be64(frames, network + 24, words[transform + IP_DESTINATION])
-            store_be64(frames, network + 32, words[transform + IP_DESTINATION + 1])
+            store_be64(frames, network + 24, load_plain(words, transform + IP_DESTINATION))
+            store_be64(frames, network + 32, load_plain(words, transform + IP_DESTINATION + 1))
     if flags & TRANSFORM_SOURCE_PORT != _NOTHING:
         store_be16(frames, transport, rewrite >> REWRITE_SOURCE_PORT_SHIFT)
     if flags & TRANSFORM_DESTINATION_PORT != _NOTHING:
@@ -188,7 +188,7 @@ def push(
     word_count = (pushed + 7) // 8
     target = start - 8 * word_count
     for word in range(word_count):
-        store_le64(frames, target + 8 * word, words[transform + PUSH_AT + word])
+        store_le64(frames, target + 8 * word, load_plain(words, transform + PUSH_AT + word))
     outer = start - pushed
     payload = np.uint64(pushed - OUTER_TRANSPORT + length) & LOW_16
     store_be16(frames, outer + ETHERNET_LENGTH + 4, payload)
