@@ -23,6 +23,7 @@ from experiments.forwarding import NotForwarded
 from experiments.machine import describe
 from experiments.replay import Setting
 from experiments.results import results_folder
+from experiments.run_files import Origin, write_run
 from experiments.scenario import Scenario
 from experiments.surroundings import Surroundings, surround, without_gateway
 from experiments.throughput import Throughput, TooNoisy
@@ -35,12 +36,12 @@ BUNDLED_GUEST = "10.0.0.5"
 RESULTS = Path(__file__).parent.parent / "results"
 SETTINGS = tuple(Setting(design, threads) for threads in (1, 2) for design in Design)
 FRAME_LIMIT = 20_000
-"""Frames of a capture that are used; the reference takes about a minute for ten times as many."""
+"""Frames of a capture that are used, unless more are asked for."""
 
 FAILED, UNUSABLE = 1, 2
 
 Item = TypeVar("Item")
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 class Disagreement(Exception):
@@ -51,7 +52,7 @@ class Disagreement(Exception):
 class Job:
     """A capture, seen from one guest."""
 
-    origin: report.Origin
+    origin: Origin
     traffic: Traffic
     surroundings: Surroundings
 
@@ -94,18 +95,19 @@ def run(capture_file: Path | None, guest: str | None, output: Path, limit: int) 
             raise Disagreement(report.difference_text(found))
         console.print(report.agreement_text(replayed, SETTINGS))
         measured = _measure(job)
-        report.write_run(folder.path, job.origin, now, machine, replayed, measured)
+        write_run(folder.path, job.origin, now, machine, replayed, measured)
     console.print(f"Results: {folder.final}")
 
 
 def _measure(job: Job) -> Throughput | None:
-    steady = scenario.build(scenario.lasting(job.traffic.sightings), job.surroundings)
+    lasting = scenario.lasting(job.traffic.sightings)
     try:
-        measured = throughput.measure(steady, SETTINGS, _progress("throughput"))
+        measured = throughput.measure(scenario.build(lasting, job.surroundings), SETTINGS, _progress("throughput"))
     except throughput.NothingToForward:
         console.print("Nothing to measure: no packet of the capture is forwarded from the unified flow table.")
         return None
     console.print(report.throughput_table(measured))
+    console.print(report.kinds_table(measured))
     return measured
 
 
@@ -119,7 +121,7 @@ def _prepare(capture_file: Path | None, guest: str | None, limit: int) -> Job:
     found = find_guest(frames, guest)
     traffic = observe(frames, found)
     surroundings = surround(found, traffic.sightings)
-    job = Job(report.Origin.of(capture_file, len(frames)), without_gateway(traffic, surroundings), surroundings)
+    job = Job(Origin.of(capture_file, len(frames)), without_gateway(traffic, surroundings), surroundings)
     console.print(report.scene_text(job.origin, job.traffic, surroundings))
     return job
 

@@ -6,11 +6,14 @@ for a while then disturbs all of them, not the one that happened to be measured.
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 Configuration = TypeVar("Configuration")
+
+LEAST_ROUNDS = 2
+"""A spread needs two samples."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +49,19 @@ def interleaved(
 ) -> dict[Configuration, Series]:
     """One sample of each configuration per round, each round in the opposite order of the one before.
 
-    Ends after `rounds`, or with the first round that ends later than `seconds` after the start; two rounds are taken
-    in any case. `advance` may wrap the rounds to show progress.
+    Ends after `rounds`, or with the first round that ends later than `seconds` after the start; `LEAST_ROUNDS` are
+    taken in any case. `advance` may wrap the rounds to show progress.
     """
     order = list(samplers)
     for _ in range(warm_up_rounds):
         for configuration in order:
             samplers[configuration]()
     samples: dict[Configuration, list[float]] = {configuration: [] for configuration in order}
-    for _ in advance(_rounds_within(rounds, seconds)):
+    deadline = time.monotonic() + seconds
+    for number in advance(range(rounds)):
+        if number >= LEAST_ROUNDS and time.monotonic() > deadline:
+            break
         for configuration in order:
             samples[configuration].append(samplers[configuration]())
         order.reverse()
     return {configuration: Series(tuple(taken)) for configuration, taken in samples.items()}
-
-
-def _rounds_within(rounds: int, seconds: float) -> Iterator[int]:
-    deadline = time.monotonic() + seconds
-    for number in range(rounds):
-        if number >= 2 and time.monotonic() > deadline:
-            return
-        yield number

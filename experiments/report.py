@@ -1,48 +1,19 @@
-"""What a run of the main job says: on the terminal, and in its folder."""
+"""What a run of the main job says on the terminal."""
 
-import datetime
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from rich.table import Table
 
-from experiments.capture import Frame, pcapng
 from experiments.equality import COMPARED, Difference
-from experiments.figure import throughput_bars
-from experiments.machine import Machine
-from experiments.measure import Series
-from experiments.replay import HASH_SEED, Setting
-from experiments.results import write_json
+from experiments.replay import Setting
+from experiments.run_files import Origin, packets_text, verdict_counts
 from experiments.scenario import Scenario
 from experiments.surroundings import Surroundings
-from experiments.throughput import REPETITIONS, WARM_UP_ROUNDS, Throughput
+from experiments.throughput import KIND_SETTING, Throughput
 from experiments.traffic import Traffic
-from fastpath import Design
 from reference import Direction
-from reference.verdict import Drop, DropCause, LayerDrop, Modified, ParseError, ProcessError, Verdict
 
 DIFFERENCES_SHOWN = 10
-UNDERLAY_INTERFACE = "underlay"
-NOTICEABLE = 1.05
-"""Ratio below which two medians are called equal."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a run's traffic comes from."""
-
-    name: str
-    sha256: str
-    frames: int
-
-    @classmethod
-    def of(cls, path: Path, frames: int) -> "Origin":
-        """The capture file, of which `frames` frames are used."""
-        with path.open("rb") as stream:
-            return cls(path.name, hashlib.file_digest(stream, "sha256").hexdigest(), frames)
 
 
 def scene_text(origin: Origin, traffic: Traffic, surroundings: Surroundings) -> str:
@@ -71,11 +42,6 @@ def verdict_table(replayed: Scenario) -> Table:
     return table
 
 
-def verdict_counts(replayed: Scenario) -> Counter[tuple[str, str]]:
-    """Packets by verdict, as text, and direction."""
-    return Counter((_verdict_text(step.verdict), step.direction.value) for step in replayed.steps)
-
-
 def agreement_text(replayed: Scenario, settings: Sequence[Setting]) -> str:
     """What was compared, and that it is equal."""
     engines = ", ".join(map(str, settings))
@@ -89,11 +55,11 @@ def difference_text(found: Sequence[Difference]) -> str:
 
 def throughput_table(measured: Throughput) -> Table:
     """One row a setting."""
-    table = Table(title=f"Forwarding {measured.hits:,} packets of {measured.conversations:,} flows again and again")
+    table = Table(title=f"Forwarding {packets_text(measured)}, again and again")
     table.add_column("design")
     for heading in ("threads", "Mpps", "quartiles", "scaling", "ns/packet"):
         table.add_column(heading, justify="right")
-    for setting, series in measured.packets_per_second.items():
+    for setting, series in measured.by_setting.items():
         table.add_row(
             setting.design.value,
             str(setting.threads),
@@ -105,119 +71,18 @@ def throughput_table(measured: Throughput) -> Table:
     return table
 
 
-def finding(measured: Throughput) -> str:
-    """The figure's title: what the medians at the greatest number of threads say, whichever way."""
-    threads = max(setting.threads for setting in measured.packets_per_second)
-    fine, mutex = (
-        measured.packets_per_second[Setting(design, threads)].median for design in (Design.FINE, Design.MUTEX)
-    )
-    on_threads = f"on {_threads(threads)}"
-    if fine > mutex * NOTICEABLE:
-        return f"Without the port lock, {fine / mutex:.1f} times the packets {on_threads}"
-    if mutex > fine * NOTICEABLE:
-        return f"The port lock forwards {mutex / fine:.1f} times the packets {on_threads}"
-    return f"With and without the port lock, equally many packets {on_threads}"
-
-
-def write_run(
-    folder: Path,
-    origin: Origin,
-    now: datetime.datetime,
-    machine: Machine,
-    replayed: Scenario,
-    measured: Throughput | None,
-) -> None:
-    """A run that agreed: `run.json`, `underlay.pcapng` and, if there was something to measure, the figure."""
-    write_json(folder / "run.json", _record(origin, now, machine, replayed, measured))
-    write_underlay(folder / "underlay.pcapng", replayed)
-    if measured is not None:
-        samples = len(next(iter(measured.packets_per_second.values())).samples)
-        throughput_bars(
-            folder / "throughput.png",
-            _by_design(measured),
-            title=finding(measured),
-            note=(
-                f"Hits of the unified flow table: {measured.hits:,} packets of {measured.conversations:,} flows of "
-                f"{origin.name}, both directions, parse to finished frame.\n"
-                f"Medians of {samples} samples, whiskers from quartile to quartile. {machine}, {now:%Y-%m-%d}."
-            ),
+def kinds_table(measured: Throughput) -> Table:
+    """One row a kind of packet."""
+    table = Table(title=f"Each kind of packet alone, {KIND_SETTING}")
+    table.add_column("kind")
+    for heading in ("packets", "ns/packet", "quartiles"):
+        table.add_column(heading, justify="right")
+    for kind, series in measured.by_kind.items():
+        quartiles = sorted(1e9 / rate for rate in series.quartiles)
+        table.add_row(
+            kind,
+            f"{measured.packets[kind]:,}",
+            f"{1e9 / series.median:.1f}",
+            " - ".join(f"{nanoseconds:.1f}" for nanoseconds in quartiles),
         )
-
-
-def write_underlay(path: Path, replayed: Scenario) -> None:
-    """What left the port on the underlay side, at the times it was recorded, as a capture."""
-    with path.open("wb") as stream:
-        writer = pcapng.Writer(stream, application="lockstep experiments.main_job")
-        for step in replayed.steps:
-            if step.direction is Direction.OUT and isinstance(step.verdict, Modified):
-                packet = step.verdict.packet
-                writer.write(Frame(step.timestamp_ns, UNDERLAY_INTERFACE, packet, len(packet)))
-
-
-def _record(
-    origin: Origin, now: datetime.datetime, machine: Machine, replayed: Scenario, measured: Throughput | None
-) -> dict[str, object]:
-    surroundings = replayed.surroundings
-    return {
-        "date": now.isoformat(timespec="seconds"),
-        "machine": machine,
-        "capture": origin,
-        "guest": {"mac": surroundings.guest.mac.hex(":"), "addresses": list(map(str, surroundings.guest.addresses))},
-        "firewall_rules": surroundings.firewall_rules,
-        "packets": len(replayed.steps),
-        "verdicts": [
-            {"verdict": text, "direction": direction, "packets": packets}
-            for (text, direction), packets in sorted(verdict_counts(replayed).items())
-        ],
-        "compared": COMPARED,
-        "hash_seed": HASH_SEED,
-        "throughput": None if measured is None else _throughput_record(measured),
-    }
-
-
-def _throughput_record(measured: Throughput) -> dict[str, object]:
-    return {
-        "hits": measured.hits,
-        "conversations": measured.conversations,
-        "warm_up_rounds": WARM_UP_ROUNDS,
-        "repetitions_per_sample": REPETITIONS,
-        "restoring_ns_a_frame_by_threads": measured.restoring_ns,
-        "settings": [
-            {
-                "design": setting.design.value,
-                "threads": setting.threads,
-                "packets_per_second": {
-                    "median": series.median,
-                    "quartiles": series.quartiles,
-                    "extremes": series.extremes,
-                    "samples": series.samples,
-                },
-                "scaling": measured.scaling(setting),
-                "ns_a_packet_and_thread": measured.nanoseconds(setting),
-            }
-            for setting, series in measured.packets_per_second.items()
-        ],
-    }
-
-
-def _by_design(measured: Throughput) -> dict[str, dict[int, Series]]:
-    by_design: dict[str, dict[int, Series]] = {}
-    for setting, series in measured.packets_per_second.items():
-        by_design.setdefault(setting.design.value, {})[setting.threads] = series
-    return by_design
-
-
-def _verdict_text(verdict: Verdict) -> str:
-    match verdict:
-        case Drop(reason=LayerDrop(layer, why)):
-            return f"drop: {layer}, {why.value}"
-        case Drop(reason=DropCause() as cause):
-            return f"drop: {cause.value}"
-        case ParseError() | ProcessError():
-            return f"{type(verdict).__name__}: {verdict.error}"
-        case _:
-            return type(verdict).__name__.lower()
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
+    return table

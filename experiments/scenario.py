@@ -14,6 +14,7 @@ from experiments.traffic import Sighting
 from reference import Direction, Port
 from reference.packet.flow import NO_FLOW, l4_hash
 from reference.packet.headers import TcpFlag
+from reference.packet.protocol import IpProtocol
 from reference.verdict import Modified, Verdict
 
 START_MS = 1_000_000
@@ -35,6 +36,7 @@ class Step:
         now_ms: the port's clock, which never goes back.
         timestamp_ns: when the frame was recorded, in nanoseconds since 1970.
         frame: what the port is given: plain from the guest, encapsulated from the underlay.
+        kind: protocol, family and direction, for people.
         conversation: the same number for all packets of a flow and of its answers.
         takes_turn: it changed what flows share (the ports of source NAT are handed out in order).
         repeatable: sent again in mid-flow, it changes no connection's state: neither SYN, FIN nor RST.
@@ -45,6 +47,7 @@ class Step:
     now_ms: int
     timestamp_ns: int
     frame: bytes
+    kind: str
     conversation: int
     takes_turn: bool
     repeatable: bool
@@ -64,9 +67,14 @@ class Scenario:
     expired: Snapshot
 
     @property
+    def end_ms(self) -> int:
+        """The port's clock at the last step."""
+        return self.steps[-1].now_ms if self.steps else START_MS
+
+    @property
     def expiry_ms(self) -> int:
         """A time at which every flow has outlived its time-to-live."""
-        return self.steps[-1].now_ms + AFTER_ALL_LIFETIMES_MS
+        return self.end_ms + AFTER_ALL_LIFETIMES_MS
 
 
 def build(
@@ -77,7 +85,7 @@ def build(
     """Replay the sightings through a reference port. `advance` may wrap the sightings to show progress."""
     port = new_reference_port(surroundings)
     translations = underlay.Translations()
-    first_ns = sightings[0].frame.timestamp_ns
+    first_ns = next((sighting.frame.timestamp_ns for sighting in sightings), 0)
     now_ms = START_MS
     steps = []
     for sighting in advance(sightings):
@@ -95,6 +103,7 @@ def build(
                 now_ms=now_ms,
                 timestamp_ns=sighting.frame.timestamp_ns,
                 frame=frame,
+                kind=_kind(sighting),
                 conversation=_conversation(sighting),
                 takes_turn=_shared(port) != shared,
                 repeatable=_is_repeatable(sighting),
@@ -131,6 +140,14 @@ def _learn(translations: underlay.Translations, sighting: Sighting, verdict: Ver
 def _conversation(sighting: Sighting) -> int:
     flow = NO_FLOW if sighting.packet is None else sighting.packet.flow
     return l4_hash(min(flow, flow.mirror()))
+
+
+def _kind(sighting: Sighting) -> str:
+    way = sighting.direction.value
+    if sighting.packet is None or sighting.packet.network is None:
+        return f"other {way}"
+    flow = sighting.packet.flow
+    return f"{IpProtocol(flow.protocol).name}/IPv{flow.family} {way}"
 
 
 def _is_repeatable(sighting: Sighting) -> bool:

@@ -1,12 +1,14 @@
-"""How many packets a second: lock designs side by side, on one thread and on several."""
+"""How many packets a second: lock designs side by side on one thread and on several, and each kind of packet alone."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from experiments.forwarding import LANE_FRAMES, Forwarding, hits, split
 from experiments.measure import Series, interleaved
 from experiments.replay import Setting
-from experiments.scenario import Scenario
+from experiments.scenario import Scenario, Step
+from fastpath import Design
 
 REPETITIONS = 40
 """Of a lane in one sample: some 80,000 packets a thread, a few milliseconds."""
@@ -14,6 +16,13 @@ REPETITIONS = 40
 WARM_UP_ROUNDS = 5
 ROUNDS = 200
 SECONDS = 20.0
+"""An end to the rounds on a slow or busy machine; they take a third of it on a quiet one."""
+
+KIND_SETTING = Setting(Design.FINE, 1)
+"""How each kind of packet is measured."""
+
+Advance = Callable[[Iterable[int]], Iterable[int]]
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -21,25 +30,26 @@ class Throughput:
     """The result.
 
     Attributes:
-        packets_per_second: of all threads together.
-        restoring_ns: median time to restore one frame, already taken off, by number of threads.
-        hits: packets of the capture that were sent again and again.
+        by_setting: packets a second, of all threads together.
+        by_kind: packets a second of one kind alone, in `KIND_SETTING`.
+        restoring_ns: median time to restore one frame, already taken off.
+        packets: packets of the capture that were sent again and again, by kind.
         conversations: two-way flows among them.
     """
 
-    packets_per_second: dict[Setting, Series]
+    by_setting: dict[Setting, Series]
+    by_kind: dict[str, Series]
     restoring_ns: dict[int, float]
-    hits: int
+    packets: dict[str, int]
     conversations: int
 
     def scaling(self, setting: Setting) -> float:
         """Throughput in units of the same design's on one thread."""
-        alone = self.packets_per_second[Setting(setting.design, 1)]
-        return self.packets_per_second[setting].median / alone.median
+        return self.by_setting[setting].median / self.by_setting[Setting(setting.design, 1)].median
 
     def nanoseconds(self, setting: Setting) -> float:
         """Time a thread takes for a packet."""
-        return setting.threads * 1e9 / self.packets_per_second[setting].median
+        return setting.threads * 1e9 / self.by_setting[setting].median
 
 
 class NothingToForward(Exception):
@@ -50,12 +60,10 @@ class TooNoisy(Exception):
     """The samples make no sense."""
 
 
-def measure(
-    scenario: Scenario,
-    settings: Sequence[Setting],
-    advance: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> Throughput:
+def measure(scenario: Scenario, settings: Sequence[Setting], advance: Advance = iter) -> Throughput:
     """Forward the scenario's own packets in each of the settings. Each design must also be measured on one thread.
+
+    `advance` may wrap each series of rounds to show progress.
 
     Raises:
         NothingToForward: no packet can be forwarded again and again.
@@ -65,43 +73,46 @@ def measure(
     steps = hits(scenario)
     if not steps:
         raise NothingToForward
-    forwarders = {setting: Forwarding(scenario, split(steps, setting.threads), setting.design) for setting in settings}
-    try:
-        return _measure(forwarders, advance, len(steps), len({step.conversation for step in steps}))
-    finally:
-        for forwarder in forwarders.values():
-            forwarder.close()
-
-
-def _measure(
-    forwarders: dict[Setting, Forwarding],
-    advance: Callable[[Iterable[int]], Iterable[int]],
-    packets: int,
-    conversations: int,
-) -> Throughput:
-    for forwarder in forwarders.values():
-        forwarder.check()
-    restoring = {setting.threads: forwarder for setting, forwarder in forwarders.items()}
-    samplers: dict[Setting | int, Callable[[], float]] = {}
-    for setting, forwarder in forwarders.items():
-        samplers[setting] = _bound(forwarder.seconds)
-    for threads, forwarder in restoring.items():
-        samplers[threads] = _bound(forwarder.seconds_of_restoring)
-    seconds = interleaved(samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=ROUNDS, seconds=SECONDS, advance=advance)
-    for forwarder in forwarders.values():
-        forwarder.check()
+    kinds = {kind: [step for step in steps if step.kind == kind] for kind in sorted({step.kind for step in steps})}
+    by_setting, restoring = _sample(
+        scenario, {setting: (setting.design, split(steps, setting.threads)) for setting in settings}, advance
+    )
+    by_kind, _ = _sample(scenario, {kind: (KIND_SETTING.design, [chosen]) for kind, chosen in kinds.items()}, advance)
     return Throughput(
-        {
-            setting: _packets_per_second(seconds[setting], seconds[setting.threads].median, setting.threads)
-            for setting in forwarders
-        },
-        {threads: seconds[threads].median * 1e9 / (REPETITIONS * LANE_FRAMES) for threads in restoring},
-        packets,
-        conversations,
+        by_setting,
+        by_kind,
+        {threads: seconds * 1e9 / (REPETITIONS * LANE_FRAMES) for threads, seconds in restoring.items()},
+        {kind: len(chosen) for kind, chosen in kinds.items()},
+        len({step.conversation for step in steps}),
     )
 
 
-def _bound(sample: Callable[[int], float]) -> Callable[[], float]:
+def _sample(
+    scenario: Scenario, wanted: Mapping[Key, tuple[Design, Sequence[Sequence[Step]]]], advance: Advance
+) -> tuple[dict[Key, Series], dict[int, float]]:
+    """Packets a second for each key, and the seconds a sample spends on restoring by number of threads."""
+    forwarders = {key: Forwarding(scenario, lanes, design) for key, (design, lanes) in wanted.items()}
+    try:
+        for forwarder in forwarders.values():
+            forwarder.check()
+        samplers: dict[Key | int, Callable[[], float]] = {
+            key: _once(forwarder.seconds) for key, forwarder in forwarders.items()
+        }
+        for forwarder in forwarders.values():
+            samplers.setdefault(len(forwarder.lanes), _once(forwarder.seconds_of_restoring))
+        seconds = interleaved(samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=ROUNDS, seconds=SECONDS, advance=advance)
+        for forwarder in forwarders.values():
+            forwarder.check()
+    finally:
+        for forwarder in forwarders.values():
+            forwarder.close()
+    threads = {key: len(forwarder.lanes) for key, forwarder in forwarders.items()}
+    restoring = {count: seconds[count].median for count in threads.values()}
+    rates = {key: _packets_per_second(seconds[key], restoring[count], count) for key, count in threads.items()}
+    return rates, restoring
+
+
+def _once(sample: Callable[[int], float]) -> Callable[[], float]:
     return lambda: sample(REPETITIONS)
 
 
