@@ -13,7 +13,14 @@ import typer
 
 from proofs.conformance import machine_report, recording, report
 from proofs.conformance.coverage import RECORDINGS
-from proofs.conformance.engines import Design, EngineName, EngineUnavailable, SemanticsName, engine_factory
+from proofs.conformance.engines import (
+    DEFAULT_DESIGN,
+    Design,
+    EngineName,
+    EngineUnavailable,
+    SemanticsName,
+    engine_factory,
+)
 from proofs.conformance.progress import ReplayProgress
 from proofs.conformance.recording import UnreadableRecording
 from proofs.conformance.runner import Finding, Status, Summary, UnknownFeature, run, select
@@ -68,9 +75,12 @@ def main(
                 else:
                     typer.echo(found, err=True)
         print_summary(summary)
+        left_out = len(files) - len(summary.findings) - sum(fault.path in files for fault in summary.unreadable)
+        if left_out:
+            typer.echo(f"stopped after {stop_after} recordings that differ; not replayed: {left_out}")
         if output:
-            chosen = design.value if design else None
-            output.commit(machine_report.content(summary, engine.value, chosen, semantics.value))
+            used_design = (design or DEFAULT_DESIGN).value if engine is EngineName.FASTPATH else None
+            output.commit(machine_report.content(summary, engine.value, used_design, semantics.value))
     raise typer.Exit(summary.exit_code)
 
 

@@ -28,6 +28,9 @@ class Design(enum.StrEnum):
     FINE = "fine"
 
 
+DEFAULT_DESIGN = Design.FINE
+
+
 class SemanticsName(enum.StrEnum):
     """Behaviour as recorded (`upstream`), or without upstream's defects (`correct`)."""
 
@@ -58,7 +61,7 @@ def engine_factory(name: EngineName, design: Design | None, semantics: Semantics
         raise EngineUnavailable(f"the package {name} has no Port")
     options: dict[str, Any] = {"semantics": semantics.semantics}
     if name is EngineName.FASTPATH:
-        options["design"] = (design or Design.FINE).value
+        options["design"] = (design or DEFAULT_DESIGN).value
 
     def make_port(config: VpcConfig, limits: TableLimits, mappings: Mappings) -> Any:
         return port_type(config, limits=limits, mappings=mappings, **options)

@@ -21,6 +21,7 @@ import msgspec
 
 from proofs.conformance.header import FORMAT_VERSION, Header
 from proofs.conformance.steps import Dump, LayerDump, Operation, Plain, PortStep, Process, Result, Step, operation_name
+from proofs.conformance.texts import check_texts
 
 GZIP_MAGIC = b"\x1f\x8b"
 SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -100,12 +101,16 @@ def read(path: Path) -> Recording:
             plain = _json(line)
             if header is None:
                 header = _header(plain)
-                _count_unknown(plain, msgspec.to_builtins(header), "header", unknown)
+                known = msgspec.to_builtins(header)
+                _count_unknown(plain, known, "header", unknown)
+                check_texts(known)
                 for port in header.ports:
                     rules.expand(port.name, port.layers)
                 continue
             step = _step(plain, len(steps), header)
-            _count_unknown(plain, msgspec.to_builtins(step), operation_name(step), unknown)
+            known = msgspec.to_builtins(step)
+            _count_unknown(plain, known, operation_name(step), unknown)
+            check_texts(known)
             if isinstance(step, Dump):
                 rules.expand(step.port, step.result["layers"])
             steps.append(step)

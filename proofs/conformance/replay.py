@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Replay:
         return self.mismatch is None
 
 
-def replay(recording: Recording, engine: Engine, on_step: Callable[[], None] = lambda: None) -> Replay:
+def replay(recording: Recording, engine: Engine, on_step: Callable[[], None] | None = None) -> Replay:
     """Set the engine up and do every step; after each, compare the result and all ports' observable state."""
     header = recording.header
     expectation = Expectation(header)
@@ -53,12 +54,13 @@ def replay(recording: Recording, engine: Engine, on_step: Callable[[], None] = l
         return Replay(recording, 0, 0, Mismatch(None, tuple(found), outcome.result))
     panics = 0
     for step in recording.steps:
-        on_step()
+        if on_step is not None:
+            on_step()
         if step.result["kind"] == "panic":
             panics += 1
             continue
         expectation.advance(step)
-        outcome = _guarded(lambda step=step: engine.step(step))  # type: ignore[misc]
+        outcome = _guarded(partial(engine.step, step))
         found = step_differences(step, expectation, outcome)
         if found:
             return Replay(recording, step.i - panics, panics, Mismatch(step, tuple(found), outcome.result))

@@ -107,7 +107,7 @@ def run(
     make_engine: Callable[[], Engine],
     summary: Summary,
     stop_after: int | None = None,
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[], None] | None = None,
 ) -> Iterator[Finding | UnreadableRecording]:
     """Replay each file on a fresh engine, adding to `summary`; stop after `stop_after` recordings that differ."""
     for path in files:

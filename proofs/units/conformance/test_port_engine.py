@@ -83,6 +83,7 @@ def test_every_operation_has_a_call() -> None:
     assert operations - abstract == HANDLED
 
 
+@pytest.mark.slow
 def test_the_recordings_use_every_operation() -> None:
     used = {type(step) for path in find([RECORDINGS / "public"]) for step in read(path).steps}
     assert used == HANDLED

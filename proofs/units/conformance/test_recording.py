@@ -37,6 +37,7 @@ def fault_of(path: Path) -> tuple[int, str]:
     return caught.value.line, caught.value.fault
 
 
+@pytest.mark.slow
 def test_every_bundled_recording_is_read_and_every_member_is_known() -> None:
     recordings = [read(path) for path in find([RECORDINGS])]
     assert len(recordings) == 116
@@ -184,6 +185,9 @@ def _remove(*keys: Any) -> Callable[[list[Any]], None]:
             PACKET + 1,
             "pkt is not whole bytes in hexadecimal: odd",
         ),
+        (_set(0, "ports", 0, "cfg", "ipv4", "private_ip", to="banana"), 1, "private_ip: 'banana' is not an IP address"),
+        (_set(0, "ports", 0, "cfg", "guest_mac", to="A8:40"), 1, "guest_mac: 'A8:40' is not a MAC address"),
+        (_set(0, "v2b", 0, "prefix", to="10.0.0.0/33"), 1, "prefix: '10.0.0.0/33' is not an IP prefix"),
         (_set(1, "result", to={}), 2, "result kind None does not belong to operation start"),
     ],
 )

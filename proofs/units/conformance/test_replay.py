@@ -51,6 +51,7 @@ def assert_reported(recording: Recording, step: Step, mutant: Mutant) -> None:
     assert mutant.is_reported_by(list(done.mismatch.differences)), (mutant.change, done.mismatch.differences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ALL_PATHS[::6], ids=lambda path: path.name)
 def test_an_engine_that_plays_the_recording_back_is_equal(path: Path) -> None:
     recording = read(path)
@@ -67,6 +68,7 @@ def some_mutants(result: Plain, start: int) -> Iterator[Mutant]:
             yield choices[number % len(choices)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEPT)
 def test_a_change_of_each_leaf_of_a_result_is_reported_at_its_step_and_path(name: str) -> None:
     recording = named(name)
@@ -77,6 +79,7 @@ def test_a_change_of_each_leaf_of_a_result_is_reported_at_its_step_and_path(name
                 assert_reported(recording, msgspec.structs.replace(step, result=mutant.value), mutant)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEPT)
 def test_every_changed_counter_size_epoch_and_state_is_reported_at_its_step_and_path(name: str) -> None:
     recording = named(name)
@@ -88,6 +91,7 @@ def test_every_changed_counter_size_epoch_and_state_is_reported_at_its_step_and_
                 assert_reported(recording, msgspec.structs.replace(step, **unchanged(step) | mutant.value), mutant)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.sampled_from(ALL_PATHS), st.randoms(use_true_random=False))
 def test_a_changed_leaf_of_any_recording_is_reported(path: Path, choose: Any) -> None:
@@ -99,6 +103,7 @@ def test_a_changed_leaf_of_any_recording_is_reported(path: Path, choose: Any) ->
     assert_reported(recording, msgspec.structs.replace(step, result=mutant.value), mutant)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEPT)
 def test_every_changed_leaf_of_the_set_up_is_reported(name: str) -> None:
     recording = named(name)
@@ -114,6 +119,7 @@ def test_every_changed_leaf_of_the_set_up_is_reported(name: str) -> None:
         assert mutant.is_reported_by(list(done.mismatch.differences)), mutant.change
 
 
+@pytest.mark.slow
 def test_every_counter_that_should_not_have_moved_is_reported_by_the_step_that_moved_it() -> None:
     recording = named("m_negative-counters_v4")
     shown = {"stats": recording.header.ports[0].stats, "flows": recording.header.ports[0].flows}
