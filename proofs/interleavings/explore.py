@@ -56,6 +56,7 @@ class Report:
 
 
 Clock = tuple[int, ...]
+_MODES = tuple(Mode)
 
 
 @dataclass
@@ -203,7 +204,7 @@ class _Explorer:
         node.clock = (*clock[:thread], node.own, *clock[thread + 1 :])
         self._clocks[thread].append(node.clock)
         for location, mode in access.footprint():
-            self._touched.setdefault(location, {mode: [] for mode in Mode})[mode].append(index)
+            self._touched.setdefault(location, {other: [] for other in _MODES})[mode].append(index)
 
     def _conflicting(self, access: Access) -> Iterable[int]:
         """Earlier steps that conflict with an access, latest first.
@@ -216,7 +217,7 @@ class _Explorer:
             if touched is None:
                 continue
             last_write = touched[Mode.WRITE][-1] if touched[Mode.WRITE] else -1
-            for other in Mode:
+            for other in _MODES:
                 if conflict(mode, other):
                     found.update(takewhile(last_write.__le__, reversed(touched[other])))
         return sorted(found, reverse=True)

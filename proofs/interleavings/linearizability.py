@@ -102,6 +102,11 @@ class History:
         self.operations.append(Operation(thread, name, arguments, result, called, returned))
         return result
 
+    def add_last(self, name: str, result: Hashable) -> None:
+        """Add an operation after all others, such as a look at what is left."""
+        end = max((operation.returned for operation in self.operations), default=0)
+        self.operations.append(Operation(-1, name, (), result, end + 1, end + 2))
+
     def check(self, specification: Specification[State]) -> list[Operation]:
         """A sequential order that explains what was collected. Raises NotLinearizableError."""
         order = linearization(self.operations, specification)

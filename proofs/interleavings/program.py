@@ -1,7 +1,7 @@
 """What is explored: a concurrent program that can be started again and again."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from fastpath.memory import Words
@@ -16,6 +16,8 @@ class Instance:
         threads: one function a thread. They may share nothing but the arrays.
         finish: called with the threads' results when all have returned. Raises AssertionError when
             something is wrong; returns the outcome, a value by which executions are told apart.
+        constant: words of those arrays that never change while threads run: reading them needs no turn, and writing
+            them is an error.
         may_wait_forever: whether a run that ends with waiting threads is an outcome, not a failure.
         label: names word `index` of array `name`, for reports.
     """
@@ -23,6 +25,7 @@ class Instance:
     shared: Mapping[str, Words]
     threads: Sequence[Callable[[], object]]
     finish: Callable[[Sequence[object]], Hashable] = tuple
+    constant: Mapping[str, range] = field(default_factory=dict)
     may_wait_forever: bool = False
     label: Callable[[str, int], str] = "{}[{}]".format
 

@@ -12,6 +12,7 @@ again sooner would read the same values. So a run is finite, and waiting for eve
 
 from collections.abc import Callable, Hashable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, SupportsIndex
 
@@ -37,6 +38,10 @@ class EndlessRunError(AssertionError):
     """A run does not end: a loop goes round without `pause()`."""
 
 
+class ConstantChangedError(AssertionError):
+    """A thread writes a word that the program declares constant."""
+
+
 class NotEnabledError(ValueError):
     """A schedule names a thread that is finished or waits."""
 
@@ -60,6 +65,25 @@ class Thread:
         self.pending = None
 
 
+@dataclass(frozen=True)
+class _SharedArray:
+    """A shared array: its words, seen past any observation, and the location of the first of them."""
+
+    name: str
+    words: Words
+    first: int
+    constant: range
+
+    def load(self, position: int) -> np.uint64:
+        value: np.uint64 = self.words[position]
+        return value
+
+    def store(self, position: int, value: int) -> None:
+        if position in self.constant:
+            raise ConstantChangedError(f"word {position} of {self.name} was declared constant")
+        self.words[position] = value
+
+
 class Scheduler(Memory):
     """One run of an instance, inside a `with` block; `step` carries out a thread's pending access."""
 
@@ -67,7 +91,7 @@ class Scheduler(Memory):
         self.steps = 0
         self.threads = [Thread(number, body) for number, body in enumerate(instance.threads)]
         self._instance = instance
-        self._first = self._number_words()
+        self._arrays = self._number_words()
         self._changed_at: dict[int, int] = {}
         self._done: Access | None = None
         self._running: Thread | None = None
@@ -96,13 +120,14 @@ class Scheduler(Memory):
             if not thread.greenlet.dead:
                 thread.greenlet.throw(GreenletExit)
 
-    def _number_words(self) -> dict[int, int]:
-        """The first location of each array, by the array's identity."""
-        first, location = {}, HISTORY + 1
-        for array in self._instance.shared.values():
-            first[id(array)] = location
-            location += len(array)
-        return first
+    def _number_words(self) -> dict[int, _SharedArray]:
+        """The shared arrays by identity, their words numbered through."""
+        arrays, first = {}, HISTORY + 1
+        for name, words in self._instance.shared.items():
+            constant = self._instance.constant.get(name, range(0))
+            arrays[id(words)] = _SharedArray(name, np.asarray(words), first, constant)
+            first += len(words)
+        return arrays
 
     # --- for whoever decides ---
 
@@ -139,10 +164,9 @@ class Scheduler(Memory):
 
     def name(self, location: int) -> str:
         """The name of a location, for reports."""
-        for name, array in self._instance.shared.items():
-            index = location - self._first[id(array)]
-            if 0 <= index < len(array):
-                return self._instance.label(name, index)
+        for array in self._arrays.values():
+            if 0 <= location - array.first < len(array.words):
+                return self._instance.label(array.name, location - array.first)
         return "history"
 
     # --- turns ---
@@ -152,6 +176,11 @@ class Scheduler(Memory):
             return False
         waits = thread.pending.waits
         return not waits or any(self._changed_at.get(wait.location, 0) > wait.step for wait in waits)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is a controlled thread that asks."""
+        return self._running is not None
 
     def _resume(self, thread: Thread) -> None:
         self._running = thread
@@ -180,42 +209,44 @@ class Scheduler(Memory):
         elif location != HISTORY:
             thread.read_at.setdefault(location, self.steps)
 
-    def _location(self, words: Words, index: SupportsIndex) -> int:
-        first = self._first.get(id(words))
-        if first is None:
+    def _array(self, words: Words, index: SupportsIndex) -> tuple[_SharedArray, int]:
+        array = self._arrays.get(id(words))
+        if array is None:
             raise LookupError("a kernel touches an array that the program does not declare shared")
         position = int(index)
-        if not 0 <= position < len(words):
-            raise IndexError(f"index {position} is outside the {len(words)} words of the array")
-        return first + position
+        if not 0 <= position < len(array.words):
+            raise IndexError(f"index {position} is outside the {len(array.words)} words of {array.name}")
+        return array, position
 
     # --- the memory that kernels see ---
 
     def load(self, words: Words, index: SupportsIndex, ordering: Ordering) -> np.uint64:
         """As the base class, at this thread's turn."""
-        self._turn("load", self._location(words, index), Mode.READ)
-        value = super().load(words, index, ordering)
+        array, position = self._array(words, index)
+        if position in array.constant:
+            return array.load(position)
+        self._turn("load", array.first + position, Mode.READ)
+        value = array.load(position)
         self._did(Mode.READ, int(value), int(value))
         return value
 
     def store(self, words: Words, index: SupportsIndex, value: int | np.uint64, ordering: Ordering) -> None:
         """As the base class, at this thread's turn."""
-        self._turn("store", self._location(words, index), Mode.WRITE)
-        before = int(words[index])
-        super().store(words, index, value, ordering)
+        array, position = self._array(words, index)
+        self._turn("store", array.first + position, Mode.WRITE)
+        before = int(array.words[position])
+        array.store(position, int(value) & MASK)
         self._did(Mode.WRITE, before, int(value) & MASK)
 
     def update(
-        self,
-        words: Words,
-        index: SupportsIndex,
-        operation: Callable[[int], int],
-        ordering: Ordering,
+        self, words: Words, index: SupportsIndex, operation: Callable[[int], int], ordering: Ordering
     ) -> np.uint64:
         """As the base class, at this thread's turn."""
-        self._turn("update", self._location(words, index), Mode.WRITE)
-        old = super().update(words, index, operation, ordering)
-        before, after = int(old), int(words[index])
+        array, position = self._array(words, index)
+        self._turn("update", array.first + position, Mode.WRITE)
+        old = array.load(position)
+        before, after = int(old), operation(int(old)) & MASK
+        array.store(position, after)
         self._did(Mode.WRITE if before != after else Mode.READ, before, after)
         return old
 
@@ -229,10 +260,13 @@ class Scheduler(Memory):
         failure: Ordering,
     ) -> bool:
         """As the base class, at this thread's turn."""
-        self._turn("compare-and-swap", self._location(words, index), Mode.WRITE)
-        before = int(words[index])
-        swapped = super().compare_and_swap(words, index, expected, desired, success, failure)
-        after = int(words[index])
+        array, position = self._array(words, index)
+        self._turn("compare-and-swap", array.first + position, Mode.WRITE)
+        before = int(array.words[position])
+        swapped = before == int(expected) & MASK
+        after = int(desired) & MASK if swapped else before
+        if swapped:
+            array.store(position, after)
         self._did(Mode.WRITE if before != after else Mode.READ, before, after)
         return swapped
 

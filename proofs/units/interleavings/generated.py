@@ -30,7 +30,7 @@ def generated_program(seed: int) -> Program:
     was read, and wait in a loop for a value.
     """
     chance = random.Random(seed)
-    threads, most = chance.choice([(2, 4), (2, 5), (3, 2), (3, 3)])
+    threads, most = chance.choice([(2, 4), (2, 4), (2, 5), (3, 2), (3, 2), (3, 3)])
     code = [[_operation(chance) for _ in range(chance.randint(most - 1, most))] for _ in range(threads)]
 
     def start() -> Instance:

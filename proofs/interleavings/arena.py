@@ -1,0 +1,114 @@
+"""A small arena for scenarios, with names for its words."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastpath.interpreted import Interpreted
+from fastpath.memory import Words
+from proofs.interleavings.observed import observed
+
+Key = tuple[int, int, int, int, int]
+"""A half's key: source, destination (two words each) and the meta word."""
+
+
+class SmallArena:
+    """Makes equal fresh arenas: a few entries and flow records, eight buckets, two threads.
+
+    The words are those of `fastpath.arena.new_arena`; entries are written by `write_half`, as a caller of `uft.install`
+    must before an entry becomes reachable.
+    """
+
+    def __init__(self, modules: Interpreted, entries: int = 4, threads: int = 2, seed: int = 1) -> None:
+        self.layout: Any = modules.module("fastpath.layout")
+        self._table: Any = modules.module("fastpath.hash_table")
+        geometry = self.layout.Geometry(entries=entries, spare=0, threads=threads)
+        self._template = np.array(modules.module("fastpath.arena").new_arena(geometry, seed))
+
+    def fresh(self) -> Words:
+        """A new arena, observed."""
+        return observed(self._template.copy())
+
+    @property
+    def constant(self) -> range:
+        """The geometry and the hash secret."""
+        return range(self.layout.BUCKET_MASK, self.layout.HEADER_WORDS)
+
+    def write_half(self, words: Words, entry: int, key: Key, payload: Sequence[int], last_hit_ms: int = 0) -> None:
+        """Write an entry that is not reachable: `payload` is its binding, action and rewrite words."""
+        at = self.entry_at(words, entry)
+        words[at + self.layout.LIFE : at + self.layout.ENTRY_WORDS] = 0
+        words[at + self.layout.KEY : at + self.layout.KEY + self.layout.KEY_WORDS] = key
+        words[at + self.layout.BINDING] = payload[0]
+        words[at + self.layout.ACTION] = payload[1]
+        words[at + self.layout.REWRITE] = payload[2]
+        words[at + self.layout.LIFE] = last_hit_ms
+
+    def entry_at(self, words: Words, entry: int) -> int:
+        """Index of an entry's first word."""
+        return int(words[self.layout.ENTRIES_AT]) + entry * int(self.layout.ENTRY_WORDS)
+
+    def flow_at(self, words: Words, flow: int) -> int:
+        """Index of a flow record's TCP word."""
+        return int(words[self.layout.FLOWS_AT]) + flow * int(self.layout.FLOW_WORDS) + int(self.layout.TCP_WORD)
+
+    def buckets(self, key: Key) -> tuple[int, int]:
+        """The two candidate buckets of a key, as numbers."""
+        words, keys = self._template, np.array(key, np.uint64)
+        with np.errstate(over="ignore"):
+            hashed = self._table.hash_key(words, keys, 0)
+            places = self._table.first_bucket(words, hashed), self._table.second_bucket(words, hashed)
+        first, second = (
+            (int(place) - int(words[self.layout.BUCKETS_AT])) // self.layout.BUCKET_WORDS for place in places
+        )
+        return first, second
+
+    def key(self, accept: Callable[[int, int], bool], meta: int) -> Key:
+        """The first key whose candidate buckets are as wanted."""
+        for source in range(1, 1000):
+            key = (0, source, 0, 1, meta)
+            if accept(*self.buckets(key)):
+                return key
+        raise LookupError("no key has such buckets")
+
+    def slots(self, words: Words) -> dict[int, int]:
+        """How often each entry stands in a bucket, for checks at the end. Raises AssertionError on a locked bucket."""
+        layout, found = self.layout, dict[int, int]()
+        for bucket in range(int(words[layout.BUCKET_MASK]) + 1):
+            at = int(words[layout.BUCKETS_AT]) + bucket * layout.BUCKET_WORDS
+            assert int(words[at + layout.VERSION]) % 2 == 0, f"bucket {bucket} stays locked"
+            for slot in range(1, layout.SLOTS + 1):
+                content = int(words[at + slot])
+                if content:
+                    entry = content & int(layout.LOW_32)
+                    found[entry] = found.get(entry, 0) + 1
+        return found
+
+    def label(self, _name: str, index: int) -> str:
+        """What a word is called in reports."""
+        layout, words = self.layout, self._template
+        if index == layout.CONTROL:
+            return "control"
+        if index == layout.PORT_LOCK:
+            return "port lock"
+        regions = (
+            ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word"}),
+            ("entry", layout.ENTRIES_AT, layout.ENTRY_WORDS, _entry_fields(layout)),
+            ("bucket", layout.BUCKETS_AT, layout.BUCKET_WORDS, {layout.VERSION: "version"}),
+            ("thread", layout.THREADS_AT, layout.THREAD_WORDS, {layout.ANNOUNCE: "announcement"}),
+        )
+        if index >= int(words[layout.TRANSFORMS_AT]):
+            return f"transform word {index - int(words[layout.TRANSFORMS_AT])}"
+        for name, start, size, fields in regions:
+            begin = int(words[start])
+            if index >= begin:
+                record, field = divmod(index - begin, size)
+                return f"{name} {record} {fields.get(field, f'word {field}')}"
+        return f"header word {index}"
+
+
+def _entry_fields(layout: Any) -> dict[int, str]:
+    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "ACKNOWLEDGED", "PARTNER")
+    fields = {getattr(layout, name): name.lower() for name in names}
+    return fields | {layout.KEY + word: f"key {word}" for word in range(layout.KEY_WORDS)}

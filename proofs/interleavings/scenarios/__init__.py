@@ -1,0 +1,1 @@
+"""What is explored, one file per mechanism."""
