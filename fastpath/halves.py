@@ -81,13 +81,17 @@ class Half:
         """Add to the reference's entry, and to its TCP flow, what hits have counted since the last time."""
         hits = int(words[self.at + HITS])
         new_hits, self._hits = hits - self._hits, hits
-        self.last_hit_ms = int(words[self.at + LIFE]) & _LIFE_MASK
+        known_ms, self.last_hit_ms = self.last_hit_ms, int(words[self.at + LIFE]) & _LIFE_MASK
         self.original.hits += new_hits
         self.original.last_hit_ms = max(self.original.last_hit_ms, self.last_hit_ms)
         if self.connection is not None:
             total = int(words[self.at + BYTES])
             new_bytes, self._bytes = total - self._bytes, total
-            self._add_segments(words, self.connection.original, new_hits, new_bytes)
+            flow = self.connection.original
+            if self.last_hit_ms > known_ms:
+                # A hit leaves its time first and is counted last: the time counts even if the hit is not counted yet.
+                flow.last_hit_ms = max(flow.last_hit_ms, self.last_hit_ms)
+            self._add_segments(words, flow, new_hits, new_bytes)
 
     def _add_segments(self, words: Words, flow: TcpFlow, segments: int, length: int) -> None:
         flow.hits += segments
@@ -99,7 +103,6 @@ class Half:
             flow.bytes_out += length
         if segments == 0:
             return
-        flow.last_hit_ms = max(flow.last_hit_ms, self.last_hit_ms)
         sequence, acknowledgement = divmod(int(words[self.at + NUMBERS]), 1 << 32)
         acknowledged = words[self.at + ACKNOWLEDGED] != 0
         if self.direction is Direction.IN:
