@@ -15,8 +15,9 @@ from typing import Any
 
 import z3
 
+from proofs.smt.contracts import Contract
 from proofs.smt.expressions import Expressions, Intrinsic
-from proofs.smt.loops import Contract, Loop, LoopRunner
+from proofs.smt.loops import Loop, LoopRunner
 from proofs.smt.machine import IncomparableValues, Machine
 from proofs.smt.path import Path, join, split
 from proofs.smt.source import Source, UnsupportedConstruct, source_of

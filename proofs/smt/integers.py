@@ -83,6 +83,15 @@ def _low_bits(term: Term) -> int:
     return mask.bit_length()
 
 
+def _masked(left: Term, right: Term) -> Term:
+    """The low bits of a number. Those of a quotient are said as a difference of two quotients, which is linear."""
+    modulus = 1 << _low_bits(right)
+    if z3.is_idiv(left) and z3.is_int_value(left.arg(1)):
+        dividend, divisor = left.children()
+        return left - modulus * (dividend / z3.IntVal(modulus * divisor.as_long()))
+    return left % modulus
+
+
 def _divisor(term: Term) -> int:
     """The number behind a constant term, which is positive."""
     if _known(term) == 0:
@@ -107,7 +116,7 @@ _OPERATIONS: Mapping[type[ast.operator], _Operation] = {
     ast.Mult: _constant_last(lambda left, right: left * _known(right)),
     ast.FloorDiv: lambda left, right: left / z3.IntVal(_divisor(right)),
     ast.Mod: lambda left, right: left % _divisor(right),
-    ast.BitAnd: _constant_last(lambda left, right: left % (1 << _low_bits(right))),
+    ast.BitAnd: _constant_last(_masked),
     ast.BitXor: _constant_last(_flip),
     ast.LShift: lambda left, right: left * (1 << _known(right)),
     ast.RShift: lambda left, right: left / z3.IntVal(1 << _known(right)),

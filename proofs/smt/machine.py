@@ -1,8 +1,9 @@
 """The state of a proof in the making: unknowns, what is assumed about them, and what remains to be shown."""
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import count
 
 import numpy as np
 import z3
@@ -26,11 +27,16 @@ from proofs.smt.values import (
 
 @dataclass(frozen=True)
 class Obligation:
-    """Something that must hold wherever it is reached, for the terms to mean what the code does."""
+    """Something that must hold wherever it is reached, for the terms to mean what the code does.
+
+    It may lean on what was assumed before it only: what is known after a loop must not help to show that the loop gets
+    there.
+    """
 
     reached: Term
     condition: Term
     what: str
+    given: tuple[Term, ...]
 
     @property
     def holds(self) -> Term:
@@ -50,6 +56,7 @@ class Machine:
     assumptions: list[Term] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     unknowns: dict[str, Value] = field(default_factory=dict)
+    _serial: Iterator[int] = field(default_factory=count)
 
     # --- unknowns ---
 
@@ -64,6 +71,10 @@ class Machine:
     def truth(self, name: str) -> Term:
         """Either truth value."""
         return self.unknowns.setdefault(name, z3.Bool(name))
+
+    def new_name(self, stem: str) -> str:
+        """A name that no unknown has yet."""
+        return f"{stem} #{next(self._serial)}"
 
     def _unknown(self, name: str, kind: Kind, below: int | None) -> Number:
         if name not in self.unknowns:
@@ -87,7 +98,7 @@ class Machine:
 
         def demand(condition: Term, what: str) -> None:
             if not z3.is_true(condition) and not z3.is_false(reached):
-                self.obligations.append(Obligation(reached, condition, what))
+                self.obligations.append(Obligation(reached, condition, what, tuple(self.assumptions)))
 
         return demand
 
@@ -105,12 +116,16 @@ class Machine:
     def prove_obligations(self) -> None:
         """Prove that every operation means what its term says. Raises Refuted, Unknown."""
         for obligation in self.obligations:
-            prove(obligation.holds, obligation.what, self.assumptions)
+            prove(obligation.holds, obligation.what, obligation.given)
 
-    def counterexample(self, goal: Value, what: str) -> dict[str, Any] | None:
-        """Values of the unknowns for which the goal fails; None if there are none. Raises Unknown."""
-        model = satisfy([*self.assumptions, negation(as_truth(goal))], what)
-        return None if model is None else {name: self._in_model(model, value) for name, value in self.unknowns.items()}
+    def counterexample(self, goal: Value, what: str) -> dict[str, int | bool] | None:
+        """Values of the unknowns for which an obligation or the goal fails; None if there are none. Raises Unknown."""
+        parts = [(obligation.holds, obligation.given, obligation.what) for obligation in self.obligations]
+        for part, given, name in [*parts, (as_truth(goal), self.assumptions, what)]:
+            model = satisfy([*given, negation(part)], name)
+            if model is not None:
+                return {unknown: self._in_model(model, value) for unknown, value in self.unknowns.items()}
+        return None
 
     def _in_model(self, model: z3.ModelRef, value: Value) -> int | bool:
         if isinstance(value, Number):

@@ -6,7 +6,7 @@ counterexample.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType, SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -14,12 +14,15 @@ import numpy as np
 
 from fastpath.interpreted import interpreted
 from proofs.smt.bit_vectors import BitVectors
+from proofs.smt.contracts import Contract
 from proofs.smt.executor import Executor
 from proofs.smt.expressions import Intrinsic
-from proofs.smt.loops import Contract
 from proofs.smt.machine import Machine
 from proofs.smt.source import broken
 from proofs.smt.theory import Theory
+
+SMALL = 1 << 18
+"""Limit on inputs where a counterexample is sought by unrolling loops over bit-vectors."""
 
 Inputs: TypeAlias = Mapping[str, int]
 Truth: TypeAlias = Any
@@ -37,7 +40,8 @@ class Theorem:
         inputs: name of each input, in order, and the limit that it stays below (2**64 for any word).
         theory: how numbers are read.
         contracts: loop invariants, by function name in the module, then those of other functions.
-        intrinsics: meaning of functions that are replaced.
+        summaries: functions of the module that are not executed, but known by what was proved about them.
+        intrinsics: meaning of other functions that are replaced.
     """
 
     holds: Predicate
@@ -45,6 +49,7 @@ class Theorem:
     theory: Callable[[], Theory] = BitVectors
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     other_contracts: Mapping[Callable[..., Any], Contract] = field(default_factory=dict)
+    summaries: Mapping[str, Intrinsic] = field(default_factory=dict)
     intrinsics: Mapping[Any, Intrinsic] = field(default_factory=dict)
 
     def prove(self, module: ModuleType) -> None:
@@ -64,43 +69,47 @@ class Theorem:
             Unknown: z3 could not decide.
         """
         machine, goal = self._execute(module)
-        for obligation in machine.obligations:
-            failing = machine.counterexample(obligation.holds, obligation.what)
-            if failing is not None:
-                return self._inputs_of(failing)
         failing = machine.counterexample(goal, self.holds.__name__)
-        return None if failing is None else self._inputs_of(failing)
+        return None if failing is None else {name: int(failing[name]) for name in self.inputs}
 
     def replay(self, module: Any, values: Mapping[str, int]) -> bool:
         """Whether the predicate holds when the code really runs on these inputs."""
-        return bool(self.holds(module, *(np.uint64(values[name]) for name in self.inputs)))
+        with np.errstate(over="ignore"):  # words wrap around, also where only a broken function lets them
+            return bool(self.holds(module, *(np.uint64(values[name]) for name in self.inputs)))
 
     def refute(self, module: ModuleType, old: str, new: str) -> dict[str, int]:
         """The counterexample that z3 finds once `old` in the module's source reads `new`.
 
         It has been replayed: the broken code fails on it, the code as it is holds, interpreted and compiled.
 
+        Where contracts or summaries stand for parts of the code, the proof must fail with them, and the counterexample
+        is then sought without them, on the code alone.
+
         Raises:
             AssertionError: the broken code is proved, or a replay says otherwise than z3.
             Unknown: z3 could not decide.
         """
         faulty = broken(module, old, new)
-        values = self.counterexample(faulty)
+        assert self.counterexample(faulty) is not None, f"{self.holds.__name__} is proved although it reads {new!r}"
+        values = self._on_code_alone().counterexample(faulty)
         assert values is not None, f"{self.holds.__name__} holds although {old!r} was replaced by {new!r}"
         assert not self.replay(faulty, values), f"z3 refutes {new!r} by {values}, but the code does not fail there"
         assert self.replay(interpreted(module.__name__), values), f"the unbroken source fails for {values}"
         assert self.replay(compiled(module), values), f"the compiled code fails for {values}"
         return values
 
+    def _on_code_alone(self) -> "Theorem":
+        """The same claim about small numbers, without any help: what is false for them is false."""
+        small = {name: min(limit, SMALL) for name, limit in self.inputs.items()} if self.contracts else self.inputs
+        return replace(self, inputs=small, theory=BitVectors, contracts={}, other_contracts={}, summaries={})
+
     def _execute(self, module: ModuleType) -> tuple[Machine, Any]:
         machine = Machine(self.theory())
         contracts = {getattr(module, name): contract for name, contract in self.contracts.items()}
-        executor = Executor(machine, self.intrinsics, {**contracts, **self.other_contracts})
+        summaries = {getattr(module, name): summary for name, summary in self.summaries.items()}
+        executor = Executor(machine, {**self.intrinsics, **summaries}, {**contracts, **self.other_contracts})
         unknowns = [machine.word(name, limit if limit < 1 << 64 else None) for name, limit in self.inputs.items()]
         return machine, executor.call(self.holds, module, *unknowns)
-
-    def _inputs_of(self, values: Mapping[str, Any]) -> dict[str, int]:
-        return {name: int(values[name]) for name in self.inputs}
 
 
 def compiled(module: ModuleType) -> SimpleNamespace:
