@@ -154,6 +154,19 @@ def clearing(setting: Setting) -> Port:
     )
 
 
+def clearing_with_spare_records(setting: Setting) -> Port:
+    """The halves go and come back at once."""
+    return port(
+        "clearing, spare records",
+        "both halves are removed and come back under the same epoch while a packet still holds the old ones",
+        setting=setting,
+        threads=[[Packet(OUT)], [Packet(IN)]],
+        operations=[("clear", operations.clear(setting), 0)],
+        pairs=2,
+        witnesses=[HIT, SLOW, REMOVED, INSTALLED],
+    )
+
+
 def pausing(setting: Setting) -> Port:
     """Pause and start."""
     return port(
@@ -207,6 +220,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "lagging-clock": lagging_clock,
         "reopening": reopening,
         "clearing": clearing,
+        "clearing-spare-records": clearing_with_spare_records,
         "pausing": pausing,
         "resetting": resetting,
         "eviction": eviction,
