@@ -1,0 +1,1 @@
+"""Small tests of proofs/smt/, one file per source file."""
