@@ -24,7 +24,7 @@ from reference.packet.protocol import EtherType
 from reference.port_data import PortData, PortState
 from reference.semantics import Semantics
 from reference.slow_path import SlowPath
-from reference.snapshot import flow_counts, snapshot, statistics
+from reference.snapshot import Plain, flow_counts, snapshot, statistics
 from reference.tcp import CLOSED, NEW_FLOW, TcpState
 from reference.tcp_flows import TcpFlow
 from reference.tcp_tracking import forget
@@ -298,15 +298,15 @@ class Port:
         entry = self.data.tcp_flows.get(flow)
         return None if entry is None else TcpState(entry.state)
 
-    def statistics(self) -> dict[str, object]:
+    def statistics(self) -> Plain:
         """All counters by OPTE's names; those of layers in a dictionary under the layer's name."""
         return statistics(self.data)
 
-    def flow_counts(self) -> dict[str, object]:
+    def flow_counts(self) -> Plain:
         """The number of entries in every flow table, killed ones included."""
         return flow_counts(self.data)
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> Plain:
         """Everything observable about the port, as plain comparable values in the terms of recordings."""
         return snapshot(self.data)
 

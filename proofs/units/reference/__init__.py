@@ -1,0 +1,1 @@
+"""Small tests of the reference, one file per source file."""

@@ -1,0 +1,1 @@
+"""Small tests of the reference's VPC layers, one file per source file."""
