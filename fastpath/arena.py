@@ -1,7 +1,7 @@
 """The arena: one mapping of shared memory that holds everything hits touch.
 
-Anonymous memory, zero from the start, on huge pages where the kernel grants them: a look-up among a million flows
-then misses the cache but not the address translation as well.
+Anonymous memory, zero from the start. A large arena asks for huge pages: a look-up among a million flows then misses the
+cache but not the address translation as well. A small one does without, and takes up only the pages that it has touched.
 """
 
 import mmap
@@ -12,7 +12,11 @@ import numpy as np
 from fastpath.layout import SECRET, Geometry
 from fastpath.memory import Words
 
-_HUGE_PAGE = 2 << 20
+HUGE_PAGE = 2 << 20
+"""Bytes; also the alignment of every arena, so that records lie on whole cache lines."""
+
+HUGE_PAGES_FROM = 32 << 20
+"""Bytes of an arena from which on huge pages are asked for."""
 
 
 def new_arena(geometry: Geometry, seed: int | None = None) -> Words:
@@ -20,7 +24,7 @@ def new_arena(geometry: Geometry, seed: int | None = None) -> Words:
 
     `seed` makes the secret reproducible, for tests and recorded schedules; leave it out otherwise.
     """
-    words = _huge_pages(geometry.words)
+    words = _mapping(geometry.words)
     for index, value in geometry.offsets().items():
         words[index] = value
     source = np.random.default_rng(seed) if seed is not None else np.random.default_rng(secrets.randbits(128))
@@ -28,12 +32,11 @@ def new_arena(geometry: Geometry, seed: int | None = None) -> Words:
     return words
 
 
-def _huge_pages(count: int) -> Words:
-    size = -(-8 * count // _HUGE_PAGE) * _HUGE_PAGE
-    mapping = mmap.mmap(-1, size + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+def _mapping(count: int) -> Words:
+    size = -(-8 * count // HUGE_PAGE) * HUGE_PAGE
+    mapping = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size >= HUGE_PAGES_FROM and hasattr(mmap, "MADV_HUGEPAGE"):
         mapping.madvise(mmap.MADV_HUGEPAGE)
     raw = np.frombuffer(mapping, np.uint64)
-    # Records are a whole number of lines; huge pages want their own alignment.
-    skip = -raw.ctypes.data % _HUGE_PAGE // 8
+    skip = -raw.ctypes.data % HUGE_PAGE // 8
     return raw[skip : skip + count]
