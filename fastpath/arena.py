@@ -1,7 +1,8 @@
 """The arena: one mapping of shared memory that holds everything hits touch.
 
-Anonymous memory, zero from the start. A large arena asks for huge pages: a look-up among a million flows then misses the
-cache but not the address translation as well. A small one does without, and takes up only the pages that it has touched.
+Anonymous memory, zero from the start. A large arena asks for huge pages: a look-up among a million flows then misses
+the cache but not the address translation as well. A small one does without, and takes up only the pages that it has
+touched.
 """
 
 import mmap
