@@ -78,9 +78,11 @@ class ActionDescriptor(ABC):
         self.holders = 0
 
     def hold(self) -> None:
+        """Keep the descriptor; to be paired with `drop`."""
         self.holders += 1
 
     def drop(self) -> None:
+        """Let the descriptor go; the last to do so releases what it owns."""
         self.holders -= 1
         if self.holders == 0:
             self.release()

@@ -80,6 +80,7 @@ class FlowEntry:
 
     @property
     def last_hit_ms(self) -> int:
+        """Time of the last hit; both halves of a layer's flow have the same."""
         return self.lifetime.last_hit_ms
 
     @last_hit_ms.setter
@@ -88,6 +89,7 @@ class FlowEntry:
 
     @property
     def killed(self) -> bool:
+        """Whether a parent was evicted, so that the entry takes up space but is never found."""
         return self.lifetime.killed
 
     def parents(self) -> Sequence["FlowEntry"]:
@@ -117,21 +119,25 @@ class FlowEntry:
         self.lifetime.last_hit_ms = now_ms
 
     def hold(self) -> None:
+        """Keep the entry in existence; to be paired with `drop`."""
         if self.holders == 0:
             self.on_hold()
         self.holders += 1
 
     def drop(self) -> None:
+        """Let the entry go; it ceases to exist when nobody holds it."""
         self.holders -= 1
         if self.holders == 0:
             self.on_drop()
 
     def add_child(self, child: "FlowEntry") -> None:
+        """Note an entry that depends on this one; children that are gone are forgotten on the occasion."""
         children = self.living_children()
         if child not in children:
             children.append(child)
 
     def remove_child(self, child: "FlowEntry") -> None:
+        """Note that an entry does not depend on this one any more."""
         if child in self.lifetime.children:
             self.lifetime.children.remove(child)
 

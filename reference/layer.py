@@ -35,6 +35,7 @@ class DefaultAction(enum.Enum):
 
     @property
     def action(self) -> SimpleAction:
+        """The same as an action."""
         return SimpleAction[self.name]
 
 
@@ -91,6 +92,7 @@ class LayerSide:
         self.statistics = LayerDirectionStatistics()
 
     def set_rules(self, rules: list[Rule]) -> None:
+        """Replace the rules of this direction."""
         self.rules.replace(rules)
         self.statistics.rules = len(self.rules)
 
@@ -115,6 +117,7 @@ class Layer:
         self.statistics = LayerStatistics(limit)
 
     def side(self, direction: Direction) -> LayerSide:
+        """The side that packets of a direction meet."""
         return self.inbound if direction is Direction.IN else self.outbound
 
     def process(self, passage: Passage) -> LayerOutcome:

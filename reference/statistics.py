@@ -20,6 +20,7 @@ class _Counters:
             setattr(self, name, 0)
 
     def as_dict(self, prefix: str) -> dict[str, int]:
+        """The counters by name, each name with a prefix."""
         return {prefix + name: getattr(self, name) for name in self.__slots__}
 
 

@@ -32,6 +32,7 @@ class TcpState(enum.IntEnum):
 
     @property
     def text(self) -> str:
+        """The name in recordings."""
         return "SYN_RCVD" if self is TcpState.SYN_RECEIVED else self.name
 
 

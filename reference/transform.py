@@ -28,14 +28,17 @@ class InnerModification:
 
     @property
     def touches_ether(self) -> bool:
+        """Whether the Ethernet header changes."""
         return self.ether_source is not None or self.ether_destination is not None
 
     @property
     def touches_ip(self) -> bool:
+        """Whether the IP header changes."""
         return self.ip_source is not None or self.ip_destination is not None
 
     @property
     def touches_transport(self) -> bool:
+        """Whether the transport header changes."""
         return self.source_port is not None or self.destination_port is not None or self.icmp_identifier is not None
 
     def apply(self, packet: Packet) -> None:

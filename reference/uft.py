@@ -75,6 +75,7 @@ class UnifiedFlowTable:
         self._statistics = statistics
 
     def table(self, direction: Direction) -> FlowTable[UftEntry]:
+        """The table of one direction."""
         return self.inbound if direction is Direction.IN else self.outbound
 
     def install(self, direction: Direction, entry: UftEntry, now_ms: int) -> None:

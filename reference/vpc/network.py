@@ -26,6 +26,7 @@ class AddressFamily:
 
     @property
     def is_ipv4(self) -> bool:
+        """Whether this is the IPv4 family."""
         return len(self.private_ip) == 4
 
     def owns_external(self, address: bytes) -> bool:
