@@ -47,6 +47,7 @@ _GENEVE_PORT = np.uint64(6081)
 _GENEVE_VERSION_MASK = np.uint64(0xC0)
 _GENEVE_LENGTH_MASK = np.uint64(0x3F)
 _GENEVE_CRITICAL = np.uint64(0x40)
+_OPTION_LENGTH_MASK = np.uint64(0x1F)
 
 ICMP = np.uint64(1)
 TCP = np.uint64(6)
@@ -110,7 +111,7 @@ def parse(frames: Frame, descriptors: Words, at: Index, work: Words, record: Ind
 def skip_encapsulation(frames: Frame, start: Index, end: Index) -> Index:
     """Offset of the inner Ethernet header behind Ethernet, IPv6, UDP and Geneve (RFC 8926); -1 for anything else.
 
-    Options are skipped unless the critical flag asks for a look at them.
+    Options must fill their area; what they say is skipped unless the critical flag asks for a look at them.
     """
     if end - start < ETHERNET_LENGTH + IPV6_LENGTH + UDP_LENGTH + GENEVE_LENGTH:
         return -1
@@ -126,8 +127,13 @@ def skip_encapsulation(frames: Frame, start: Index, end: Index) -> Index:
     first = load_u8(frames, geneve)
     if first & _GENEVE_VERSION_MASK != _NOTHING or load_u8(frames, geneve + 1) & _GENEVE_CRITICAL != _NOTHING:
         return -1
-    inner = geneve + GENEVE_LENGTH + 4 * np.int64(first & _GENEVE_LENGTH_MASK)
-    return inner if inner < end else -1
+    option = geneve + GENEVE_LENGTH
+    inner = option + 4 * np.int64(first & _GENEVE_LENGTH_MASK)
+    if inner >= end:
+        return -1
+    while option < inner:
+        option += 4 + 4 * np.int64(load_u8(frames, option + 3) & _OPTION_LENGTH_MASK)
+    return inner if option == inner else -1
 
 
 @kernel

@@ -1,0 +1,16 @@
+"""Every kept story ends in equality, under both semantics."""
+
+import pytest
+
+from proofs.equivalence import vpc
+from proofs.equivalence.stage import Stage
+from proofs.equivalence.stories import STORIES, Story
+from proofs.equivalence.world import World
+
+
+@pytest.mark.parametrize("semantics", vpc.SEMANTICS)
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_the_story_ends_in_equality(story: Story, semantics: str) -> None:
+    stage = Stage(World(vpc.SEMANTICS[semantics]))
+    story(stage)
+    stage.compare()

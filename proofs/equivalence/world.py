@@ -1,0 +1,192 @@
+"""Ports side by side: every operation is done on all of them, and what they answer and become must be the same.
+
+The first port is the standard, a `reference.Port`. A departure from it is reported as a list of places with both
+values.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import fastpath
+import reference
+from proofs.conformance.compare import Difference, differences
+from proofs.conformance.port_engine import plain_verdict
+from proofs.equivalence import vpc
+from reference.address import Cidr
+from reference.direction import Direction
+from reference.errors import ControlError
+from reference.semantics import Semantics
+from reference.verdict import Verdict
+from reference.vpc.config import TableLimits, VpcConfig
+from reference.vpc.firewall import FirewallRule
+from reference.vpc.mappings import Mappings
+from reference.vpc.router import RouterClass, RouterTarget
+
+FRAME_SIZE = 2_048
+HASH_SEED = 20_230
+"""Makes the fast ports' tables the same in every run."""
+
+_SHOWN = 12
+
+Sight: TypeAlias = tuple[Direction, bytes]
+"""A frame and the way it travels."""
+
+
+class Departure(AssertionError):
+    """A port did otherwise than the standard."""
+
+    def __init__(self, name: str, operation: str, found: Sequence[Difference]) -> None:
+        self.found = tuple(found)
+        lines = [f"{place.path}: {place.expected!r} became {place.got!r}" for place in self.found[:_SHOWN]]
+        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        super().__init__("\n  ".join([f"{name} departs from the reference at: {operation}", *lines, *more]))
+
+
+class MakePort(Protocol):
+    """Makes a port with the surface of `reference.Port`."""
+
+    def __call__(self, config: VpcConfig, limits: TableLimits, mappings: Mappings, semantics: Semantics) -> Any: ...
+
+
+def fast_port(design: fastpath.Design, port_type: Callable[..., Any] = fastpath.Port) -> MakePort:
+    """Makes fast ports of a design."""
+
+    def make(config: VpcConfig, limits: TableLimits, mappings: Mappings, semantics: Semantics) -> Any:
+        return port_type(config, limits, mappings, semantics, design.value, threads=8, seed=HASH_SEED)
+
+    return make
+
+
+BOTH_DESIGNS: Mapping[str, MakePort] = {design.value: fast_port(design) for design in fastpath.Design}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One port with its own mappings, so that nothing is shared between ports."""
+
+    name: str
+    port: Any
+    mappings: Mappings
+    batch: Any
+    """A batch of frames for ports that know batches, else None."""
+
+
+Change: TypeAlias = Callable[[Any, Mappings], object]
+"""A control operation on a port or its mappings."""
+
+
+class World:
+    """A reference port and fast ports in the same VPC, at the same time.
+
+    Attributes:
+        now_ms: the time.
+        hits: how many packets the fast ports' compiled code has decided, over all ports.
+        packets: how many there were, over all fast ports.
+    """
+
+    def __init__(
+        self,
+        semantics: Semantics = Semantics.CORRECT,
+        limits: TableLimits = vpc.LARGE,
+        fast_ports: Mapping[str, MakePort] = BOTH_DESIGNS,
+        now_ms: int = 1_000_000,
+    ) -> None:
+        self.now_ms = now_ms
+        self.hits = 0
+        self.packets = 0
+        self._standard = _subject("reference", reference.Port, semantics, limits)
+        self._others = [_subject(name, make, semantics, limits) for name, make in fast_ports.items()]
+        self.change("set up", _set_up)
+
+    @property
+    def port(self) -> reference.Port:
+        """The reference port, to look at."""
+        port: reference.Port = self._standard.port
+        return port
+
+    def process(self, direction: Direction, frame: bytes, segments: Sequence[int] = ()) -> Verdict:
+        """Let all ports decide about one frame."""
+        expected: Verdict = self._standard.port.process(direction, frame, self.now_ms, segments)
+        for subject in self._others:
+            verdict = subject.port.process(direction, frame, self.now_ms, segments)
+            self._same_verdict(subject, "one packet", direction, frame, expected, verdict)
+        return expected
+
+    def process_batch(self, sights: Sequence[Sight]) -> list[Verdict]:
+        """Let all ports decide about a batch of frames: the fast ones at once, the reference one by one."""
+        expected = [self._standard.port.process(direction, frame, self.now_ms) for direction, frame in sights]
+        for subject in self._others:
+            batch = subject.batch
+            batch.clear()
+            batch.load_all(sights)
+            subject.port.process_batch(batch, self.now_ms)
+            self.packets += len(sights)
+            for index, (direction, frame) in enumerate(sights):
+                operation = f"packet {index + 1} of {len(sights)} in a batch"
+                self._same_verdict(subject, operation, direction, frame, expected[index], batch.verdict(index))
+                self.hits += batch.ticket(index) == 0
+        return expected
+
+    def change(self, name: str, change: Change) -> object:
+        """Do a control operation on all ports; a refusal counts as its answer."""
+        expected = _attempt(change, self._standard)
+        for subject in self._others:
+            got = _attempt(change, subject)
+            if got != expected:
+                raise Departure(subject.name, name, [Difference("answer", expected, got)])
+        return expected
+
+    def expire(self) -> object:
+        """Let all ports remove what is past its time."""
+        now_ms = self.now_ms
+        return self.change("expire", lambda port, _: port.expire(now_ms))
+
+    def compare(self) -> None:
+        """Everything observable about the ports must be equal: counters, table sizes, entries, rules."""
+        expected = self._standard.port.snapshot()
+        for subject in self._others:
+            got = subject.port.snapshot()
+            if got != expected:
+                raise Departure(subject.name, "snapshot", differences(expected, got))
+            if subject.port.refused:
+                raise Departure(subject.name, "room in the arena", [Difference("refused", 0, subject.port.refused)])
+
+    def compare_counters(self) -> None:
+        """The cheap part of `compare`: all counters and table sizes."""
+        expected = (self._standard.port.statistics(), self._standard.port.flow_counts())
+        for subject in self._others:
+            got = (subject.port.statistics(), subject.port.flow_counts())
+            if got != expected:
+                raise Departure(subject.name, "counters", differences(expected, got))
+
+    def _same_verdict(
+        self, subject: Subject, operation: str, direction: Direction, frame: bytes, expected: Verdict, got: Verdict
+    ) -> None:
+        if got != expected:
+            found = differences(plain_verdict(expected), plain_verdict(got))
+            operation = f"{operation}, {direction.value} {frame.hex()} at {self.now_ms}"
+            raise Departure(subject.name, operation, found)
+
+
+def _subject(name: str, make: MakePort, semantics: Semantics, limits: TableLimits) -> Subject:
+    mappings = vpc.mappings()
+    port = make(vpc.config(), limits, mappings, semantics)
+    batch = fastpath.FrameBatch(64, FRAME_SIZE) if hasattr(port, "process_batch") else None
+    return Subject(name, port, mappings, batch)
+
+
+def _set_up(port: Any, _: Mappings) -> None:
+    for family in (4, 6):
+        target = RouterTarget.parse(f"sub{family}={vpc.SUBNET[family]}")
+        port.router.add(Cidr.parse(vpc.SUBNET[family]), target, RouterClass.SYSTEM)
+        port.router.add(Cidr.parse(vpc.EVERYTHING[family]), RouterTarget.parse("ig"), RouterClass.SYSTEM)
+    port.set_firewall_rules([FirewallRule.parse(text) for text in vpc.DEFAULT_FIREWALL])
+    port.start()
+
+
+def _attempt(change: Change, subject: Subject) -> object:
+    try:
+        return change(subject.port, subject.mappings)
+    except ControlError as error:
+        return f"{type(error).__name__}: {error}"
