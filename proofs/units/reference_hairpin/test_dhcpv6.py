@@ -157,6 +157,19 @@ def test_addresses_nested_one_level_deeper_are_confirmed_or_not_on_link(address:
     assert bytes(reply[DHCP6OptServerId].duid) == bytes(SERVER_ID.duid)
 
 
+def test_one_address_of_several_that_is_not_on_link_is_enough_to_say_so() -> None:
+    addresses = [DHCP6OptIAAddress(addr=ADDRESS_TEXT), DHCP6OptIAAddress(addr="fd00::6")]
+    reply = dissected(confirm(DHCP6OptIA_NA(ianaopts=[DHCP6OptIA_NA(ianaopts=addresses)])))
+    assert reply[DHCP6OptStatusCode].statuscode == 4
+
+
+def test_a_confirm_to_one_server_gets_no_answer() -> None:
+    inner = DHCP6OptIA_NA(ianaopts=[DHCP6OptIAAddress(addr=ADDRESS_TEXT)])
+    association = DHCP6OptIA_NA(ianaopts=[inner])
+    assert answer(DHCP6_Confirm(), CLIENT_ID, ELAPSED, association) is not None
+    assert answer(DHCP6_Confirm(), CLIENT_ID, ELAPSED, association, SERVER_ID) is None
+
+
 def test_a_regular_confirm_gets_no_answer_as_upstream() -> None:
     assert confirm(DHCP6OptIA_NA(ianaopts=[DHCP6OptIAAddress(addr=ADDRESS_TEXT)])) is None
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.packet.flow import NO_FLOW, FlowId, is_echo, l4_hash
+from reference.packet.flow import NO_FLOW, FlowId, FlowJson, is_echo, l4_hash
 from reference.packet.protocol import IpProtocol
 
 GUEST, REMOTE = bytes((172, 30, 0, 5)), bytes((93, 184, 216, 34))
@@ -88,12 +88,17 @@ def test_an_incomplete_json_form_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "source_port", "recorded"),
-    [(GUEST, 33000, 2165726682), (bytes((10, 77, 77, 13)), 4096, 3103878001)],
-    ids=["before translation", "after translation"],
+    ("source", "destination", "source_port", "recorded"),
+    [
+        ("172.30.0.5", "93.184.216.34", 33000, 2165726682),
+        ("10.77.77.13", "93.184.216.34", 4096, 3103878001),
+        ("fd00::5", "2606:2800:220:1:248:1893:25c8:1946", 33000, 3208978246),
+        ("2001:db8::1", "2606:2800:220:1:248:1893:25c8:1946", 8192, 4192232489),
+    ],
 )
-def test_the_hash_is_the_one_that_opte_computed(source: bytes, source_port: int, recorded: int) -> None:
-    assert l4_hash(FlowId(IpProtocol.UDP, 4, source, REMOTE, source_port, 53)) == recorded
+def test_the_hash_is_the_one_that_opte_computed(source: str, destination: str, source_port: int, recorded: int) -> None:
+    flow: FlowJson = {"proto": 17, "src": source, "dst": destination, "sport": source_port, "dport": 53}
+    assert l4_hash(FlowId.from_json(flow)) == recorded
 
 
 @given(flows(), flows())

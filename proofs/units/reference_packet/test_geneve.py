@@ -29,6 +29,13 @@ def test_a_body_is_whole_words_and_at_most_31_of_them(length: int) -> None:
         encode_option(OxideOption.MSS, bytes(length))
 
 
+@given(bodies, st.integers(0, 7))
+def test_the_reserved_bits_in_front_of_the_length_are_ignored(body: bytes, reserved: int) -> None:
+    encoded = bytearray(encode_option(OxideOption.MSS, body))
+    encoded[3] |= reserved << 5
+    assert split_options(bytes(encoded)) == (Option(OXIDE_OPTION_CLASS, OxideOption.MSS, body),)
+
+
 def test_the_external_option_is_the_class_and_zeros() -> None:
     assert encode_option(OxideOption.EXTERNAL) == bytes.fromhex("01290000")
 

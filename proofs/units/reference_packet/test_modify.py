@@ -91,6 +91,24 @@ def test_a_wrong_transport_checksum_stays_wrong_by_the_same_amount(frame: bytes,
     assert off.transport.checksum % 0xFFFF == fold(right.transport.checksum + error) % 0xFFFF
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        frames.ipv4(options=[frames.IPOption_NOP()] * 4) / TCP(chksum=0x4321),
+        frames.ipv4(options=[frames.IPOption_NOP()] * 4) / UDP(chksum=0x4321),
+        frames.ipv4() / ICMP(chksum=0x4321),
+        frames.ipv6() / TCP(chksum=0x4321),
+        frames.ipv6() / frames.ICMPv6EchoRequest(cksum=0x4321),
+    ],
+    ids=["tcp over 4", "udp over 4", "icmp", "tcp over 6", "icmpv6"],
+)
+def test_a_rewritten_body_has_the_transport_checksum_computed_from_scratch(headers: Layers) -> None:
+    packet = parse(Direction.OUT, bytes(headers / b"an odd body"))
+    packet.body_modified = True
+    finish_checksums(packet)
+    assert bytes(packet.buffer) == recomputed(bytes(packet.buffer))
+
+
 @pytest.mark.parametrize("transport", [TCP(), UDP(), ICMP()], ids=["tcp", "udp", "icmp"])
 def test_a_packet_that_is_not_changed_keeps_its_wrong_checksums(transport: Layers) -> None:
     frame = bytes(frames.ipv4(chksum=0x1234) / type(transport)(chksum=0x4321))
