@@ -39,8 +39,10 @@ def record(output: Path, report: conversation.Report) -> list[capture.Frame]:
             report("network namespaces")
             places.bring_up()
             conversation.hold(places, report)
-    _write(sniffer.frames, output)
-    return sniffer.frames
+    # The kernel stamps a frame before it queues it, so that two directions can come out of order.
+    frames = sorted(sniffer.frames, key=lambda frame: frame.timestamp_ns)
+    _write(frames, output)
+    return frames
 
 
 def _check_platform() -> None:

@@ -14,8 +14,8 @@ REPETITIONS = 40
 """Of a lane in one sample: some 80,000 packets a thread, a few milliseconds."""
 
 WARM_UP_ROUNDS = 5
-ROUNDS = 200
-SECONDS = 20.0
+ROUNDS = 150
+SECONDS = 12.0
 """An end to the rounds on a slow or busy machine; they take a third of it on a quiet one."""
 
 KIND_SETTING = Setting(Design.FINE, 1)
