@@ -208,11 +208,18 @@ def _parse_hosts(text: str) -> bytes | Cidr | VniFilter | None:
     if kind == "subnet":
         return Cidr.parse(value)
     if kind == "vni":
-        vni = parse_unsigned(value, 32)
-        if vni >> 24:
-            raise TextError("TooLarge")
-        return VniFilter(vni)
+        return VniFilter(_parse_vni(value))
     raise TextError(f"invalid address type: {kind}")
+
+
+def _parse_vni(text: str) -> int:
+    try:
+        vni = parse_unsigned(text, 32)
+    except TextError:
+        raise TextError("Unparsable") from None
+    if vni >> 24:
+        raise TextError("TooLarge")
+    return vni
 
 
 def _parse_protocol(text: str) -> ProtocolFilter | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reference.action import Action, ActionMeta, MetaAction, SimpleAction
-from reference.address import Cidr, format_ip, is_multicast, parse_ip
+from reference.address import Cidr, format_ip, is_multicast, parse_ip, parse_unsigned
 from reference.direction import Direction
 from reference.errors import InvalidRouterEntry, TextError
 from reference.layer import DefaultAction, Layer
@@ -74,9 +74,9 @@ class RouterTarget:
         if equals and kind == "ig":
             return cls(TargetKind.INTERNET_GATEWAY, gateway=_parse_uuid(value))
         if equals and kind in ("ip4", "ip6"):
-            return cls(TargetKind.IP, address=parse_ip(value))
+            return cls(TargetKind.IP, address=_parse_address(value, 4 if kind == "ip4" else 6))
         if equals and kind in ("sub4", "sub6"):
-            return cls(TargetKind.SUBNET, subnet=Cidr.parse(value))
+            return cls(TargetKind.SUBNET, subnet=_parse_subnet(value, 4 if kind == "sub4" else 6))
         raise TextError(f"malformed router target: {lowered}")
 
     def __str__(self) -> str:
@@ -187,6 +187,36 @@ class RouterControl:
     def replace(self, routes: Iterable[Route]) -> None:
         """Replace all rules, also the one that lets multicast pass; raises `InvalidRouterEntry` or `BadState`."""
         self._data.set_rules(NAME, [], [route_rule(route) for route in routes])
+
+
+def _parse_address(text: str, family: int) -> bytes:
+    refusal = "bad IP: invalid IPv4 address syntax" if family == 4 else "Invalid IPv6 address"
+    return _address_of_family(text, family, refusal)
+
+
+def _parse_subnet(text: str, family: int) -> Cidr:
+    address_text, slash, length_text = text.partition("/")
+    if not slash:
+        raise TextError("no '/' found")
+    refusal = f"bad IP: malformed ip: {address_text}" if family == 4 else f"Bad IP address component: '{address_text}'"
+    address = _address_of_family(address_text, family, refusal)
+    try:
+        length = parse_unsigned(length_text, 8)
+    except TextError as error:
+        raise TextError(f"bad prefix length: {error}") from None
+    if length > len(address) * 8:
+        raise TextError(f"bad IPv{family} prefix length: {length}")
+    return Cidr.of(address, length)
+
+
+def _address_of_family(text: str, family: int, refusal: str) -> bytes:
+    try:
+        address = parse_ip(text)
+    except TextError:
+        raise TextError(refusal) from None
+    if len(address) != (4 if family == 4 else 16):
+        raise TextError(refusal)
+    return address
 
 
 def _parse_uuid(text: str) -> str:

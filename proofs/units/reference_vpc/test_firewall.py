@@ -74,6 +74,7 @@ def test_hosts_are_those_of_the_remote_side(direction: str, hosts: str, expected
         ("hosts=10.0.0.1", "malformed address specification: 10.0.0.1"),
         ("hosts=subnet=10.0.0.1/33", "Invalid IP CIDR"),
         ("hosts=vni=99999999", "TooLarge"),
+        ("hosts=vni=many", "Unparsable"),
         ("colour=red", "invalid key: colour=red"),
     ],
 )

@@ -54,8 +54,14 @@ def test_targets_have_a_text_to_read_one_to_match_and_one_to_show(
     ("text", "message"),
     [
         ("nonsense", "malformed router target: nonsense"),
-        ("ip4=banana", "Invalid IP address"),
-        ("sub4=10.0.0.0", "Invalid IP CIDR"),
+        ("ip4=banana", "bad IP: invalid IPv4 address syntax"),
+        ("ip4=fd00::1", "bad IP: invalid IPv4 address syntax"),
+        ("ip6=10.0.0.1", "Invalid IPv6 address"),
+        ("sub4=10.0.0.0", "no '/' found"),
+        ("sub4=10.0.0/8", "bad IP: malformed ip: 10.0.0"),
+        ("sub4=10.0.0.0/33", "bad IPv4 prefix length: 33"),
+        ("sub6=10.0.0.0/8", "Bad IP address component: '10.0.0.0'"),
+        ("sub6=fd00::/x", "bad prefix length: invalid digit found in string"),
     ],
 )
 def test_bad_targets_are_refused(text: str, message: str) -> None:
