@@ -1,9 +1,9 @@
 """`python -m model list | check [NAME...] | fault NAME...`: searches the models.
 
-`list` names the configurations, the seeded faults and the museum's exhibits. `check` searches configurations (all of
-them without a name; `fine` stands for all of that design) and prints their numbers and what held. `fault` searches
-systems that are broken on purpose and prints the trace to what is found. Exit codes: 0 everything held, or every fault
-was found; 1 not so; 2 unknown name.
+`list` names the configurations, the seeded faults and the museum's exhibits. `check` searches configurations
+(all of them without a name; `fine` stands for all of that design) and prints their numbers and what held.
+`fault` searches systems that are broken on purpose and prints the trace to what is found. Exit codes: 0
+everything held, or every fault was found; 1 not so; 2 unknown name.
 """
 
 import argparse

@@ -6,27 +6,13 @@ slow path: the thread lets go of the port lock, leaves its announcement, and onl
 """
 
 from model.designs.faults import Fault
-from model.designs.words import NONE, Arena, At, Control, Kind, Life, Payload, PortState, Thread, Truth, Word
+from model.designs.immutable import put, put_half
+from model.designs.words import NONE, Arena, At, Control, Kind, Life, Packet, Payload, PortState, Thread, Truth, Word
 from model.language import Program
 
 program: Program[Arena, Thread] = Program()
 
 Outcome = tuple[Arena, Thread]
-
-
-def entry_of(pair: int, direction: int) -> int:
-    """Number of the entry that a pair of records has for a direction."""
-    return 2 * pair + direction
-
-
-def pair_of(entry: int) -> int:
-    """Number of the pair of records that an entry belongs to."""
-    return entry // 2
-
-
-def put(values: tuple, index: int, value: object) -> tuple:  # type: ignore[type-arg]  # of any one type
-    """`values` with another value at `index`."""
-    return (*values[:index], value, *values[index + 1 :])
 
 
 @program.at(At.ANNOUNCE)
@@ -153,7 +139,7 @@ def advance_the_tcp_word(arena: Arena, me: Thread) -> Outcome:
         return arena, me._replace(word=None, at=At.WORD)
     if kind is Kind.CLOSE:
         closed = arena._replace(words=put(arena.words, record, seen._replace(closed=True)))
-        return divert(closed, me._replace(incarnation=arena.truth.incarnation, pair=pair_of(me.entry)))
+        return divert(closed, me._replace(incarnation=arena.truth.incarnation, record=record))
     if kind is Kind.OPEN:
         reborn = arena._replace(
             words=put(arena.words, record, seen._replace(closed=False, advances=0)),
@@ -215,21 +201,26 @@ def slow_packet(arena: Arena) -> tuple[At, ...]:
     return At.SLOW_LOCK, *((At.SLOW_PORT_LOCK,) if arena.setting.port_lock else ()), At.ADMIT
 
 
-def effect(truth: Truth, installation: int, now: int, *, rules: int, running: bool) -> Truth:
+def effect(truth: Truth, packet: Packet, installation: int, *, rules: int, running: bool, tcp: bool) -> Truth:
     """What a packet's taking effect leaves behind, and whether it may happen now."""
-    wrong = truth.wrong
+    wrong, direction = truth.wrong, packet.direction
     if not running or truth.settled.state is not PortState.RUNNING or rules < truth.settled.epoch:
         wrong = "late"
-    elif installation < truth.newest:
+    elif installation < truth.newest[direction]:
         wrong = "overtaken"
-    return truth._replace(newest=max(truth.newest, installation), last=max(truth.last, now), wrong=wrong)
+    newest = max(truth.newest[direction], installation)
+    return truth._replace(
+        newest=(newest, newest) if tcp else put_half(truth.newest, direction, newest),
+        last=put_half(truth.last, direction, max(truth.last[direction], packet.now)),
+        wrong=wrong,
+    )
 
 
 def _takes_effect(arena: Arena, me: Thread) -> Outcome:
     """The linearization point of a hit."""
     packet = me.packets[0]
     rules = min(_control(me).epoch, me.payload.rules)
-    truth = effect(arena.truth, me.payload.installation, packet.now, rules=rules, running=True)
+    truth = effect(arena.truth, packet, me.payload.installation, rules=rules, running=True, tcp=arena.setting.tcp)
     truth = truth._replace(hits=truth.hits + 1)
     return arena._replace(truth=truth), me._replace(packets=me.packets[1:], word=None, at=At.COUNT)
 

@@ -15,10 +15,10 @@ def _between_commits(arena: Arena) -> bool:
 
 
 def _whole(arena: Arena, me: Thread) -> bool:
-    read_whole = me.at not in HOLDING or me.entry == NONE or me.key == me.payload.installation
+    read_whole = me.at not in HOLDING or me.entry == NONE or me.key == me.payload.serial
     reachable = [arena.entries[entry] for entry in arena.slots if entry != NONE]
     return read_whole and (
-        not _between_commits(arena) or all(entry.key == entry.payload.installation > 0 for entry in reachable)
+        not _between_commits(arena) or all(entry.key == entry.payload.serial > 0 for entry in reachable)
     )
 
 
@@ -27,8 +27,9 @@ def _paired(arena: Arena, _me: Thread) -> bool:
         return True
     out, in_ = arena.slots[OUT], arena.slots[IN]
     if NONE in (out, in_):
-        return out == in_
-    return arena.entries[out].payload == arena.entries[in_].payload
+        return out == in_ or arena.setting.singly
+    one, other = arena.entries[out].payload, arena.entries[in_].payload
+    return one.record == other.record and (one.installation == other.installation or arena.setting.singly)
 
 
 def _not_reused(arena: Arena, me: Thread) -> bool:
@@ -36,9 +37,10 @@ def _not_reused(arena: Arena, me: Thread) -> bool:
 
 
 def _no_lost_update(arena: Arena, _me: Thread) -> bool:
-    if not arena.setting.tcp or not _between_commits(arena) or NONE in arena.slots:
+    reachable = [half for half in arena.slots if half != NONE]
+    if not arena.setting.tcp or not _between_commits(arena) or not reachable:
         return True
-    word = arena.words[arena.entries[arena.slots[OUT]].payload.record]
+    word = arena.words[arena.entries[reachable[0]].payload.record]
     return word.frozen or word.dead or word.closed or word.advances == arena.truth.advances
 
 
@@ -55,7 +57,9 @@ def _all_counted(arena: Arena, _me: Thread) -> bool:
 INVARIANTS: tuple[Property[Arena, Thread], ...] = (
     Property("I1 whole", "a half that can be reached, and what a look-up returns, is of one installation", _whole),
     Property(
-        "I2 paired", "between commits both halves are reachable and name each other's flow record, or none is", _paired
+        "I2 paired",
+        "between commits both halves are reachable, of one installation and on one record, or none is",
+        _paired,
     ),
     Property("I3 not reused", "no record is reused while a thread inside a batch holds it", _not_reused),
     Property("I4 no lost update", "the TCP word in use counts every advance that took effect", _no_lost_update),
@@ -91,9 +95,18 @@ HIT: Property[Arena, Thread] = Property(
 SLOW: Property[Arena, Thread] = Property(
     "slow", "a packet is processed on the slow path", lambda _, me: me.at is At.FINISH
 )
-REMOVED: Property[Arena, Thread] = Property("removed", "a pair is retired", lambda _, me: me.at is At.RETIRE)
-INSTALLED: Property[Arena, Thread] = Property("installed", "a pair is installed", lambda _, me: me.at is At.LINK_IN)
-KEPT: Property[Arena, Thread] = Property("kept", "an expiry keeps the flow", lambda _, me: me.at is At.UNSEAL_OUT)
+REMOVED: Property[Arena, Thread] = Property("removed", "halves are retired", lambda _, me: me.at is At.RETIRE)
+INSTALLED: Property[Arena, Thread] = Property(
+    "installed", "halves are installed", lambda _, me: me.at in (At.LINK_OUT, At.LINK_IN)
+)
+KEPT: Property[Arena, Thread] = Property(
+    "kept", "an expiry keeps a half", lambda _, me: me.at is At.DECIDE and me.idle != (True, True)
+)
+SURVIVES: Property[Arena, Thread] = Property(
+    "survives",
+    "what an expiry has sealed or buried, and keeps, is installed anew",
+    lambda _, me: me.at is At.ALLOCATE and not me.packets,
+)
 WAITS: Property[Arena, Thread] = Property(
     "waits", "a slow operation finds a thread inside a batch", lambda _, me: any(seen % 2 for seen in me.sample)
 )

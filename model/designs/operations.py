@@ -1,14 +1,16 @@
 """The other slow operations: grace periods, rule changes, pause and reset, expiry, removal."""
 
 from model.designs.faults import Fault
-from model.designs.hit import entry_of, pair_of, put
 from model.designs.hit import program as hit_program
-from model.designs.slow import grace_is_over, removal
+from model.designs.immutable import put, put_half
+from model.designs.pairing import present, removal
+from model.designs.pairing import program as pairing_program
+from model.designs.reclaim import grace_is_over
 from model.designs.slow import program as slow_program
 from model.designs.words import IN, NONE, OUT, Arena, At, Control, PortState, Setting, Thread
 from model.language import Program
 
-program: Program[Arena, Thread] = Program(hit_program, slow_program)
+program: Program[Arena, Thread] = Program(hit_program, slow_program, pairing_program)
 
 Outcome = tuple[Arena, Thread]
 
@@ -100,7 +102,7 @@ def fence(arena: Arena, me: Thread) -> Outcome:
 
 @program.at(At.GRACE)
 def read_the_announcements(arena: Arena, me: Thread) -> Outcome:
-    """All at once, which is the harder case (`model.designs.slow.retire_the_records`)."""
+    """All at once, which is the harder case (`model.designs.reclaim.Pool.retire`)."""
     return arena, me._replace(sample=arena.announce).next()
 
 
@@ -121,68 +123,80 @@ def return_to_the_caller(arena: Arena, me: Thread) -> Outcome:
 # --- the flow ---
 
 
-@program.at(At.EXPIRE, At.UNINSTALL, At.EMPTY)
-def look_at_the_flow_to_remove_it(arena: Arena, me: Thread) -> Outcome:
-    """What to do with the flow, if it is there."""
-    entry = arena.slots[OUT]
-    if me.at is At.EMPTY:
-        arena = arena._replace(truth=arena.truth._replace(open=False))
-    if entry == NONE:
+@program.at(At.EXPIRE)
+def look_at_the_flow_to_expire_it(arena: Arena, me: Thread) -> Outcome:
+    """Freeze its TCP word, then seal the halves that are idle, then decide."""
+    found = present(arena, me)
+    there = [direction for direction in (OUT, IN) if found.halves[direction] != NONE]
+    if not there:
         return arena, me.next()
-    if me.at is At.EXPIRE:
-        work = _sealing(arena.setting)
+    fault = arena.setting.fault
+    freeze = (At.FREEZE,) if found.record != NONE else ()
+    sealed = tuple((At.SEAL_OUT, At.SEAL_IN)[direction] for direction in there)
+    copied = tuple((At.COPY_LIFE_OUT, At.COPY_LIFE_IN)[direction] for direction in there)
+    if fault in (Fault.ORPHAN_HIT, Fault.UNCOUNTED_HIT):
+        work = (*freeze, *copied)
+    elif fault is Fault.LIFE_BEFORE_FREEZE:
+        work = (*copied, *freeze)
     else:
-        keeps = me.at is At.UNINSTALL
-        thaw = (At.THAW,) if keeps and arena.setting.tcp and arena.setting.keep_record else ()
-        work = (*removal(arena, keeps_flow=keeps), *thaw)
-    return arena, me._replace(pair=pair_of(entry), todo=(*work, *me.todo)).next()
-
-
-def _sealing(setting: Setting) -> tuple[At, ...]:
-    freeze: tuple[At, ...] = (At.FREEZE,) if setting.tcp else ()
-    copies = (At.COPY_LIFE_OUT, At.COPY_LIFE_IN)
-    if setting.fault in (Fault.ORPHAN_HIT, Fault.UNCOUNTED_HIT):
-        return *freeze, *copies, At.DECIDE
-    if setting.fault is Fault.LIFE_BEFORE_FREEZE:
-        return *copies, *freeze, At.DECIDE
-    return *freeze, At.SEAL_OUT, At.SEAL_IN, At.DECIDE
+        work = (*freeze, *sealed)
+    return arena, found._replace(todo=(*work, At.DECIDE, *me.todo)).next()
 
 
 @program.at(At.SEAL_OUT, At.SEAL_IN)
 def seal_the_half_if_idle(arena: Arena, me: Thread) -> Outcome:
     """Compare and swap of the life word: idle and still as read, then dead. A hit that came between makes it fail."""
-    index = entry_of(me.pair, OUT if me.at is At.SEAL_OUT else IN)
+    direction = OUT if me.at is At.SEAL_OUT else IN
+    index = me.halves[direction]
     entry = arena.entries[index]
     if me.now - entry.life.last < arena.setting.time_to_live:
         return arena, me.next()
     sealed = entry._replace(life=entry.life._replace(dead=True))
-    return arena._replace(entries=put(arena.entries, index, sealed)), me._replace(idle=me.idle + 1).next()
+    idle = put_half(me.idle, direction, True)
+    return arena._replace(entries=put(arena.entries, index, sealed)), me._replace(idle=idle).next()
 
 
 @program.at(At.COPY_LIFE_OUT, At.COPY_LIFE_IN)
 def copy_the_last_hit(arena: Arena, me: Thread) -> Outcome:
     """Reads the life word and leaves it as it is."""
-    entry = arena.entries[entry_of(me.pair, OUT if me.at is At.COPY_LIFE_OUT else IN)]
+    direction = OUT if me.at is At.COPY_LIFE_OUT else IN
+    entry = arena.entries[me.halves[direction]]
     disbelieved = arena.setting.fault is Fault.UNCOUNTED_HIT and entry.hits == 0
     last = 0 if disbelieved else entry.life.last
-    idle = int(me.now - last >= arena.setting.time_to_live)
-    return arena, me._replace(idle=me.idle + idle).next()
+    old = me.now - last >= arena.setting.time_to_live
+    return arena, me._replace(idle=put_half(me.idle, direction, old)).next()
 
 
 @program.at(At.DECIDE)
 def expire_or_keep(arena: Arena, me: Thread) -> Outcome:
-    """Both halves idle: the flow goes. Otherwise it stays as it was."""
-    if me.idle == 2:
-        work = tuple(at for at in removal(arena) if at is not At.FREEZE)
-        return arena._replace(truth=arena.truth._replace(open=False)), me._replace(todo=(*work, *me.todo)).next()
-    thaw = (At.THAW,) if arena.setting.tcp else ()
-    return arena, me._replace(todo=(At.UNSEAL_OUT, At.UNSEAL_IN, *thaw, *me.todo)).next()
+    """A pair expires when both halves are idle; a single half alone. What was sealed and stays is installed anew.
+
+    A flow record ends with the first of its halves, so the other half of a TCP flow is installed anew as well.
+    """
+    there = [direction for direction in (OUT, IN) if me.halves[direction] != NONE]
+    idle = [direction for direction in there if me.idle[direction]]
+    stay = tuple(direction for direction in there if direction not in idle)
+    if not idle:
+        return arena, me._replace(todo=(*((At.THAW,) if me.record != NONE else ()), *me.todo)).next()
+    if not stay:
+        arena = arena._replace(truth=arena.truth._replace(open=arena.setting.singly))
+        return arena, me._replace(todo=(*removal(arena, me, frozen=True), *me.todo)).next()
+    if not arena.setting.singly:
+        me = me._replace(idle=(False, False), comes=(OUT, IN))
+    elif me.record == NONE:
+        me = me._replace(halves=put_half(me.halves, stay[0], NONE))
+    else:
+        me = me._replace(comes=stay)
+    work = (*removal(arena, me, keeps_flow=True, frozen=True), *((At.ALLOCATE,) if me.comes else ()))
+    return arena, me._replace(todo=(*work, *me.todo)).next()
 
 
-@program.at(At.UNSEAL_OUT, At.UNSEAL_IN)
-def unseal_the_half(arena: Arena, me: Thread) -> Outcome:
-    """The half was never unlinked: it is hit again."""
-    index = entry_of(me.pair, OUT if me.at is At.UNSEAL_OUT else IN)
-    entry = arena.entries[index]
-    alive = entry._replace(life=entry.life._replace(dead=False))
-    return arena._replace(entries=put(arena.entries, index, alive)), me.next()
+@program.at(At.UNINSTALL, At.EMPTY)
+def look_at_the_flow_to_remove_it(arena: Arena, me: Thread) -> Outcome:
+    """What to take out of the table, if anything is there."""
+    found = present(arena, me)
+    keeps = me.at is At.UNINSTALL
+    if not keeps:
+        arena = arena._replace(truth=arena.truth._replace(open=False))
+    thaw = (At.THAW,) if keeps and found.record != NONE and arena.setting.keep_record else ()
+    return arena, found._replace(todo=(*removal(arena, found, keeps_flow=keeps), *thaw, *me.todo)).next()

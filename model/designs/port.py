@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from model.designs.invariants import INVARIANTS
 from model.designs.operations import program
+from model.designs.reclaim import Pool
 from model.designs.words import (
     IN,
     NONE,
@@ -70,18 +71,29 @@ def port(
 
 
 def _arena(setting: Setting, threads: int, pairs: int, *, installed: bool) -> Arena:
-    half = Entry(key=1, payload=Payload(1, RUNNING.epoch, 0, rules=RUNNING.epoch), life=Life(0, dead=False))
     there = int(installed)
-    live = Word(0, RUNNING.epoch, frozen=False, dead=False)
+    epoch = RUNNING.epoch
+    record = 0 if setting.tcp else NONE
+    halves = tuple(
+        Entry(serial, Payload(serial, 1, epoch, record, rules=epoch), Life(0, dead=False)) for serial in (1, 2)
+    )
+    live = Word(0, epoch, frozen=False, dead=False)
     return Arena(
         setting=setting,
         control=RUNNING,
         announce=(0,) * threads,
         versions=(0,) * setting.buckets,
         slots=(OUT, IN) if installed else (NONE, NONE),
-        entries=(half,) * 2 * there + (Entry(),) * 2 * (pairs - there),
+        entries=halves * there + (Entry(),) * 2 * (pairs - there),
         words=(live,) * there + (Word(),) * (pairs - there),
-        used=(True,) * there + (False,) * (pairs - there),
-        limbo=((),) * pairs,
-        truth=Truth(open=installed, incarnation=there, installation=there, newest=there, settled=RUNNING),
+        entry_pool=Pool((True,) * 2 * there + (False,) * 2 * (pairs - there), ((),) * 2 * pairs),
+        word_pool=Pool((True,) * there + (False,) * (pairs - there), ((),) * pairs),
+        truth=Truth(
+            open=installed,
+            incarnation=there,
+            serial=2 * there,
+            installation=there,
+            newest=(there, there),
+            settled=RUNNING,
+        ),
     )

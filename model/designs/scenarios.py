@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from model.designs import operations
-from model.designs.invariants import HIT, INSTALLED, KEPT, REMOVED, SLOW, WAITS
+from model.designs.invariants import HIT, INSTALLED, KEPT, REMOVED, SLOW, SURVIVES, WAITS
 from model.designs.port import Port, port
 from model.designs.words import IN, OUT, Arena, Kind, Packet, Setting, Thread
 from model.language import Property
@@ -114,7 +114,7 @@ def expiry(setting: Setting) -> Port:
         setting=setting,
         threads=[[Packet(OUT, Kind.SAME, now=1), Packet(OUT, now=2)], [Packet(IN, now=2), Packet(IN, now=3)]],
         operations=[("expiry", operations.expire(setting), 2)],
-        witnesses=[HIT, REMOVED, KEPT],
+        witnesses=[HIT, REMOVED, KEPT, *_survives(setting)],
     )
 
 
@@ -201,6 +201,11 @@ def eviction(setting: Setting) -> Port:
         operations=[("evict", operations.evict(setting), 0)],
         witnesses=[HIT, SLOW, REMOVED, INSTALLED, *_waits(setting)],
     )
+
+
+def _survives(setting: Setting) -> tuple[Property[Arena, Thread], ...]:
+    """Without TCP, a half that comes and goes singly leaves the other one alone."""
+    return () if setting.singly and not setting.tcp else (SURVIVES,)
 
 
 def _waits(setting: Setting) -> tuple[Property[Arena, Thread], ...]:

@@ -1,15 +1,16 @@
 """The shared words of the port, the registers of a thread, and what tells right from wrong.
 
-The model has one flow (one 5-tuple) with two halves, and some pairs of records: entry `2 * pair + direction` and flow
-record `pair`. With a single pair, whoever installs the flow again must reuse the records that were just retired, which
-is the hardest case. What a packet does to a TCP word is one more of `advances`; which transform a half has is which
-`installation` it is of. Layout of the real words: `fastpath/layout.py`, `fastpath/tcp.py`.
+The model has one flow (one 5-tuple) with two halves, some entries for each direction (even numbers outbound, odd ones
+inbound) and as many flow records. With one of each, whoever installs the flow again must reuse the records that were
+just retired, which is the hardest case. What a packet does to a TCP word is one more of `advances`; which transform a
+half has is which `installation` it is of. Layout of the real words: `fastpath/layout.py`, `fastpath/tcp.py`.
 """
 
 import enum
 from typing import NamedTuple
 
 from model.designs.faults import Fault
+from model.designs.reclaim import Pool
 
 NONE = -1
 """No entry, no owner of a lock."""
@@ -53,8 +54,6 @@ class At(enum.StrEnum):
     DECIDE = "expire or keep"
     TOUCH = "S3 life"
     THAW = "S3 thaw"
-    UNSEAL_OUT = "unseal out"
-    UNSEAL_IN = "unseal in"
     KILL_OUT = "S3 kill out"
     KILL_IN = "S3 kill in"
     LOCK_FIRST = "S3 lock first bucket"
@@ -72,7 +71,6 @@ class At(enum.StrEnum):
     KEY_IN = "S3 key in"
     PAYLOAD_OUT = "S3 payload out"
     PAYLOAD_IN = "S3 payload in"
-    STORE_WORD = "S3 store word"
     FINISH = "slow: packet done"
     BUMP = "publish epoch"
     PAUSE = "publish paused"
@@ -144,17 +142,25 @@ class Life(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """What a half says: which installation it is of, under which epoch, on which flow record."""
+    """What a half says.
 
+    Attributes:
+        serial: which half this is, of all that were ever made.
+        installation: stands for its transform: halves made for each other have the same.
+        epoch: what it is stamped with.
+        record: its flow record; `NONE` without TCP.
+        rules: the epoch of the rules that really made it.
+    """
+
+    serial: int = 0
     installation: int = 0
     epoch: int = 0
     record: int = NONE
     rules: int = 0
-    """The epoch of the rules that really made it; `epoch` is what it is stamped with."""
 
 
 class Entry(NamedTuple):
-    """One half of a flow. `key` is the installation whose key was written."""
+    """One half of a flow. `key` is the serial number of the half whose key was written."""
 
     key: int = 0
     payload: Payload = Payload()
@@ -173,12 +179,16 @@ class Truth(NamedTuple):
     """The reference's copy of the advances, as of its last look."""
     incarnation: int = 0
     """How often the 5-tuple was opened."""
+    serial: int = 0
+    """How many halves were made."""
     installation: int = 0
-    """How often a pair of halves was made."""
-    newest: int = 0
-    """The newest installation under which a packet took effect."""
-    last: int = 0
-    """Latest time of a packet that took effect."""
+    """How often the layers decided about the flow anew."""
+    newest: tuple[int, int] = (0, 0)
+    """In each direction, the newest installation under which a packet took effect; TCP orders both alike."""
+    last: tuple[int, int] = (0, 0)
+    """In each direction, the latest time of a packet that took effect."""
+    copied_last: tuple[int, int] = (0, 0)
+    """The reference's copies of the life words, as of its last look."""
     hits: int = 0
     """Hits that took effect."""
     collected: int = 0
@@ -196,14 +206,17 @@ class Setting(NamedTuple):
         port_lock: the `mutex` design: hits and slow operations take the port lock.
         tcp: the flow is TCP, so there is a TCP word.
         buckets: 2 when the halves lie in different buckets, 1 when they coincide.
+        singly: halves come with the first packet of their direction and expire alone, as upstream has it; otherwise
+            they come and go in pairs.
         keep_record: a flow that is installed again keeps its flow record.
-        time_to_live: of the flow, in ticks of the model's clock.
+        time_to_live: of a half, in ticks of the model's clock.
         fault: what is broken on purpose.
     """
 
     port_lock: bool = False
     tcp: bool = True
     buckets: int = 2
+    singly: bool = False
     keep_record: bool = False
     time_to_live: int = 2
     fault: Fault = Fault.NONE
@@ -214,6 +227,7 @@ class Setting(NamedTuple):
         parts = ["mutex" if self.port_lock else "fine"]
         parts += [] if self.tcp else ["no TCP"]
         parts += [] if self.buckets == 2 else ["one bucket"]
+        parts += ["halves singly"] if self.singly else []
         parts += ["record kept"] if self.keep_record else []
         parts += [] if self.fault is Fault.NONE else [self.fault.value]
         return ", ".join(parts)
@@ -226,9 +240,8 @@ class Arena(NamedTuple):
         announce: one word for each thread that processes packets; odd while it is inside a batch.
         versions: one word for each bucket; odd while it is locked.
         slots: the entry reachable in each direction, or `NONE`.
-        limbo: for each pair of records, the announcements when it was retired; empty while it is in use or free.
-        used: for each pair of records, whether the flow has it.
-        locks: owner of the slow lock and of the port lock.
+        entry_pool, word_pool: which entries and flow records are in use.
+        slow_lock, port_lock: who has them.
     """
 
     setting: Setting
@@ -238,8 +251,8 @@ class Arena(NamedTuple):
     slots: tuple[int, ...]
     entries: tuple[Entry, ...]
     words: tuple[Word, ...]
-    used: tuple[bool, ...]
-    limbo: tuple[tuple[int, ...], ...]
+    entry_pool: Pool
+    word_pool: Pool
     slow_lock: int = NONE
     port_lock: int = NONE
     truth: Truth = Truth()
@@ -255,8 +268,10 @@ class Thread(NamedTuple):
         buffered: its announcement is still in the store buffer.
         pending: the control word it has stored is still in the store buffer.
         sample: announcements taken at the beginning of a grace period.
-        idle: halves that an expiry found idle.
-        pair: the records that a slow operation takes away or installs.
+        halves: in each direction, the entry that a slow operation takes away or installs.
+        record: the flow record that it takes away, keeps or installs.
+        comes: the directions whose halves it will install.
+        idle: for each direction, whether an expiry found the half idle.
         incarnation: of the flow that a closing packet saw.
         stamp: the epoch that the hit read, where a fault stamps installations with it.
     """
@@ -276,8 +291,10 @@ class Thread(NamedTuple):
     word: Word | None = None
     counted: int = 0
     sample: tuple[int, ...] = ()
-    idle: int = 0
-    pair: int = NONE
+    halves: tuple[int, int] = (NONE, NONE)
+    record: int = NONE
+    comes: tuple[int, ...] = ()
+    idle: tuple[bool, bool] = (False, False)
     incarnation: int = 0
     stamp: int = 0
     now: int = 0

@@ -5,6 +5,7 @@ import pytest
 from model.catalogue import CONFIGURATIONS
 from model.search import Outcome
 from proofs.ledger import Method, claim
+from proofs.model.recorded_numbers import numbers, recorded
 from proofs.model.searched import searched
 
 _ASSUMPTIONS = (
@@ -13,7 +14,7 @@ _ASSUMPTIONS = (
 )
 _SCOPE = (
     "the model, not the source: one flow with its two halves, 2 or 3 hit threads with 2 packets each at the most, up "
-    "to two slow operations beside them, 1 or 2 pairs of records; every interleaving, {count} configurations"
+    "to two slow operations beside them, records for 1 or 2 pairs; every interleaving of {count} configurations"
 )
 
 
@@ -21,9 +22,14 @@ def _names(design: str) -> list[str]:
     return [name for name in CONFIGURATIONS if name.startswith(design)]
 
 
+def test_every_configuration_is_recorded_and_no_other() -> None:
+    assert set(recorded()) == set(CONFIGURATIONS)
+
+
 def _holds(name: str) -> None:
     result = searched(CONFIGURATIONS[name])
     assert result.outcome is Outcome.HELD, result.finding
+    assert numbers(result) == recorded()[name], "the model changed: python -m proofs.model.recorded_numbers"
 
 
 @claim(
@@ -31,7 +37,7 @@ def _holds(name: str) -> None:
     "under `fine` no half dangles after a commit, no update is lost, no record is reused while held, no packet takes "
     "effect under a change that has returned or after a newer installation, no live flow expires, nobody is stuck",
     method=Method.EXHAUSTIVE,
-    scope=_SCOPE.format(count=len(_names("fine"))),
+    scope=_SCOPE.format(count=len(_names("fine"))) + ", with and without TCP, halves in pairs and singly",
     assumptions=_ASSUMPTIONS,
 )
 @pytest.mark.parametrize("name", _names("fine"))
