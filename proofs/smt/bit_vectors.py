@@ -13,6 +13,9 @@ import z3
 from proofs.smt.theory import Demand, UnsupportedOperation
 from proofs.smt.values import WORD_BITS, WORD_LIMIT, Kind, Term
 
+LARGEST = WORD_LIMIT // 2 - 1
+"""The largest Python integer that is read exactly."""
+
 _Operation: TypeAlias = Callable[[Term, Term, Demand], Term]
 
 
@@ -95,6 +98,13 @@ def _subtract(left: Term, right: Term, demand: Demand) -> Term:
 
 
 def _multiply(left: Term, right: Term, demand: Demand) -> Term:
+    if z3.is_bv_value(left):
+        left, right = right, left
+    if z3.is_bv_value(right) and right.as_signed_long() > 0:
+        # Bounds on the other factor say the same as z3's overflow predicates, and are decided much faster.
+        factor = right.as_signed_long()
+        demand(z3.And(left <= (LARGEST // factor), left >= -(LARGEST // factor)), "the product fits 64 bits")
+        return left * right
     demand(z3.And(z3.BVMulNoOverflow(left, right, True), z3.BVMulNoUnderflow(left, right)), "the product fits 64 bits")
     return left * right
 

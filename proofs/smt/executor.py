@@ -21,7 +21,7 @@ from proofs.smt.loops import Loop, LoopRunner
 from proofs.smt.machine import IncomparableValues, Machine
 from proofs.smt.path import Path, join, split
 from proofs.smt.source import Source, UnsupportedConstruct, source_of
-from proofs.smt.values import TRUE, Term, Value, is_known
+from proofs.smt.values import TRUE, Cells, Term, Value, is_known
 
 MAXIMUM_ROUNDS = 64
 PURE_FUNCTIONS: frozenset[Any] = frozenset({abs, bool, int, len, max, min, range})
@@ -176,8 +176,17 @@ class Activation:
         elif isinstance(target, ast.Tuple) and isinstance(value, tuple) and len(value) == len(target.elts):
             for one, member in zip(target.elts, value, strict=True):
                 self._bind(one, member, path)
+        elif isinstance(target, ast.Subscript):
+            self._store(target, value, path)
         else:
             raise self.source.unsupported(target, "cannot assign to this")
+
+    def _store(self, target: ast.Subscript, value: Value, path: Path) -> None:
+        cells = self.expressions.evaluate(target.value, path)
+        index = self.expressions.evaluate(target.slice, path)
+        if not isinstance(cells, Cells) or not is_known(index):
+            raise self.source.unsupported(target, "only arrays can be written, at known indices")
+        cells.members[index] = self.machine.choose(path.guard, value, cells.members[index])
 
     def expression(self, statement: ast.Expr, path: Path) -> Path:
         """A docstring, or a call for its effect."""

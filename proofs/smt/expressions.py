@@ -13,6 +13,7 @@ from proofs.smt.path import Path
 from proofs.smt.source import Source
 from proofs.smt.theory import Demand, UnsupportedOperation
 from proofs.smt.values import (
+    Cells,
     Kind,
     Number,
     Term,
@@ -182,11 +183,19 @@ class Expressions:
             raise self.source.unsupported(node, "only positional arguments are supported")
         function = self.evaluate(node.func, path)
         arguments = [self.evaluate(argument, path) for argument in node.args]
-        if function is np.uint64 and not is_known(arguments[0]):
-            return self.machine.as_word(arguments[0], self.demand(node, path))
-        if function is int and kind_of(arguments[0]) is Kind.WORD and not is_known(arguments[0]):
-            return self.machine.as_integer(arguments[0], self.demand(node, path))
+        if function in (np.uint64, np.int64, int) and len(arguments) == 1 and not is_known(arguments[0]):
+            return self._converted(function, arguments[0], node, path)
         return self.caller.invoke(function, arguments, path.guard)
+
+    def _converted(self, to: type, value: Value, node: ast.Call, path: Path) -> Number:
+        """A number of the other kind with the same value."""
+        if to is np.uint64:
+            return self.machine.as_word(value, self.demand(node, path))
+        if kind_of(value) is Kind.WORD:
+            return self.machine.as_integer(value, self.demand(node, path))
+        if kind_of(value) is Kind.INTEGER:
+            return Number(value.term, Kind.INTEGER)
+        raise self.source.unsupported(node, f"conversion of {value!r}")
 
     def members(self, node: ast.Tuple, path: Path) -> Value:
         """A tuple."""
@@ -196,8 +205,8 @@ class Expressions:
         """A member of a tuple or of a known collection, by a known index."""
         container, index = self.evaluate(node.value, path), self.evaluate(node.slice, path)
         if not is_known(index) or isinstance(container, Number | z3.ExprRef):
-            raise self.source.unsupported(node, "only known indices into known collections are supported")
-        return container[index]
+            raise self.source.unsupported(node, "only known indices into arrays and known collections are supported")
+        return container.members[index] if isinstance(container, Cells) else container[index]
 
 
 _EVALUATORS: Mapping[type[ast.expr], Callable[[Expressions, Any, Path], Value]] = {

@@ -16,20 +16,21 @@ from proofs.smt.values import WORD_BITS, Kind, Number, Term, Value, kind_of
 
 
 class SymbolicFrame:
-    """Bytes from offset 0 to below `length`.
+    """Bytes from offset `first` to below `end`.
 
     Attributes:
         byte: the byte at an offset; a term from 0 to 255 as wide as the theory's numbers.
-        length: number of bytes, a term.
+        first, end: terms.
     """
 
-    def __init__(self, byte: Callable[[Term], Term], length: Term) -> None:
+    def __init__(self, byte: Callable[[Term], Term], end: Term, first: Term | int = 0) -> None:
         self.byte = byte
-        self.length = length
+        self.first = first
+        self.end = end
 
     def load(self, offset: Term, count: int, demand: Demand) -> Term:
         """`count` bytes in network order, as one number."""
-        demand(z3.And(offset >= 0, offset + count <= self.length), "the bytes read are inside the frame")
+        demand(z3.And(offset >= self.first, offset + count <= self.end), "the bytes read are inside the frame")
         value = self.byte(offset)
         for position in range(1, count):
             value = value * 256 + self.byte(offset + position)
@@ -72,6 +73,12 @@ def known_length(machine: Machine, length: int) -> tuple[SymbolicFrame, list[str
         return _chosen(members, offset, (length - 1).bit_length())
 
     return SymbolicFrame(byte, z3.BitVecVal(length, WORD_BITS)), names
+
+
+def any_length(machine: Machine, first: Number, end: Number) -> SymbolicFrame:
+    """A frame over the theory of bit-vectors of which nothing is known but where it begins and ends."""
+    function = z3.Function("byte", z3.BitVecSort(WORD_BITS), z3.BitVecSort(8))
+    return SymbolicFrame(lambda offset: z3.ZeroExt(WORD_BITS - 8, function(offset)), end.term, first.term)
 
 
 def _chosen(members: list[Term], offset: Term, bits: int) -> Term:

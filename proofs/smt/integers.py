@@ -6,6 +6,7 @@ demands are proved.
 """
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -33,6 +34,8 @@ class Integers:
 
     def binary(self, operator: type[ast.operator], left: Term, right: Term, kind: Kind, demand: Demand) -> Term:
         """See `Theory.binary`."""
+        if operator is ast.BitOr:
+            return _joined(left, right, demand)
         if operator not in _OPERATIONS:
             raise UnsupportedOperation(f"{operator.__name__} as integers")
         result = _OPERATIONS[operator](left, right)
@@ -83,13 +86,40 @@ def _low_bits(term: Term) -> int:
     return mask.bit_length()
 
 
+def _joined(left: Term, right: Term, demand: Demand) -> Term:
+    """The or of two numbers that have no bit in common: one is a multiple of a power of two that the other is below."""
+    high, low = (left, right) if _power_of_two_in(left) >= _power_of_two_in(right) else (right, left)
+    demand(z3.And(low >= 0, low < _power_of_two_in(high)), "the bits put together do not overlap")
+    return high + low
+
+
+def _power_of_two_in(term: Term) -> int:
+    """A power of two that divides a term, as far as its form tells."""
+    if z3.is_int_value(term):
+        number = int(term.as_long())
+        return number & -number if number else WORD_LIMIT
+    if z3.is_mul(term):
+        return min(WORD_LIMIT, math.prod(map(_power_of_two_in, term.children())))
+    if z3.is_add(term) or z3.is_app_of(term, z3.Z3_OP_ITE):
+        return min(map(_power_of_two_in, term.children()[-2:] if not z3.is_add(term) else term.children()))
+    return 1
+
+
 def _masked(left: Term, right: Term) -> Term:
-    """The low bits of a number. Those of a quotient are said as a difference of two quotients, which is linear."""
-    modulus = 1 << _low_bits(right)
-    if z3.is_idiv(left) and z3.is_int_value(left.arg(1)):
-        dividend, divisor = left.children()
-        return left - modulus * (dividend / z3.IntVal(modulus * divisor.as_long()))
-    return left % modulus
+    """The bits of a number that a mask keeps, a run of bits."""
+    mask = _known(right)
+    lowest = mask & -mask
+    if mask == 0 or (mask + lowest) & mask:
+        raise UnsupportedOperation(f"the mask {mask:#x}, which is not a run of bits")
+    return _remainder(left, mask + lowest) - (_remainder(left, lowest) if lowest > 1 else 0)
+
+
+def _remainder(term: Term, modulus: int) -> Term:
+    """A remainder by a power of two. That of a quotient is said as a difference of two quotients, which is linear."""
+    if z3.is_idiv(term) and z3.is_int_value(term.arg(1)):
+        dividend, divisor = term.children()
+        return term - modulus * (dividend / z3.IntVal(modulus * divisor.as_long()))
+    return term % modulus
 
 
 def _divisor(term: Term) -> int:

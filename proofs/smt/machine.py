@@ -3,12 +3,12 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, groupby
 
 import numpy as np
 import z3
 
-from proofs.smt.solver import prove, satisfy
+from proofs.smt.solver import Refuted, prove, prove_all, satisfy
 from proofs.smt.theory import Demand, Theory
 from proofs.smt.values import (
     FALSE,
@@ -36,7 +36,8 @@ class Obligation:
     reached: Term
     condition: Term
     what: str
-    given: tuple[Term, ...]
+    given: int
+    """How many assumptions there were."""
 
     @property
     def holds(self) -> Term:
@@ -50,9 +51,18 @@ class IncomparableValues(TypeError):
 
 @dataclass
 class Machine:
-    """Terms over one theory. Unknowns are named; the same name means the same unknown."""
+    """Terms over one theory. Unknowns are named; the same name means the same unknown.
+
+    Attributes:
+        theory: how numbers are read.
+        facts: conditions that hold by definition, such as the range of an unknown.
+        assumptions: conditions taken for granted, in the order in which they were.
+        obligations: what remains to be shown.
+        unknowns: by name.
+    """
 
     theory: Theory
+    facts: list[Term] = field(default_factory=list)
     assumptions: list[Term] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     unknowns: dict[str, Value] = field(default_factory=dict)
@@ -80,14 +90,18 @@ class Machine:
         if name not in self.unknowns:
             term, valid = self.theory.symbol(name, kind)
             number = self.unknowns[name] = Number(term, kind)
-            self.assumptions.append(valid)
+            self.define(valid)
             if below is not None:
-                self.assume(self.compare(ast.GtE, number, self.constant(0, kind)))
-                self.assume(self.compare(ast.Lt, number, self.constant(below, kind)))
+                self.define(self.compare(ast.GtE, number, self.constant(0, kind)))
+                self.define(self.compare(ast.Lt, number, self.constant(below, kind)))
         found: Number = self.unknowns[name]
         return found
 
     # --- what is known, and what is to be shown ---
+
+    def define(self, condition: Term) -> None:
+        """State what holds by definition, whatever the code does."""
+        self.facts.append(condition)
 
     def assume(self, condition: Value) -> None:
         """Take a condition for granted from now on."""
@@ -98,7 +112,7 @@ class Machine:
 
         def demand(condition: Term, what: str) -> None:
             if not z3.is_true(condition) and not z3.is_false(reached):
-                self.obligations.append(Obligation(reached, condition, what, tuple(self.assumptions)))
+                self.obligations.append(Obligation(reached, condition, what, len(self.assumptions)))
 
         return demand
 
@@ -106,25 +120,26 @@ class Machine:
         """Whether some values meet the assumptions and the condition."""
         if z3.is_true(condition) or z3.is_false(condition):
             return bool(z3.is_true(condition))
-        return satisfy([*self.assumptions, condition], "reachability") is not None
+        return satisfy([*self.facts, *self.assumptions, condition], "reachability") is not None
 
     def prove(self, goal: Value, what: str) -> None:
         """Prove all obligations so far, then the goal. Raises Refuted, Unknown."""
         self.prove_obligations()
-        prove(as_truth(goal), what, self.assumptions)
+        prove(as_truth(goal), what, [*self.facts, *self.assumptions])
 
     def prove_obligations(self) -> None:
         """Prove that every operation means what its term says. Raises Refuted, Unknown."""
-        for obligation in self.obligations:
-            prove(obligation.holds, obligation.what, obligation.given)
+        for given, together in groupby(self.obligations, lambda obligation: obligation.given):
+            premises = [*self.facts, *self.assumptions[:given]]
+            prove_all([(obligation.what, obligation.holds) for obligation in together], premises)
 
     def counterexample(self, goal: Value, what: str) -> dict[str, int | bool] | None:
         """Values of the unknowns for which an obligation or the goal fails; None if there are none. Raises Unknown."""
-        parts = [(obligation.holds, obligation.given, obligation.what) for obligation in self.obligations]
-        for part, given, name in [*parts, (as_truth(goal), self.assumptions, what)]:
-            model = satisfy([*given, negation(part)], name)
-            if model is not None:
-                return {unknown: self._in_model(model, value) for unknown, value in self.unknowns.items()}
+        try:
+            self.prove(goal, what)
+        except Refuted as refuted:
+            model = refuted.counterexample
+            return {unknown: self._in_model(model, value) for unknown, value in self.unknowns.items()}
         return None
 
     def _in_model(self, model: z3.ModelRef, value: Value) -> int | bool:

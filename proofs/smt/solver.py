@@ -1,6 +1,6 @@
 """Asking z3: a goal is proved, refuted with a counterexample, or unknown, which never counts as a pass."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import z3
 
@@ -29,6 +29,25 @@ def prove(goal: Term, what: str, given: Iterable[Term] = (), timeout_ms: int = T
     counterexample = satisfy([*given, z3.Not(goal)], what, timeout_ms)
     if counterexample is not None:
         raise Refuted(what, counterexample)
+
+
+def prove_all(goals: Sequence[tuple[str, Term]], given: Sequence[Term], timeout_ms: int = TIMEOUT_MS) -> None:
+    """Return if all named goals follow from `given`. They are asked for at once, and one by one if that is too much.
+
+    Raises:
+        Refuted: one of them does not follow; the exception names it.
+        Unknown: z3 could not decide within the time.
+    """
+    conditions = [*given, z3.Not(z3.And([goal for _, goal in goals]))]
+    try:
+        counterexample = satisfy(conditions, f"{len(goals)} obligations", timeout_ms)
+    except Unknown:
+        for what, goal in goals:
+            prove(goal, what, given, timeout_ms)
+        return
+    if counterexample is not None:
+        violated = [what for what, goal in goals if not z3.is_true(counterexample.eval(goal, model_completion=True))]
+        raise Refuted(violated[0], counterexample)
 
 
 def satisfy(conditions: Iterable[Term], what: str, timeout_ms: int = TIMEOUT_MS) -> z3.ModelRef | None:

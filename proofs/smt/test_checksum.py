@@ -76,7 +76,7 @@ def sum_of_words_as_proved(machine: Machine, _: Demand, value: Value) -> Number:
     """What `sums_modulo_0xffff` says about `sum_of_words`, and no more."""
     term = machine.term(value, Kind.WORD)
     result = term - 0xFFFF * CARRIED(term)
-    machine.assume(z3.And(result >= 0, result <= 4 * 0xFFFF))
+    machine.define(z3.And(result >= 0, result <= 4 * 0xFFFF))
     return Number(result, Kind.WORD)
 
 

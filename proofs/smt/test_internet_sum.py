@@ -58,24 +58,24 @@ class FrameOfWords(SymbolicFrame):
         self.machine = machine
         self.start = start
         self.bytes = z3.Function("byte", z3.IntSort(), z3.IntSort())
-        machine.assume(z3.And(WORDS(0) == 0, HIGH_WORDS(0) == 0))
+        machine.define(z3.And(WORDS(0) == 0, HIGH_WORDS(0) == 0))
         super().__init__(self._byte, start + length)
 
     def load(self, offset: Term, count: int, demand: Demand) -> Term:
         """Also unfolds the definitions of the sums for the words read."""
         index = (offset - self.start) / z3.IntVal(2)
         first, second = self._word(index), self._word(index + 1)
-        self.machine.assume(WORDS(index + 1) == WORDS(index) + first)
-        self.machine.assume(WORDS(index + 2) == WORDS(index + 1) + second)
+        self.machine.define(WORDS(index + 1) == WORDS(index) + first)
+        self.machine.define(WORDS(index + 2) == WORDS(index + 1) + second)
         pair = index / z3.IntVal(2)
-        self.machine.assume(HIGH_WORDS(pair + 1) == HIGH_WORDS(pair) + self._word(2 * pair))
+        self.machine.define(HIGH_WORDS(pair + 1) == HIGH_WORDS(pair) + self._word(2 * pair))
         return super().load(offset, count, demand)
 
     def _word(self, index: Term) -> Term:
         return 256 * self._byte(self.start + 2 * index) + self._byte(self.start + 2 * index + 1)
 
     def _byte(self, offset: Term) -> Term:
-        self.machine.assume(z3.And(self.bytes(offset) >= 0, self.bytes(offset) < 256))
+        self.machine.define(z3.And(self.bytes(offset) >= 0, self.bytes(offset) < 256))
         return self.bytes(offset)
 
 

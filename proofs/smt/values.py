@@ -33,7 +33,7 @@ class Kind(enum.Enum):
     WORD = "np.uint64"
     """Modulo 2**64, as compiled code and NumPy do it."""
     INTEGER = "int"
-    """Unbounded, as Python does it."""
+    """Unbounded, as Python does it; also `np.int64`, of which it is then to be shown that it does not overflow."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,23 @@ class Number:
     kind: Kind
 
 
+@dataclass(frozen=True)
+class Cells:
+    """An array of values that a function reads and writes, at known indices.
+
+    It is changed in place: a store keeps the former value wherever its path is not taken, so that branches need not join arrays.
+    """
+
+    members: list[Value]
+
+
 def kind_of(value: Value) -> Kind | None:
     """The arithmetic of a number, known or not; None for what is no number. Python's truth values are none here."""
     if isinstance(value, Number):
         return value.kind
     if isinstance(value, np.uint64):
         return Kind.WORD
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int | np.int64) and not isinstance(value, bool):
         return Kind.INTEGER
     return None
 
@@ -69,7 +79,7 @@ def is_known(value: Value) -> bool:
     """Whether nothing in a value is symbolic."""
     if isinstance(value, tuple):
         return all(map(is_known, value))
-    return not isinstance(value, Number | z3.ExprRef)
+    return not isinstance(value, Number | Cells | z3.ExprRef)
 
 
 def conjunction(left: Term, right: Term) -> Term:
