@@ -75,10 +75,15 @@ def known_length(machine: Machine, length: int) -> tuple[SymbolicFrame, list[str
     return SymbolicFrame(byte, z3.BitVecVal(length, WORD_BITS)), names
 
 
-def any_length(machine: Machine, first: Number, end: Number) -> SymbolicFrame:
-    """A frame over the theory of bit-vectors of which nothing is known but where it begins and ends."""
-    function = z3.Function("byte", z3.BitVecSort(WORD_BITS), z3.BitVecSort(8))
-    return SymbolicFrame(lambda offset: z3.ZeroExt(WORD_BITS - 8, function(offset)), end.term, first.term)
+def any_length(machine: Machine, first: Term, end: Term) -> SymbolicFrame:
+    """A frame over the theory of integers of which nothing is known but where it begins and ends."""
+    function = z3.Function("byte", z3.IntSort(), z3.IntSort())
+
+    def byte(offset: Term) -> Term:
+        machine.define(z3.And(function(offset) >= 0, function(offset) < 256))
+        return function(offset)
+
+    return SymbolicFrame(byte, end, first)
 
 
 def _chosen(members: list[Term], offset: Term, bits: int) -> Term:

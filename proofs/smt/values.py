@@ -48,7 +48,7 @@ class Number:
 class Cells:
     """An array of values that a function reads and writes, at known indices.
 
-    It is changed in place: a store keeps the former value wherever its path is not taken, so that branches need not join arrays.
+    It is changed in place: a store keeps the former value wherever its path is not taken, so branches need not join it.
     """
 
     members: list[Value]

@@ -1,0 +1,67 @@
+"""The fast parser, executed on a frame of which nothing is known."""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import z3
+
+from fastpath import parse
+from fastpath.layout import DESCRIPTOR_WORDS, FRAME_DIRECTION, FRAME_LENGTH, FRAME_OFFSET, WORK_WORDS
+from proofs.smt.contracts import Contract
+from proofs.smt.executor import Executor
+from proofs.smt.frames import BYTE_ACCESSORS, SymbolicFrame, any_length
+from proofs.smt.integers import Integers
+from proofs.smt.machine import Machine
+from proofs.smt.values import Cells, Number, Term, Value, as_truth
+
+FRAMES = 1 << 40
+"""Limit on offsets in the array of frames."""
+LONGEST = 1 << 32
+"""Limit on the length of a frame."""
+
+WALK_OVER_OPTIONS = Contract(
+    invariant=lambda before, now, _: z3.And(
+        now["option"] >= before["option"],
+        (now["inner"] - now["option"]) % 4 == 0,
+        now["option"] <= now["inner"] + 128,
+    ),
+    variant=lambda now: now["inner"] + 128 - now["option"],
+)
+"""The walk stays word by word behind the Geneve header; its last step may lead at most an option beyond the area."""
+
+
+@dataclass(frozen=True)
+class FastParse:
+    """What `fastpath.parse.parse` makes of a frame.
+
+    Attributes:
+        frame: its bytes.
+        start, length, direction: what its descriptor says.
+        accepted: whether the parser accepts it, a truth value.
+        work: the work record, which means something only where the frame is accepted.
+    """
+
+    machine: Machine
+    frame: SymbolicFrame
+    start: Number
+    length: Number
+    direction: Number
+    accepted: Term
+    work: list[Value]
+
+
+def execute(module: ModuleType = parse, options: Contract | None = WALK_OVER_OPTIONS) -> FastParse:
+    """Execute the parser; `options` is the contract of the walk over Geneve options, which is unrolled without one."""
+    machine = Machine(Integers())
+    start = machine.word("offset", FRAMES)
+    length = machine.word("length", LONGEST)
+    direction = machine.word("direction", 2)
+    frame = any_length(machine, start.term, start.term + length.term)
+    descriptor: list[Value] = [np.uint64(0)] * DESCRIPTOR_WORDS
+    descriptor[FRAME_OFFSET], descriptor[FRAME_LENGTH], descriptor[FRAME_DIRECTION] = start, length, direction
+    work = Cells([np.uint64(0)] * WORK_WORDS)
+    contracts = {module.skip_encapsulation: options} if options else {}
+    executor = Executor(machine, BYTE_ACCESSORS, contracts)
+    accepted = executor.call(module.parse, frame, Cells(descriptor), 0, work, 0)
+    return FastParse(machine, frame, start, length, direction, as_truth(accepted), work.members)
