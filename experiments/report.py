@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from experiments.equality import COMPARED, Difference
+from experiments.forwarding import LONGEST_FRAME
 from experiments.replay import Setting
 from experiments.run_files import Origin, packets_text, verdict_counts
 from experiments.scenario import Scenario
@@ -55,7 +56,13 @@ def difference_text(found: Sequence[Difference]) -> str:
 
 def throughput_table(measured: Throughput) -> Table:
     """One row a setting."""
-    table = Table(title=f"Forwarding {packets_text(measured)}, again and again")
+    table = Table(
+        title=f"Forwarding {packets_text(measured)}, again and again",
+        caption=(
+            f"{measured.not_measured:,} more are forwarded but not measured: they begin a connection, always need the "
+            f"slow path, or have more than {LONGEST_FRAME:,} bytes"
+        ),
+    )
     table.add_column("design")
     for heading in ("threads", "Mpps", "quartiles", "scaling", "ns/packet"):
         table.add_column(heading, justify="right")

@@ -99,6 +99,7 @@ def _throughput_record(measured: Throughput) -> dict[str, object]:
     return {
         "packets_by_kind": measured.packets,
         "conversations": measured.conversations,
+        "forwarded_but_not_measured": measured.not_measured,
         "warm_up_rounds": WARM_UP_ROUNDS,
         "repetitions_per_sample": REPETITIONS,
         "restoring_ns_a_frame_by_threads": measured.restoring_ns,

@@ -9,6 +9,7 @@ from experiments.measure import Series, interleaved
 from experiments.replay import Setting
 from experiments.scenario import Scenario, Step
 from fastpath import Design
+from reference import Modified
 
 REPETITIONS = 40
 """Of a lane in one sample: some 80,000 packets a thread, a few milliseconds."""
@@ -35,6 +36,7 @@ class Throughput:
         restoring_ns: median time to restore one frame, already taken off.
         packets: packets of the capture that were sent again and again, by kind.
         conversations: two-way flows among them.
+        not_measured: further packets that the port forwards, but not from its unified flow table again and again.
     """
 
     by_setting: dict[Setting, Series]
@@ -42,6 +44,7 @@ class Throughput:
     restoring_ns: dict[int, float]
     packets: dict[str, int]
     conversations: int
+    not_measured: int
 
     def scaling(self, setting: Setting) -> float:
         """Throughput in units of the same design's on one thread."""
@@ -84,6 +87,7 @@ def measure(scenario: Scenario, settings: Sequence[Setting], advance: Advance = 
         {threads: seconds * 1e9 / (REPETITIONS * LANE_FRAMES) for threads, seconds in restoring.items()},
         {kind: len(chosen) for kind, chosen in kinds.items()},
         len({step.conversation for step in steps}),
+        sum(isinstance(step.verdict, Modified) for step in scenario.steps) - len(steps),
     )
 
 

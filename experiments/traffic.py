@@ -3,7 +3,7 @@
 import enum
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from experiments.capture import Frame
@@ -112,21 +112,30 @@ def observe(frames: Iterable[Frame], guest: Guest) -> Traffic:
     traffic = Traffic()
     for frame in frames:
         to, by = frame.data[:_MAC_LENGTH], frame.data[_MAC_LENGTH : 2 * _MAC_LENGTH]
-        if by == guest.mac:
-            traffic.sightings.append(Sighting(frame, Direction.OUT, _parsed(frame)))
-        elif to == guest.mac:
-            sighting = Sighting(frame, Direction.IN, _parsed(frame))
-            reason = _reason_to_leave_out(sighting, guest)
-            if reason is None:
-                traffic.sightings.append(sighting)
-            else:
-                traffic.left_out[reason] += 1
-        else:
+        if guest.mac not in (to, by):
             traffic.left_out[LeftOut.OTHER_STATION] += 1
+            continue
+        sighting = Sighting(frame, Direction.OUT if by == guest.mac else Direction.IN, _parsed(frame))
+        if to == by:
+            sighting = replace(sighting, direction=_direction_by_address(sighting, guest))
+        reason = _reason_to_leave_out(sighting, guest)
+        if reason is None:
+            traffic.sightings.append(sighting)
+        else:
+            traffic.left_out[reason] += 1
     return traffic
 
 
+def _direction_by_address(sighting: Sighting, guest: Guest) -> Direction:
+    """Where both ends have one MAC, as on a loopback device, the source address tells."""
+    if sighting.packet is None or sighting.packet.network is None or sighting.source in guest.addresses:
+        return Direction.OUT
+    return Direction.IN
+
+
 def _reason_to_leave_out(sighting: Sighting, guest: Guest) -> LeftOut | None:
+    if sighting.direction is Direction.OUT:
+        return None
     if sighting.packet is None or sighting.packet.network is None:
         return LeftOut.NOT_IP
     if sighting.source.is_link_local or sighting.source.is_unspecified:

@@ -48,7 +48,7 @@ def throughput(fine: float, mutex: float) -> Throughput:
         Setting(Design.FINE, 2): fine,
     }
     by_setting = {setting: Series((0.9 * median, median, 1.1 * median)) for setting, median in medians.items()}
-    return Throughput(by_setting, {"UDP/IPv4 out": Series((1e7, 2e7))}, {1: 10.0, 2: 11.0}, {"UDP/IPv4 out": 7}, 3)
+    return Throughput(by_setting, {"UDP/IPv4 out": Series((1e7, 2e7))}, {1: 10.0, 2: 11.0}, {"UDP/IPv4 out": 7}, 3, 1)
 
 
 def write(folder: Path, measured: Throughput | None) -> dict[str, object]:

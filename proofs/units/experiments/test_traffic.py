@@ -99,3 +99,12 @@ def test_what_an_overlay_does_not_carry_to_the_guest_is_left_out_and_counted(fra
 def test_all_that_the_guest_sends_is_replayed_whatever_it_is() -> None:
     frames = recorded(QUESTION, sent(ARP(psrc=GUEST, pdst=PEER)), sent(IP(src=GUEST, dst=PEER) / UDP())[:20])
     assert len(observe(frames, find_guest(frames, GUEST)).sightings) == 3
+
+
+def test_on_a_loopback_device_the_source_address_tells_the_direction() -> None:
+    loopback = Ether(src="00:00:00:00:00:00", dst="00:00:00:00:00:00")
+    frames = recorded(
+        bytes(loopback / IP(src=GUEST, dst=PEER) / UDP()), bytes(loopback / IP(src=PEER, dst=GUEST) / UDP())
+    )
+    traffic = observe(frames, find_guest(frames, GUEST))
+    assert [sighting.direction for sighting in traffic.sightings] == [Direction.OUT, Direction.IN]
