@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+SCALARS: Final = frozenset({int, str, float, bool})
 IPV6_CANDIDATE: Final = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 
 
@@ -41,7 +42,7 @@ class Difference:
 
 def differences(expected: Any, got: Any, path: str = "") -> list[Difference]:
     """Every place where `got` departs from `expected`; empty when they are equal."""
-    if type(expected) is type(got) and expected == got and not isinstance(expected, dict | list | tuple):
+    if _same_scalar(expected, got):
         return []
     if isinstance(expected, dict) and isinstance(got, dict):
         return _objects(expected, got, path)
@@ -54,6 +55,11 @@ def differences(expected: Any, got: Any, path: str = "") -> list[Difference]:
     return [Difference(path, expected, got)]
 
 
+def _same_scalar(expected: Any, got: Any) -> bool:
+    kind = type(expected)
+    return kind is type(got) and kind in SCALARS and bool(expected == got)
+
+
 def _means_null(value: Any) -> bool:
     return value is None or value is False or value is ABSENT
 
@@ -61,10 +67,14 @@ def _means_null(value: Any) -> bool:
 def _objects(expected: dict[str, Any], got: dict[str, Any], path: str) -> list[Difference]:
     found: list[Difference] = []
     for name, value in expected.items():
-        found += differences(value, got.get(name, ABSENT), f"{path}.{name}" if path else name)
-    for name, value in got.items():
-        if name not in expected:
-            found += differences(ABSENT, value, f"{path}.{name}" if path else name)
+        other = got.get(name, ABSENT)
+        # Asked here too, because nearly all members are equal numbers, and a path is made for nothing then.
+        if not _same_scalar(value, other):
+            found += differences(value, other, f"{path}.{name}" if path else name)
+    if got.keys() != expected.keys():
+        for name, value in got.items():
+            if name not in expected:
+                found += differences(ABSENT, value, f"{path}.{name}" if path else name)
     return found
 
 

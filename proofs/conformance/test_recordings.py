@@ -4,15 +4,19 @@ A test is one recording, so that a failure names it and the tests can be spread 
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import reference
 from proofs.conformance import report
 from proofs.conformance.coverage import NOT_YET_COVERED, PANIC_COUNT, RECORDING_COUNT, RECORDINGS, STEP_COUNT
 from proofs.conformance.engines import Design, EngineName, SemanticsName, engine_factory
 from proofs.conformance.recording import find, read
 from proofs.conformance.replay import Replay, replay
+from proofs.conformance.steps import Dump, Process
 from proofs.ledger import Method, claim
+from reference.verdict import Verdict
 
 SMALL_BYTES = 12_000
 """Compressed size up to which a recording belongs to the fast checks."""
@@ -66,6 +70,30 @@ def test_the_reference_reproduces_what_opte_did(path: Path) -> None:
 @pytest.mark.parametrize("path", covered_by(EngineName.FASTPATH))
 def test_the_fast_path_reproduces_what_opte_did(path: Path, design: Design) -> None:
     assert_equal(replayed(path, EngineName.FASTPATH, design))
+
+
+@pytest.mark.parametrize("design", list(Design))
+@pytest.mark.parametrize("name", ["1_checksums_v4", "1_checksums_v6", "1_icmp_g2g_v6", "1_sizes_v4", "6_v2b_v4"])
+def test_the_fast_path_answers_the_recorded_hits_by_itself(
+    monkeypatch: pytest.MonkeyPatch, name: str, design: Design
+) -> None:
+    handed_over = 0
+    process = reference.Port.process
+
+    def counted(*arguments: Any, **options: Any) -> Verdict:
+        nonlocal handed_over
+        handed_over += 1
+        return process(*arguments, **options)
+
+    monkeypatch.setattr(reference.Port, "process", counted)
+    done = replayed(RECORDINGS / "public" / f"{name}.jsonl.gz", EngineName.FASTPATH, design)
+    packets = [step for step in done.recording.steps if isinstance(step, Process)]
+    dumps = [step for step in done.recording.steps if isinstance(step, Dump)]
+    by_port = {dump.port: dump.result["stats"] for dump in dumps if "stats" in dump.result}
+    hits = sum(stats["in_uft_hit"] + stats["out_uft_hit"] for stats in by_port.values())
+    assert done.equal
+    assert hits > 0
+    assert len(packets) - handed_over == hits, (len(packets), handed_over, hits)
 
 
 @pytest.mark.slow
