@@ -92,6 +92,14 @@ class Port(Reconfiguration):
         """How many entries the arena had no room for; the slow path serves their flows."""
         return self._slow_path.mirror.refused
 
+    @property
+    def ticket(self) -> int:
+        """Rank of the calling thread's latest slow operation on this port; 0 before its first.
+
+        Slow operations, whether packets or control, took effect in the order of their tickets.
+        """
+        return self._slow_path.ticket
+
     def process(
         self,
         direction: Direction,
@@ -101,8 +109,7 @@ class Port(Reconfiguration):
     ) -> Verdict:
         """Decide about one packet; as `reference.Port.process`."""
         if segments or len(packet) > _SINGLE_FRAME_SIZE:
-            with self._slow_path.operation() as port:
-                return port.process(direction, packet, now_ms, segments)
+            return self._process_slowly(direction, packet, now_ms, segments)
         batch: FrameBatch | None = getattr(self._single, "batch", None)
         if batch is None:
             batch = self._single.batch = FrameBatch(capacity=1, frame_size=_SINGLE_FRAME_SIZE)
@@ -123,21 +130,29 @@ class Port(Reconfiguration):
                 arguments = (self._words, batch.frames, batch.descriptors, batch.work)
                 position = int(self._process_batch(*arguments, position, batch.count, now, seat))
             if position < batch.count:
-                self._process_slowly(batch, position, now_ms)
+                verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
+                batch.decide(position, verdict, self.ticket)
                 position += 1
 
     def _goes_back(self, now_ms: int) -> bool:
-        if self._clock_may_go_back:
-            if now_ms < self._latest_ms:
-                return True
-            self._latest_ms = now_ms
+        """Whether hits would miss that the clock has gone back."""
+        if not self._clock_may_go_back:
+            return False
+        if now_ms < self._latest_ms:
+            return True
+        self._latest_ms = now_ms
         return False
 
-    def _process_slowly(self, batch: FrameBatch, index: int, now_ms: int) -> None:
+    def _process_slowly(
+        self,
+        direction: Direction,
+        packet: bytes | bytearray | memoryview,
+        now_ms: int,
+        segments: Sequence[int] = (),
+    ) -> Verdict:
+        self._latest_ms = max(self._latest_ms, now_ms)
         with self._slow_path.operation() as port:
-            verdict = port.process(batch.direction(index), batch.frame(index), now_ms)
-            self._slow_path.tickets += 1
-            batch.decide(index, verdict, self._slow_path.tickets)
+            return port.process(direction, packet, now_ms, segments)
 
     def start(self) -> None:
         """Begin to process packets; from any state."""

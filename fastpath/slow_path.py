@@ -26,7 +26,7 @@ class SlowPath:
     Attributes:
         port: the reference port; to be used inside `operation` only.
         mirror: keeps the arena in step with it.
-        tickets: how many packets have been processed slowly.
+        tickets: how many slow operations there have been.
     """
 
     def __init__(self, port: reference.Port, words: Words, geometry: Geometry, policy: LockPolicy) -> None:
@@ -37,6 +37,7 @@ class SlowPath:
         self._policy = policy
         self._control = Control(words, hits_are_excluded=policy.port_lock)
         self._lock = threading.Lock()
+        self._latest = threading.local()
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._watch()
 
@@ -56,10 +57,18 @@ class SlowPath:
         self._control.seal()
         self.mirror.synchronise()
 
+    @property
+    def ticket(self) -> int:
+        """Rank of the calling thread's latest slow operation, 1 for the port's first; 0 before the thread had one."""
+        ticket: int = getattr(self._latest, "ticket", 0)
+        return ticket
+
     @contextmanager
     def operation(self) -> Iterator[reference.Port]:
         """Run a slow operation on the reference port."""
         with self._lock:
+            self.tickets += 1
+            self._latest.ticket = self.tickets
             if self._policy.port_lock:
                 lock_port(self._words)
             try:

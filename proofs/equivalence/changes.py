@@ -33,6 +33,10 @@ def _firewall(*texts: str) -> Change:
     return change
 
 
+def _clear(layer: str) -> Change:
+    return lambda port, _: port.clear_lft(layer)
+
+
 def _external(four: ExternalIps | None, six: ExternalIps | None) -> Change:
     return lambda port, _: port.set_external_ips(four, six)
 
@@ -125,7 +129,7 @@ LIFECYCLE: Sequence[Named] = (
 CLEARING: Sequence[Named] = (
     Named("clear the unified flow table", lambda port, _: port.clear_uft()),
     *(
-        Named(f"clear the flows of {layer}", lambda port, _, layer=layer: port.clear_lft(layer))
+        Named(f"clear the flows of {layer}", _clear(layer))
         for layer in ("gateway", "firewall", "router", "nat", "overlay", "nosuch")
     ),
 )

@@ -106,11 +106,10 @@ def error_about(flow: FlowId, reporter: bytes, target: bytes) -> tuple[FlowId, b
     return FlowId(protocol, flow.family, reporter, target, UNREACHABLE[protocol], 0), quotation(flow)
 
 
-def internet_checksum(data: bytes) -> int:
+def internet_checksum(data: bytes | bytearray) -> int:
     """RFC 1071."""
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    words: tuple[int, ...] = struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2))
+    total = sum(words)
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

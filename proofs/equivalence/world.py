@@ -169,6 +169,12 @@ class World:
             raise Departure(subject.name, operation, found)
 
 
+class MakeWorld(Protocol):
+    """Makes a world; its ports and semantics are settled."""
+
+    def __call__(self, limits: TableLimits) -> World: ...
+
+
 def _subject(name: str, make: MakePort, semantics: Semantics, limits: TableLimits) -> Subject:
     mappings = vpc.mappings()
     port = make(vpc.config(), limits, mappings, semantics)

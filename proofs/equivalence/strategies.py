@@ -1,0 +1,100 @@
+"""What Hypothesis draws: openings, lines and waits, mostly ordinary, sometimes at an edge."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from proofs.equivalence import frames
+from proofs.equivalence.conversation import NO_DAMAGE, Damage, Far, Line, Opening
+from proofs.equivalence.frames import ACK, FIN, PSH, RST, SYN, Checksum, Content
+from reference.direction import Direction
+from reference.flow_table import FLOW_TIME_TO_LIVE_MS
+from reference.tcp_flows import ESTABLISHED_TIME_TO_LIVE_MS, INCIPIENT_TIME_TO_LIVE_MS, QUIESCENT_TIME_TO_LIVE_MS
+
+NUMBERS = (0, 1, 2, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF)
+"""Sequence numbers where arithmetic may go wrong."""
+
+NETWORK_OPTIONS = (b"", b"\1\1\1\0", bytes(40))
+TRANSPORT_OPTIONS = (b"", b"\1\1\1\1", b"\2\4\5\xb4\1\1\1\0")
+GENEVE_OPTIONS = (
+    b"",
+    bytes.fromhex("0129020100000000"),
+    bytes.fromhex("01290200"),
+    bytes.fromhex("01298300"),
+    bytes.fromhex("fffe0002") + bytes(8),
+    bytes.fromhex("0129001f"),
+)
+"""None; the sender's segment size; that one cut short; an unknown critical one; another vendor's; one too long."""
+
+_LIMITS = (FLOW_TIME_TO_LIVE_MS, INCIPIENT_TIME_TO_LIVE_MS, QUIESCENT_TIME_TO_LIVE_MS, ESTABLISHED_TIME_TO_LIVE_MS)
+WAITS = (0, 1, 2_500, *(limit + offset for limit in _LIMITS for offset in (-1, 0, 1)))
+"""Milliseconds: none, few, and around every time to live."""
+
+_Made = TypeVar("_Made")
+
+
+def made(kind: Callable[..., _Made], **members: st.SearchStrategy[Any]) -> st.SearchStrategy[_Made]:
+    """Values of a kind from the members given; the others keep their defaults, which `st.builds` would draw."""
+    return st.fixed_dictionaries(members).map(lambda drawn: kind(**drawn))
+
+
+directions = st.sampled_from(Direction)
+
+openings = made(
+    Opening,
+    family=st.sampled_from((4, 6)),
+    protocol=st.sampled_from((frames.TCP, frames.TCP, frames.UDP, frames.ICMP)),
+    far=st.sampled_from((Far.PEER, Far.INTERNET, Far.INTERNET, Far.GATEWAY)),
+    number=st.integers(0, 1),
+    by=directions,
+    near_port=st.sampled_from((22, 53, 1000, 1001)),
+    far_port=st.sampled_from((80, 53, 0, 65535)),
+    address=st.sampled_from(("ephemeral", "floating", "shared")),
+)
+
+_flags = st.one_of(
+    st.sampled_from((ACK, ACK, SYN, SYN | ACK, FIN | ACK, FIN, PSH | ACK, RST, RST | ACK, 0)),
+    st.integers(0, 0xFF),
+)
+_numbers = st.sampled_from(NUMBERS)
+_payloads = st.sampled_from((b"", b"\0", b"odd", bytes(range(64))))
+_ordinary = made(Content, payload=_payloads, flags=_flags, sequence=_numbers, acknowledgement=_numbers)
+_odd = made(
+    Content,
+    payload=_payloads,
+    flags=_flags,
+    sequence=_numbers,
+    acknowledgement=_numbers,
+    checksum=st.sampled_from(Checksum),
+    header_checksum=st.booleans(),
+    transport_options=st.sampled_from(TRANSPORT_OPTIONS),
+    network_options=st.sampled_from(NETWORK_OPTIONS),
+    padding=st.sampled_from((b"", bytes(1), bytes(18))),
+    hop_limit=st.sampled_from((0, 1, 255)),
+)
+
+lines = made(
+    Line,
+    direction=directions,
+    content=st.one_of(_ordinary, _ordinary, _odd),
+    answers=st.booleans(),
+)
+
+_damage = st.one_of(
+    st.just(NO_DAMAGE),
+    made(Damage, cut=st.integers(0, 120)),
+    made(Damage, position=st.integers(0, 150), value=st.integers(0, 255)),
+)
+odd_lines = made(
+    Line,
+    direction=directions,
+    content=_odd,
+    answers=st.booleans(),
+    options=st.sampled_from(GENEVE_OPTIONS),
+    critical=st.booleans(),
+    damage=_damage,
+    is_error=st.booleans(),
+)
+
+waits = st.sampled_from(WAITS)
