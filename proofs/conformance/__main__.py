@@ -5,9 +5,10 @@ Exit status: 0 all equal, 1 something differs, 2 something could not be read or 
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -65,7 +66,7 @@ def main(
     except OSError as error:
         _refuse(f"cannot write {json_file}: {error.strerror or error}")
     for unreadable in summary.unreadable:
-        typer.echo(unreadable, err=True)
+        _say(str(unreadable), sys.stderr)
     with json_output or nullcontext() as output:
         with ReplayProgress(len(files)) as progress:
             for found in run(files, engine.value, make_engine, summary, stop_after, progress.step):
@@ -73,11 +74,11 @@ def main(
                 if isinstance(found, Finding):
                     print_finding(found)
                 else:
-                    typer.echo(found, err=True)
+                    _say(str(found), sys.stderr)
         print_summary(summary)
         left_out = len(files) - len(summary.findings) - sum(fault.path in files for fault in summary.unreadable)
         if left_out:
-            typer.echo(f"stopped after {stop_after} recordings that differ; not replayed: {left_out}")
+            _say(f"stopped after {stop_after} recordings that differ; not replayed: {left_out}")
         if output:
             used_design = (design or DEFAULT_DESIGN).value if engine is EngineName.FASTPATH else None
             output.commit(machine_report.content(summary, engine.value, used_design, semantics.value))
@@ -87,39 +88,46 @@ def main(
 def print_finding(finding: Finding) -> None:
     """The line of one recording, and the account of its first difference."""
     if finding.status is Status.NOT_COVERED:
-        typer.echo(f"not yet covered  {finding.replay.recording.name}: {finding.reason}")
+        _say(f"not yet covered  {finding.replay.recording.name}: {finding.reason}")
         return
-    typer.echo(report.line(finding.replay))
+    _say(report.line(finding.replay))
     if finding.status is Status.LISTED_BUT_EQUAL:
-        typer.echo("      passes, take it off the list of recordings not yet covered (proofs/conformance/coverage.py)")
+        _say("      passes, take it off the list of recordings not yet covered (proofs/conformance/coverage.py)")
     if finding.status is Status.DIFFERENT:
-        typer.echo(report.account(finding.replay))
+        _say(report.account(finding.replay))
 
 
 def print_summary(summary: Summary) -> None:
     """Totals, and everything that was not compared."""
-    typer.echo()
+    _say("")
     for status in Status:
         findings = summary.of(status)
         if findings or status is Status.EQUAL:
             steps = sum(len(finding.replay.recording.steps) for finding in findings)
-            typer.echo(f"{status.value}: {len(findings)} recordings, {steps:,} steps")
+            _say(f"{status.value}: {len(findings)} recordings, {steps:,} steps")
             if status is Status.NOT_COVERED:
-                typer.echo("  " + ", ".join(finding.replay.recording.name for finding in findings))
+                _say("  " + ", ".join(finding.replay.recording.name for finding in findings))
     if summary.panics:
-        typer.echo(
+        _say(
             f"recorded panics, not replayed: {summary.panics} (of a build with overflow checks; a release build wraps)"
         )
     for member, count in sorted(summary.not_compared.items()):
-        typer.echo(f"not compared, because its meaning is not known: {member} ({count} times)")
+        _say(f"not compared, because its meaning is not known: {member} ({count} times)")
     for name in summary.unclosed:
-        typer.echo(f"does not end in a complete dump, perhaps cut short: {name}")
+        _say(f"does not end in a complete dump, perhaps cut short: {name}")
     if summary.unreadable:
-        typer.echo(f"unreadable: {len(summary.unreadable)}")
+        _say(f"unreadable: {len(summary.unreadable)}")
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    """Write one text to stdout, or another stream, as it stands now: the progress bar puts itself in its place."""
+    stream = stream or sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def _refuse(message: str) -> NoReturn:
-    typer.echo(message, err=True)
+    _say(str(message), sys.stderr)
     raise typer.Exit(UNUSABLE)
 
 

@@ -24,7 +24,11 @@ class ReplayProgress:
         self._bar: Progress | None = None
         if sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            # Lines for stdout go above the bar only where both are the terminal; a redirected stdout stays what it is.
+            lines_pass_here = sys.stdout.isatty()
+            self._bar = Progress(
+                *columns, console=Console(stderr=True), transient=True, redirect_stdout=lines_pass_here
+            )
             self._task = self._bar.add_task("recordings", total=recordings)
 
     def __enter__(self) -> ReplayProgress:

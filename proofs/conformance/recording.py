@@ -73,10 +73,12 @@ def find(paths: list[Path]) -> list[Path]:
             if not inside:
                 raise UnreadableRecording(path, 0, f"no recording ({' or '.join(SUFFIXES)}) in this folder")
             found.update(dict.fromkeys(inside))
-        elif path.exists():
+        elif path.is_file():
             found[path] = None
         else:
-            raise UnreadableRecording(path, 0, "no such file or folder")
+            raise UnreadableRecording(
+                path, 0, "neither a file nor a folder" if path.exists() else "no such file or folder"
+            )
     return list(found)
 
 

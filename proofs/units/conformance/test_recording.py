@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,12 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableRecording, match="no such file or folder"):
         find([tmp_path / "nothing.jsonl"])
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UnreadableRecording, match="neither a file nor a folder"):
+        find([tmp_path / "pipe.jsonl"])
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
