@@ -1,6 +1,6 @@
 """The main job: a capture through the reference and both designs of the fast path, checked, measured and drawn.
 
-`make run`, or `python -m experiments.main_job [--capture FILE --guest ADDRESS] [--output FOLDER]`.
+`make run`, or `python -m experiments.main_job [--capture FILE --guest ADDRESS] [--output FOLDER] ...`.
 Exit status: 0 when all agree, 1 for a difference, 2 for input that cannot be used.
 """
 
@@ -64,10 +64,13 @@ def main(
     guest: Annotated[str | None, typer.Option(help="The IPv4 or IPv6 address of the guest in it.")] = None,
     output: Annotated[Path, typer.Option(help="The folder that gets a dated folder of results.")] = RESULTS,
     limit: Annotated[int, typer.Option(min=1, help="Use no more than this many frames of the capture.")] = FRAME_LIMIT,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Measure settings, and then kinds of packet, no longer than this each.")
+    ] = throughput.SECONDS,
 ) -> None:
     """Sends a capture through every port, checks that all agree, and measures how fast each is."""
     try:
-        run(capture_file, guest, output, limit)
+        run(capture_file, guest, output, limit, seconds)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - one line as it is, never wrapped
         raise typer.Exit(UNUSABLE) from None
@@ -76,7 +79,7 @@ def main(
         raise typer.Exit(FAILED) from None
 
 
-def run(capture_file: Path | None, guest: str | None, output: Path, limit: int) -> None:
+def run(capture_file: Path | None, guest: str | None, output: Path, limit: int, seconds: float) -> None:
     """The job from beginning to end.
 
     Raises:
@@ -94,15 +97,17 @@ def run(capture_file: Path | None, guest: str | None, output: Path, limit: int) 
         if found:
             raise Disagreement(report.difference_text(found))
         console.print(report.agreement_text(replayed, SETTINGS))
-        measured = _measure(job)
+        measured = _measure(job, seconds)
         write_run(folder.path, job.origin, now, machine, replayed, measured)
     console.print(f"Results: {folder.final}")
 
 
-def _measure(job: Job) -> Throughput | None:
+def _measure(job: Job, seconds: float) -> Throughput | None:
     lasting = scenario.lasting(job.traffic.sightings)
     try:
-        measured = throughput.measure(scenario.build(lasting, job.surroundings), SETTINGS, _progress("throughput"))
+        measured = throughput.measure(
+            scenario.build(lasting, job.surroundings), SETTINGS, seconds, _progress("throughput")
+        )
     except throughput.NothingToForward:
         console.print("Nothing to measure: no packet of the capture is forwarded from the unified flow table.")
         return None

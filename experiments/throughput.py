@@ -11,13 +11,13 @@ from experiments.scenario import Scenario, Step
 from fastpath import Design
 from reference import Modified
 
-REPETITIONS = 40
-"""Of a lane in one sample: some 80,000 packets a thread, a few milliseconds."""
+REPETITIONS = 80
+"""Of a lane in one sample: some 160,000 packets a thread, several milliseconds."""
 
 WARM_UP_ROUNDS = 5
-ROUNDS = 150
+ROUNDS = 100
 SECONDS = 12.0
-"""An end to the rounds on a slow or busy machine; they take a third of it on a quiet one."""
+"""An end to each series of rounds on a slow or busy machine; a quiet one needs less."""
 
 KIND_SETTING = Setting(Design.FINE, 1)
 """How each kind of packet is measured."""
@@ -63,10 +63,13 @@ class TooNoisy(Exception):
     """The samples make no sense."""
 
 
-def measure(scenario: Scenario, settings: Sequence[Setting], advance: Advance = iter) -> Throughput:
+def measure(
+    scenario: Scenario, settings: Sequence[Setting], seconds: float = SECONDS, advance: Advance = iter
+) -> Throughput:
     """Forward the scenario's own packets in each of the settings. Each design must also be measured on one thread.
 
-    `advance` may wrap each series of rounds to show progress.
+    There are two series of rounds, settings and kinds of packet; each ends after `seconds` at the latest. `advance` may
+    wrap each series to show progress.
 
     Raises:
         NothingToForward: no packet can be forwarded again and again.
@@ -78,13 +81,15 @@ def measure(scenario: Scenario, settings: Sequence[Setting], advance: Advance = 
         raise NothingToForward
     kinds = {kind: [step for step in steps if step.kind == kind] for kind in sorted({step.kind for step in steps})}
     by_setting, restoring = _sample(
-        scenario, {setting: (setting.design, split(steps, setting.threads)) for setting in settings}, advance
+        scenario, {setting: (setting.design, split(steps, setting.threads)) for setting in settings}, seconds, advance
     )
-    by_kind, _ = _sample(scenario, {kind: (KIND_SETTING.design, [chosen]) for kind, chosen in kinds.items()}, advance)
+    by_kind, _ = _sample(
+        scenario, {kind: (KIND_SETTING.design, [chosen]) for kind, chosen in kinds.items()}, seconds, advance
+    )
     return Throughput(
         by_setting,
         by_kind,
-        {threads: seconds * 1e9 / (REPETITIONS * LANE_FRAMES) for threads, seconds in restoring.items()},
+        {threads: duration * 1e9 / (REPETITIONS * LANE_FRAMES) for threads, duration in restoring.items()},
         {kind: len(chosen) for kind, chosen in kinds.items()},
         len({step.conversation for step in steps}),
         sum(isinstance(step.verdict, Modified) for step in scenario.steps) - len(steps),
@@ -92,7 +97,10 @@ def measure(scenario: Scenario, settings: Sequence[Setting], advance: Advance = 
 
 
 def _sample(
-    scenario: Scenario, wanted: Mapping[Key, tuple[Design, Sequence[Sequence[Step]]]], advance: Advance
+    scenario: Scenario,
+    wanted: Mapping[Key, tuple[Design, Sequence[Sequence[Step]]]],
+    limit_seconds: float,
+    advance: Advance,
 ) -> tuple[dict[Key, Series], dict[int, float]]:
     """Packets a second for each key, and the seconds a sample spends on restoring by number of threads."""
     forwarders = {key: Forwarding(scenario, lanes, design) for key, (design, lanes) in wanted.items()}
@@ -104,7 +112,9 @@ def _sample(
         }
         for forwarder in forwarders.values():
             samplers.setdefault(len(forwarder.lanes), _once(forwarder.seconds_of_restoring))
-        seconds = interleaved(samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=ROUNDS, seconds=SECONDS, advance=advance)
+        seconds = interleaved(
+            samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=ROUNDS, seconds=limit_seconds, advance=advance
+        )
         for forwarder in forwarders.values():
             forwarder.check()
     finally:

@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from experiments import capture
 from experiments.capture import Frame, pcap
+from experiments.equality import Difference
+from experiments.main_job import FAILED, UNUSABLE, main
 from proofs.units.experiments.frames import BUNDLED, GUEST, ICMP, IP, PEER, UDP, received, recorded, sent
 
 REPOSITORY = Path(__file__).parents[3]
-UNUSABLE = 2
 SECONDS = 300
 
 
@@ -105,10 +107,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert_one_line_about(run, "output folder", str(tmp_path / "file"))
 
 
-@pytest.mark.slow
 def test_a_capture_of_ones_own_is_checked_measured_and_drawn(tmp_path: Path) -> None:
     file = write_capture(tmp_path / "own.pcap", CONVERSATION)
-    run = main_job("--capture", file, "--guest", GUEST, "--output", tmp_path / "results")
+    run = main_job("--capture", file, "--guest", GUEST, "--output", tmp_path / "results", "--seconds", "0.5")
     assert run.returncode == 0, run.stderr
     assert "Equal to the reference for all 6 packets" in run.stdout
     (folder,) = (tmp_path / "results").iterdir()
@@ -132,3 +133,17 @@ def test_a_capture_with_nothing_to_measure_is_checked_all_the_same(tmp_path: Pat
     assert "Nothing to measure" in run.stdout
     (folder,) = (tmp_path / "results").iterdir()
     assert json.loads((folder / "run.json").read_text())["throughput"] is None
+
+
+def test_a_difference_is_reported_and_leaves_no_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    difference = Difference("fine on 2 threads: step 3", "Modified", "Drop")
+    monkeypatch.setattr("experiments.main_job.differences", lambda _scenario, _setting: iter([difference]))
+    file = write_capture(tmp_path / "own.pcap", CONVERSATION)
+    with pytest.raises(typer.Exit) as ended:
+        main(file, GUEST, tmp_path / "results")
+    assert ended.value.exit_code == FAILED
+    said = capsys.readouterr().err
+    assert said.startswith("error: The fast path differs from the reference:\nfine on 2 threads: step 3\n")
+    assert list((tmp_path / "results").iterdir()) == []
