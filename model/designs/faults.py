@@ -37,6 +37,7 @@ class Fault(enum.StrEnum):
         "expiry of a TCP flow copies the last hits first and freezes the TCP word second",
     )
     UNCOUNTED_HIT = "uncounted-hit", "expiry of a TCP flow believes a life word only if hits have been counted since"
+    WORD_BEFORE_LIFE = "word-before-life", "a hit advances the TCP word first and refreshes its half second"
     TIME_GOES_BACK = "time-goes-back", "a hit stores its time instead of the maximum"
     NO_TAG = "no-tag", "a hit does not look at the epoch tag in the TCP word"
     NO_EPOCH = "no-epoch", "a hit does not compare the entry's epoch with the control word"

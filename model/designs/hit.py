@@ -85,29 +85,29 @@ def read_the_version_again(arena: Arena, me: Thread) -> Outcome:
         return divert(arena, me)
     if me.payload.epoch != _control(me).epoch and fault is not Fault.NO_EPOCH:
         return divert(arena, me)
-    return arena, me._replace(version=0, at=At.LIFE)
+    first = At.WORD if fault is Fault.WORD_BEFORE_LIFE and arena.setting.tcp else At.LIFE
+    return arena, me._replace(version=0, now=me.packets[0].now, at=first)
 
 
 @program.at(At.LIFE)
 def read_the_life_word(arena: Arena, me: Thread) -> Outcome:
-    """H6: a dead half is not hit; a time already reached is not written, and then this read is a UDP flow's hit."""
+    """H5: a dead half is not hit; a time already reached is not written, and then this read is a UDP flow's hit."""
     life = arena.entries[me.entry].life
     if life.dead:
-        return divert(arena, me)
-    if life.last >= me.packets[0].now and arena.setting.fault is not Fault.TIME_GOES_BACK:
+        return (arena, me.go(At.COUNT)) if arena.setting.fault is Fault.WORD_BEFORE_LIFE else divert(arena, me)
+    if life.last >= me.now and arena.setting.fault is not Fault.TIME_GOES_BACK:
         return _after_life(arena, me)
     return arena, me._replace(life=life, at=At.REFRESH)
 
 
 @program.at(At.REFRESH, when=lambda _, me: not me.buffered)
 def refresh_the_life_word(arena: Arena, me: Thread) -> Outcome:
-    """H6: compare and swap, which also drains the store buffer; for a UDP flow this is the hit."""
+    """H5: compare and swap, which also drains the store buffer; for a UDP flow this is the hit."""
     entry = arena.entries[me.entry]
-    now = me.packets[0].now
     if arena.setting.fault is Fault.TIME_GOES_BACK:
-        life = entry.life._replace(last=now)
+        life = entry.life._replace(last=me.now)
     elif entry.life == me.life:
-        life = Life(now, dead=False)
+        life = Life(me.now, dead=False)
     else:
         return arena, me._replace(life=None, at=At.LIFE)
     refreshed = arena._replace(entries=put(arena.entries, me.entry, entry._replace(life=life)))
@@ -116,7 +116,7 @@ def refresh_the_life_word(arena: Arena, me: Thread) -> Outcome:
 
 @program.at(At.WORD)
 def read_the_tcp_word(arena: Arena, me: Thread) -> Outcome:
-    """H5: frozen, dead, or tagged with another epoch: slow path. A segment that changes nothing takes effect here."""
+    """H6: frozen, dead, or tagged with another epoch: slow path. A segment that changes nothing takes effect here."""
     word = arena.words[me.payload.record]
     fault, kind = arena.setting.fault, me.packets[0].kind
     mistagged = word.tag != _control(me).epoch and fault is not Fault.NO_TAG
@@ -133,7 +133,7 @@ def read_the_tcp_word(arena: Arena, me: Thread) -> Outcome:
 
 @program.at(At.ADVANCE, when=lambda _, me: not me.buffered)
 def advance_the_tcp_word(arena: Arena, me: Thread) -> Outcome:
-    """H5: compare and swap; whoever comes second looks again."""
+    """H6: compare and swap; whoever comes second looks again."""
     record, seen, kind = me.payload.record, _seen(me), me.packets[0].kind
     if arena.words[record] != seen and arena.setting.fault is not Fault.STORED_WORD:
         return arena, me._replace(word=None, at=At.WORD)
@@ -222,11 +222,14 @@ def _takes_effect(arena: Arena, me: Thread) -> Outcome:
     rules = min(_control(me).epoch, me.payload.rules)
     truth = effect(arena.truth, packet, me.payload.installation, rules=rules, running=True, tcp=arena.setting.tcp)
     truth = truth._replace(hits=truth.hits + 1)
-    return arena._replace(truth=truth), me._replace(packets=me.packets[1:], word=None, at=At.COUNT)
+    after = At.LIFE if arena.setting.fault is Fault.WORD_BEFORE_LIFE and me.word is not None else At.COUNT
+    return arena._replace(truth=truth), me._replace(packets=me.packets[1:], word=None, at=after)
 
 
 def _after_life(arena: Arena, me: Thread) -> Outcome:
     """The half is alive and refreshed: on to the TCP word, if the flow has one."""
+    if arena.setting.fault is Fault.WORD_BEFORE_LIFE:
+        return arena, me.go(At.COUNT)
     return (arena, me.go(At.WORD)) if arena.setting.tcp else _takes_effect(arena, me)
 
 

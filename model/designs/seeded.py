@@ -52,6 +52,7 @@ _ALL = (
     Seeded(Fault.ORPHAN_HIT, "expiry", "I6", _UDP),
     Seeded(Fault.LIFE_BEFORE_FREEZE, "expiry", "I6"),
     Seeded(Fault.UNCOUNTED_HIT, "expiry", "I6"),
+    Seeded(Fault.WORD_BEFORE_LIFE, "expiry", "I6"),
     Seeded(Fault.TIME_GOES_BACK, "lagging-clock", "I6", _UDP),
     Seeded(Fault.PROCESS_AFTER_RESET, "resetting", "I5"),
     Seeded(Fault.CLOSED_THEN_REBORN, "reopening", "I4 incarnation"),

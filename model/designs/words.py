@@ -32,10 +32,10 @@ class At(enum.StrEnum):
     KEY = "H3 key"
     PAYLOAD = "H3 payload"
     RECHECK = "H3 version again"
-    LIFE = "H6 life"
-    REFRESH = "H6 refresh"
-    WORD = "H5 word"
-    ADVANCE = "H5 advance"
+    LIFE = "H5 life"
+    REFRESH = "H5 refresh"
+    WORD = "H6 word"
+    ADVANCE = "H6 advance"
     COUNT = "H7 count"
     COUNT_STORE = "H7 store count"
     LEAVE = "H8 leave"
@@ -309,4 +309,4 @@ class Thread(NamedTuple):
 
     def forget(self) -> "Thread":
         """These registers without what was read for the packet under way."""
-        return self._replace(control=None, version=0, entry=NONE, key=0, payload=Payload(), life=None, word=None)
+        return self._replace(now=0, control=None, version=0, entry=NONE, key=0, payload=Payload(), life=None, word=None)

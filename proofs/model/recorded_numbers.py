@@ -1,6 +1,6 @@
-"""How many states, transitions and levels each configuration has, as recorded: a model that shrinks does so in the open.
+"""States, transitions and depth of each configuration, as recorded: a model that shrinks does so in the open.
 
-`python -m proofs.model.recorded_numbers` records them anew, for a change of the models to be looked at in the difference.
+`python -m proofs.model.recorded_numbers` records them anew, for a change of the models to be looked at in a diff.
 """
 
 import json
