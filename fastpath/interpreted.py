@@ -56,10 +56,16 @@ def interpreted(name: str, rewrites: Mapping[str, Rewrite] | None = None) -> Mod
 
 
 class Interpreted:
-    """A private set of copies of this package's modules, each loaded once, on demand."""
+    """A private set of copies of this package's modules, each loaded once, on demand.
 
-    def __init__(self, rewrites: Mapping[str, Rewrite] | None = None) -> None:
+    `substitutes` maps names of modules outside the package, such as "threading", to what the copies import instead.
+    """
+
+    def __init__(
+        self, rewrites: Mapping[str, Rewrite] | None = None, substitutes: Mapping[str, ModuleType] | None = None
+    ) -> None:
         self._rewrites = dict(rewrites or {})
+        self.substitutes = dict(substitutes or {})
         self._modules: dict[str, ModuleType] = {}
         self._builtins = dict(vars(builtins), __import__=self._import)
 
@@ -99,6 +105,8 @@ class Interpreted:
 
         Signature and result are those of `builtins.__import__`.
         """
+        if name in self.substitutes:
+            return self.substitutes[name]
         if level or name.partition(".")[0] != PACKAGE:
             return builtins.__import__(name, module_globals, module_locals, names or (), level)
         self._bind(name)

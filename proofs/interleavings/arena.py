@@ -85,27 +85,31 @@ class SmallArena:
                     found[entry] = found.get(entry, 0) + 1
         return found
 
-    def label(self, _name: str, index: int) -> str:
+    def label(self, name: str, index: int) -> str:
         """What a word is called in reports."""
-        layout, words = self.layout, self._template
-        if index == layout.CONTROL:
-            return "control"
-        if index == layout.PORT_LOCK:
-            return "port lock"
-        regions = (
-            ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word"}),
-            ("entry", layout.ENTRIES_AT, layout.ENTRY_WORDS, _entry_fields(layout)),
-            ("bucket", layout.BUCKETS_AT, layout.BUCKET_WORDS, {layout.VERSION: "version"}),
-            ("thread", layout.THREADS_AT, layout.THREAD_WORDS, {layout.ANNOUNCE: "announcement"}),
-        )
-        if index >= int(words[layout.TRANSFORMS_AT]):
-            return f"transform word {index - int(words[layout.TRANSFORMS_AT])}"
-        for name, start, size, fields in regions:
-            begin = int(words[start])
-            if index >= begin:
-                record, field = divmod(index - begin, size)
-                return f"{name} {record} {fields.get(field, f'word {field}')}"
-        return f"header word {index}"
+        return label_of(self.layout, self._template, name, index)
+
+
+def label_of(layout: Any, words: Words, array: str, index: int) -> str:
+    """What a word of an arena is called in reports; words of other arrays go by their index."""
+    if array != "words":
+        return f"{array} {index}"
+    named = {layout.CONTROL: "control", layout.PORT_LOCK: "port lock"}
+    if index in named:
+        return named[index]
+    regions: tuple[tuple[str, int, int, dict[int, str]], ...] = (
+        ("transform", layout.TRANSFORMS_AT, layout.TRANSFORM_WORDS, {}),
+        ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word"}),
+        ("entry", layout.ENTRIES_AT, layout.ENTRY_WORDS, _entry_fields(layout)),
+        ("bucket", layout.BUCKETS_AT, layout.BUCKET_WORDS, {layout.VERSION: "version"}),
+        ("thread", layout.THREADS_AT, layout.THREAD_WORDS, {layout.ANNOUNCE: "announcement"}),
+    )
+    for name, start, size, fields in regions:
+        begin = int(words[start])
+        if index >= begin:
+            record, field = divmod(index - begin, size)
+            return f"{name} {record} {fields.get(field, f'word {field}')}"
+    return f"header word {index}"
 
 
 def _entry_fields(layout: Any) -> dict[int, str]:

@@ -98,7 +98,7 @@ class History:
         listed = ", ".join(map(str, arguments))
         called = scheduler.mark("call", f"{name}({listed})")
         result = body()
-        returned = scheduler.mark("return", f"{name}({listed}) = {result}")
+        returned = scheduler.mark("return", f"{name}({listed}) = {result!s:.80}")
         self.operations.append(Operation(thread, name, arguments, result, called, returned))
         return result
 
@@ -106,6 +106,11 @@ class History:
         """Add an operation after all others, such as a look at what is left."""
         end = max((operation.returned for operation in self.operations), default=0)
         self.operations.append(Operation(-1, name, (), result, end + 1, end + 2))
+
+    def results(self) -> tuple[Hashable, ...]:
+        """Each thread's operations in its order, with their results: equal for runs that are equivalent."""
+        ordered = sorted(self.operations, key=lambda operation: (operation.thread, operation.called))
+        return tuple((operation.thread, operation.name, operation.result) for operation in ordered)
 
     def check(self, specification: Specification[State]) -> list[Operation]:
         """A sequential order that explains what was collected. Raises NotLinearizableError."""

@@ -1,10 +1,12 @@
 """A scenario: a program on production functions, and the faults that exploring it must find."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial, reduce
 
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted, Rewrite, replace_once
+from proofs.interleavings.locks import Threading
 from proofs.interleavings.program import Program
 
 
@@ -12,25 +14,24 @@ class UnknownNameError(LookupError):
     """There is no scenario, or no fault, of that name."""
 
 
+Edit = tuple[str, str, str]
+"""A module, a piece of its text that occurs there exactly once, and what replaces it."""
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One changed place of the production source, which some interleaving must show to be wrong.
-
-    Attributes:
-        about: what the change does.
-        module: the module changed.
-        old, new: the text replaced, which occurs there exactly once, and what replaces it.
-    """
+    """A change of the production source that some interleaving must show to be wrong: what it does, and where."""
 
     about: str
-    module: str
-    old: str
-    new: str
+    edits: Sequence[Edit]
 
     @property
     def rewrites(self) -> Mapping[str, Rewrite]:
         """The change as `fastpath.interpreted` takes it."""
-        return {self.module: replace_once(self.old, self.new)}
+        by_module: dict[str, list[Rewrite]] = {}
+        for module, old, new in self.edits:
+            by_module.setdefault(module, []).append(replace_once(old, new))
+        return {module: partial(_all_of, rewrites) for module, rewrites in by_module.items()}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class Scenario:
         threads: what each thread does, in a few words.
         build: makes the program from interpreted modules, for a lock design.
         faults: by name, each found by exploring the program made from the changed source.
+        harmless: by name, changes that must not be found: something else still protects.
         designs: the lock designs it can be run under.
+        slow: exploring it takes more than a few seconds.
+        at_least: executions that a search makes at the least, so that one which found next to nothing to do is noticed.
     """
 
     name: str
@@ -51,17 +55,35 @@ class Scenario:
     threads: Sequence[str]
     build: Callable[[Interpreted, Design], Program]
     faults: Mapping[str, Fault]
+    harmless: Mapping[str, Fault] = field(default_factory=dict)
     designs: Sequence[Design] = (Design.FINE,)
+    slow: bool = False
+    at_least: int = 20
+
+    @property
+    def scope(self) -> str:
+        """What is run, for the ledger."""
+        designs = f" [{_listed(self.designs)}]" if len(self.designs) > 1 else ""
+        return f"{self.name}{designs}: {' beside '.join(self.threads)} (at least {self.at_least} executions)"
 
     def program(self, fault: str | None = None, design: Design = Design.FINE) -> Program:
         """The program, on the production source or with one of the faults. Raises UnknownNameError."""
         if design not in self.designs:
             raise UnknownNameError(f"{self.name} has no design {design.value}: there is {_listed(self.designs)}")
         if fault is None:
-            return self.build(Interpreted(), design)
-        if fault not in self.faults:
-            raise UnknownNameError(f"{self.name} has no fault {fault!r}: there is {', '.join(self.faults) or 'none'}")
-        return self.build(Interpreted(self.faults[fault].rewrites), design)
+            return self.build(_modules({}), design)
+        changes = {**self.faults, **self.harmless}
+        if fault not in changes:
+            raise UnknownNameError(f"{self.name} has no fault {fault!r}: there is {', '.join(changes) or 'none'}")
+        return self.build(_modules(changes[fault].rewrites), design)
+
+
+def _all_of(rewrites: Sequence[Rewrite], source: str) -> str:
+    return reduce(lambda text, rewrite: rewrite(text), rewrites, source)
+
+
+def _modules(rewrites: Mapping[str, Rewrite]) -> Interpreted:
+    return Interpreted(rewrites, {"threading": Threading()})
 
 
 def _listed(designs: Sequence[Design]) -> str:

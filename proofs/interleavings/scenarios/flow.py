@@ -5,11 +5,13 @@ and none is counted while a slow operation owns the word. An expiry must not tak
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from fastpath.atomics import load_acquire
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted, interpreted
 from fastpath.memory import Words
@@ -38,11 +40,15 @@ class Flow:
         with np.errstate(over="ignore"):
             return int(self.tcp.pack_word(state, np.uint64(sequence), np.uint64(1), np.uint64(EPOCH)))
 
-    def step(self, word: int, segment: Segment) -> tuple[bool, int]:
+    def with_epoch(self, word: int, epoch: int) -> int:
+        """The word as a slow operation writes it anew under an epoch."""
+        return word & ~int(self.tcp.TAG_FIELD) | epoch << int(self.tcp.TAG_SHIFT)
+
+    def step(self, word: int, segment: Segment, epoch: int = EPOCH) -> tuple[bool, int]:
         """Whether a hit may take a segment, and the word afterwards: the flow machine, one segment at a time."""
         direction, *numbers = segment
         value = np.uint64(word)
-        if not self.tcp.may_advance(value, np.uint64(EPOCH)):
+        if not self.tcp.may_advance(value, np.uint64(epoch)):
             return False, word
         with np.errstate(over="ignore"):
             way = self.tcp.OUTBOUND if direction == "out" else self.tcp.INBOUND
@@ -52,12 +58,13 @@ class Flow:
     def advance(self, words: Words, history: History, thread: int, segments: Iterable[Segment]) -> None:
         """Take segments through the word, each an operation of the history."""
         for segment in segments:
-            history.perform(thread, "advance", (segment,), partial(self._advance_once, words, segment))
+            history.perform(thread, "advance", (segment,), partial(self.advance_once, words, segment))
 
-    def _advance_once(self, words: Words, segment: Segment) -> bool:
+    def advance_once(self, words: Words, segment: Segment, epoch: int | np.uint64 = EPOCH) -> bool:
+        """Take one segment through the word, as a hit under an epoch."""
         direction, *numbers = segment
         way = self.tcp.OUTBOUND if direction == "out" else self.tcp.INBOUND
-        arguments = [np.uint64(FLOW), np.uint64(EPOCH), way, *map(np.uint64, numbers)]
+        arguments = [np.uint64(FLOW), np.uint64(epoch), way, *map(np.uint64, numbers)]
         return bool(self.record.advance(words, *arguments))
 
     def instance(
@@ -74,7 +81,7 @@ class Flow:
             left = final(words)
             history.add_last("left", left)
             history.check(specification)
-            return (left, *((operation.name, operation.result) for operation in history.operations))
+            return history.results()
 
         constant = {"words": self.arena.constant}
         return Instance({"words": words}, threads, finish, constant, label=self.arena.label)
@@ -190,35 +197,142 @@ def hit_beside_expiry(modules: Interpreted, _design: Design) -> Program:
     return start
 
 
+class FlowUnderRules:
+    """The epoch in force and a TCP word: a segment is taken under the rules in force, or left to the slow path."""
+
+    def __init__(self, flow: Flow, initial: int) -> None:
+        self._flow = flow
+        self.initial = (EPOCH, initial)
+
+    def after(self, state: tuple[int, int], operation: Operation) -> Iterable[tuple[int, int]]:
+        epoch, word = state
+        if operation.name == "change rules":
+            return ((epoch + 1, word),)
+        if operation.name == "left":
+            return (state,) if operation.result == word else ()
+        if operation.name == "take over":
+            return ((epoch, self._flow.with_epoch(word, epoch)),) if operation.result == word else ()
+        assert isinstance(operation.result, tuple)
+        seen, taken = operation.result
+        if not taken:
+            return (state,)
+        legal, following = self._flow.step(word, operation.arguments[0], seen)  # type: ignore[arg-type]
+        return ((epoch, following),) if seen == epoch and legal else ()
+
+
+def segment_beside_rule_change(modules: Interpreted, _design: Design) -> Program:
+    """A segment that began under old rules, beside a rule change and the flow's next segment under the new ones."""
+    flow = Flow(modules)
+    control: Any = modules.module("fastpath.control")
+    reclaim: Any = modules.module("fastpath.reclaim")
+    layout, fin_ack = flow.arena.layout, int(flow.tcp.FIN_ACK)
+    initial = flow.word(flow.tcp.ESTABLISHED, sequence=99)
+    shift = layout.CONTROL_EPOCH_SHIFT
+
+    def start() -> Instance:
+        words, history = flow.arena.fresh(), History()
+        announced = np.zeros(2, np.uint64)
+        words[flow.arena.flow_at(words, FLOW)] = initial
+        words[layout.CONTROL] = np.uint64(EPOCH) << shift | layout.STATE_RUNNING
+
+        def segment(thread: int, content: Segment) -> None:
+            """As a hit does: read the control word, then advance the flow under its epoch."""
+
+            def body() -> Hashable:
+                reclaim.enter(words, thread)
+                epoch = load_acquire(words, layout.CONTROL) >> shift
+                taken = flow.advance_once(words, content, epoch)
+                reclaim.leave(words, thread)
+                return int(epoch), taken
+
+            history.perform(thread, "segment", (content,), body)
+
+        def change_rules() -> None:
+            control.publish(words, np.uint64(EPOCH + 1) << shift | layout.STATE_RUNNING)
+            reclaim.wait_for_grace(words, announced)
+
+        def take_over() -> int:
+            word = int(flow.record.freeze(words, np.uint64(FLOW)))
+            flow.record.thaw(words, np.uint64(FLOW), np.uint64(flow.with_epoch(word, EPOCH + 1)))
+            return word
+
+        def changing() -> None:
+            history.perform(1, "change rules", (), change_rules)
+            history.perform(1, "take over", (), take_over)
+            segment(1, ("in", fin_ack, 500, 101))
+
+        threads = [lambda: segment(0, ("out", fin_ack, 100, 500)), changing]
+        instance = flow.instance(words, threads, history, FlowUnderRules(flow, initial), flow.tcp_word)
+        return replace(instance, shared={"words": words, "announced": announced})
+
+    return start
+
+
 STORE_WITHOUT_SWAP = Fault(
     "the TCP word is advanced by a store",
-    "fastpath.flow",
-    "if advanced == word or compare_and_swap(words, at, word, advanced):",
-    "if store_release(words, at, advanced) is None:",
+    [
+        (
+            "fastpath.flow",
+            "if advanced == word or compare_and_swap(words, at, word, advanced):",
+            "if store_release(words, at, advanced) is None:",
+        )
+    ],
 )
 FROZEN_IGNORED = Fault(
     "a hit advances a word that a slow operation owns",
-    "fastpath.tcp",
-    "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
-    "return word & ~FROZEN & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+    [
+        (
+            "fastpath.tcp",
+            "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+            "return word & ~FROZEN & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+        )
+    ],
 )
 FREEZE_WITHOUT_SWAP = Fault(
     "a slow operation freezes a word by a store",
-    "fastpath.flow",
-    "if compare_and_swap(words, at, word, word | FROZEN):",
-    "if store_release(words, at, word | FROZEN) is None:",
+    [
+        (
+            "fastpath.flow",
+            "if compare_and_swap(words, at, word, word | FROZEN):",
+            "if store_release(words, at, word | FROZEN) is None:",
+        )
+    ],
 )
 LAST_HIT_STORED = Fault(
     "the time of the last hit is stored, as upstream does",
-    "fastpath.uft",
-    "if compare_and_swap(words, entry_base + LIFE, seen, now):",
-    "if store_relaxed(words, entry_base + LIFE, now) is None:",
+    [
+        (
+            "fastpath.uft",
+            "if compare_and_swap(words, entry_base + LIFE, seen, now):",
+            "if store_relaxed(words, entry_base + LIFE, now) is None:",
+        )
+    ],
 )
 EXPIRY_WITHOUT_SWAP = Fault(
     "an expiry marks an entry dead by a store",
-    "fastpath.uft",
-    "        if compare_and_swap(words, life, seen, seen | DEAD):\n            return True\n",
-    "        store_relaxed(words, life, seen | DEAD)\n        return True\n",
+    [
+        (
+            "fastpath.uft",
+            "        if compare_and_swap(words, life, seen, seen | DEAD):\n            return True\n",
+            "        store_relaxed(words, life, seen | DEAD)\n        return True\n",
+        )
+    ],
+)
+
+NO_GRACE = Fault(
+    "a rule change waits for nobody; the tag in the TCP word is enough",
+    [("fastpath.reclaim", "    if inside(words, announced) == _NOTHING:\n", "    if True:\n")],
+)
+NO_GRACE_NO_TAG = Fault(
+    "a rule change waits for nobody, and the TCP word does not tell under which rules it was written",
+    [
+        *NO_GRACE.edits,
+        (
+            "fastpath.tcp",
+            "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+            "return word & (FROZEN | DEAD) == ZERO",
+        ),
+    ],
 )
 
 SCENARIOS = (
@@ -235,6 +349,14 @@ SCENARIOS = (
         ("outbound ACK, FIN", "freeze, decide, thaw"),
         hit_beside_slow_operation,
         {"frozen ignored": FROZEN_IGNORED, "freeze without swap": FREEZE_WITHOUT_SWAP},
+    ),
+    Scenario(
+        "segment beside rule change",
+        "a segment that began under old rules does not advance a flow that new rules have taken over",
+        ("read control, outbound FIN", "change rules, take the flow over, inbound FIN"),
+        segment_beside_rule_change,
+        {"no grace, no tag": NO_GRACE_NO_TAG},
+        {"no grace": NO_GRACE},
     ),
     Scenario(
         "hit beside expiry",

@@ -1,0 +1,123 @@
+"""The command line: `python -m proofs.interleavings list | run SCENARIO | replay SCENARIO SCHEDULE`.
+
+Exit codes: 0 when all is as it should be, 1 when an interleaving fails, 2 for names or schedules that make no sense.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from fastpath.designs import Design
+from proofs.interleavings.catalogue import SCENARIOS, scenario_named
+from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.scenario import Scenario, UnknownNameError
+from proofs.interleavings.schedule import ScheduleError, from_text, replay, shrink, to_text
+from proofs.interleavings.scheduler import NotEnabledError
+
+application = typer.Typer(add_completion=False, no_args_is_help=True, help="Explore interleavings of the fast path.")
+console = Console()
+
+Name = Annotated[str, typer.Argument(help="A scenario, see `list`.")]
+DesignOption = Annotated[Design, typer.Option(help="The lock design.")]
+FaultOption = Annotated[str | None, typer.Option(help="Change the production source by this fault first.")]
+
+
+@application.command("list")
+def show_scenarios() -> None:
+    """Show all scenarios with their threads and faults."""
+    for scenario in SCENARIOS.values():
+        designs = ", ".join(design.value for design in scenario.designs)
+        lines = [scenario.about, *(f"thread: {work}" for work in scenario.threads)]
+        lines += [f"fault {name!r}: {fault.about}" for name, fault in scenario.faults.items()]
+        lines += [f"harmless {name!r}: {fault.about}" for name, fault in scenario.harmless.items()]
+        console.print(f"{scenario.name} ({designs})", style="bold", highlight=False)
+        for line in lines:
+            console.print(f"    {line}", highlight=False, soft_wrap=True)
+
+
+@application.command()
+def run(
+    name: Name,
+    design: DesignOption = Design.FINE,
+    fault: FaultOption = None,
+    search: Annotated[Search, typer.Option(help="One run of each equivalence class, or every order.")] = Search.REDUCED,
+    seconds: Annotated[float, typer.Option(min=0, help="Give up after this long.")] = 600.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here too.")] = None,
+) -> None:
+    """Run every interleaving of a scenario; show the schedule of the first that fails."""
+    scenario = _found(name)
+    program = _program(scenario, fault, design)
+    report = explore(program, search, most_seconds=seconds)
+    schedule = to_text(shrink(program, report.counterexample)) if report.counterexample is not None else None
+    console.print(_summary(scenario, report, schedule), markup=False, highlight=False, soft_wrap=True)
+    if json_file is not None:
+        json_file.write_text(json.dumps(_result(scenario, design, fault, search, report, schedule), indent=2) + "\n")
+    raise typer.Exit(1 if schedule is not None else 0)
+
+
+@application.command("replay")
+def run_once(name: Name, schedule: str, design: DesignOption = Design.FINE, fault: FaultOption = None) -> None:
+    """Run one schedule, such as a4ba12, and show each step."""
+    program = _program(_found(name), fault, design)
+    try:
+        outcome = replay(program, from_text(schedule))
+    except (ScheduleError, NotEnabledError) as error:
+        raise _misused(error) from error
+    for line in outcome.lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if outcome.failure is None else 1)
+
+
+def _found(name: str) -> Scenario:
+    try:
+        return scenario_named(name)
+    except UnknownNameError as error:
+        raise _misused(error) from error
+
+
+def _program(scenario: Scenario, fault: str | None, design: Design) -> Any:
+    try:
+        return scenario.program(fault, design)
+    except LookupError as error:
+        raise _misused(error) from error
+
+
+def _misused(error: Exception) -> typer.Exit:
+    console.print(str(error.args[0]), style="red", highlight=False, soft_wrap=True)
+    return typer.Exit(2)
+
+
+def _summary(scenario: Scenario, report: Report, schedule: str | None) -> str:
+    counts = f"{report.executions} executions, {report.steps} steps, {report.seconds:.1f} s"
+    if schedule is not None:
+        failure = f"{type(report.failure).__name__}: {report.failure}"
+        return f"{scenario.name}: FAILS under schedule {schedule} after {counts}\n{failure}"
+    if not report.complete:
+        return f"{scenario.name}: UNKNOWN, given up after {counts}"
+    return f"{scenario.name}: holds in all interleavings: {counts}, {len(report.outcomes)} outcomes"
+
+
+def _result(
+    scenario: Scenario, design: Design, fault: str | None, search: Search, report: Report, schedule: str | None
+) -> dict[str, Any]:
+    return {
+        "scenario": scenario.name,
+        "design": design.value,
+        "fault": fault,
+        "search": search.value,
+        "complete": report.complete,
+        "executions": report.executions,
+        "redundant": report.redundant,
+        "steps": report.steps,
+        "outcomes": len(report.outcomes),
+        "seconds": round(report.seconds, 3),
+        "schedule": schedule,
+        "failure": None if report.failure is None else f"{type(report.failure).__name__}: {report.failure}",
+    }
+
+
+if __name__ == "__main__":
+    application()
