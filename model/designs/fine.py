@@ -2,7 +2,8 @@
 
 Every scenario is searched for a TCP flow and for a flow without TCP word, whose hits take effect at the life
 word. Those in which halves come and go are searched again with both halves in one bucket, and with halves that
-come and go singly, as they do where the reference follows upstream or cannot foresee the reply.
+come and go singly, as they do where the reference follows upstream or cannot foresee the reply; those with
+other operations, with all packets of a thread in one batch.
 
 One variant was weighed and is searched beside it: `RECORD_KEPT` lets a flow that is installed again keep its
 flow record and re-tags its TCP word. That is enough when the rules change, and it is what the epoch tag is for;
@@ -31,6 +32,8 @@ _COMING_AND_GOING = (
     "clearing-spare-records",
 )
 
+_OPERATIONS = ("rule-change", "expiry", "pausing", "resetting", "eviction")
+
 VARIANTS: Mapping[str, tuple[Setting, tuple[str, ...]]] = MappingProxyType(
     {
         "fine": (FINE, tuple(SCENARIOS)),
@@ -38,6 +41,7 @@ VARIANTS: Mapping[str, tuple[Setting, tuple[str, ...]]] = MappingProxyType(
         "fine-one-bucket": (Setting(buckets=1), _COMING_AND_GOING),
         "fine-singly": (Setting(singly=True), _COMING_AND_GOING),
         "fine-udp-singly": (Setting(tcp=False, singly=True), _COMING_AND_GOING),
+        "fine-one-batch": (Setting(one_batch=True), _OPERATIONS),
         "fine-record-kept": (RECORD_KEPT, ("overtaking",)),
     }
 )

@@ -176,7 +176,18 @@ def release_the_port_lock(arena: Arena, me: Thread) -> Outcome:
     return arena._replace(port_lock=NONE), me.forget().go(At.LEAVE)
 
 
-@program.at(At.LEAVE, when=lambda _, me: not me.buffered)
+def _goes_on(arena: Arena, me: Thread) -> bool:
+    """Whether another packet of the batch comes next."""
+    return arena.setting.one_batch and bool(me.packets) and not me.todo
+
+
+@program.at(At.LEAVE, when=_goes_on)
+def begin_the_next_packet(arena: Arena, me: Thread) -> Outcome:
+    """The thread stays inside; nothing that it read for one packet counts for the next."""
+    return arena, me.forget().go(_first(arena))
+
+
+@program.at(At.LEAVE, when=lambda arena, me: not me.buffered and not _goes_on(arena, me))
 def leave(arena: Arena, me: Thread) -> Outcome:
     """H8: the even number. From here on the thread holds nothing; then the slow path, the next batch, or the end."""
     left = arena._replace(announce=_turned(arena, me))

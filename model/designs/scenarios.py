@@ -1,8 +1,8 @@
 """What the threads of a port do in a search: the same scenarios for every design.
 
-Two threads process packets of one flow, in both directions or in one, while slow operations happen. There is a
-single pair of records where nothing else is said, so that a flow that is installed again must reuse what was
-retired. Each packet is a batch of its own: the longest batch that a grace period waits for is one packet.
+Two or three threads process packets of one flow, in both directions or in one, while slow operations happen. There are
+records for a single pair of halves where nothing else is said, so that a flow that is installed again must reuse what
+was retired.
 """
 
 from collections.abc import Callable, Mapping

@@ -208,6 +208,7 @@ class Setting(NamedTuple):
         buckets: 2 when the halves lie in different buckets, 1 when they coincide.
         singly: halves come with the first packet of their direction and expire alone, as upstream has it; otherwise
             they come and go in pairs.
+        one_batch: the packets of a thread are one batch, as far as none takes the slow path; otherwise each is a batch.
         keep_record: a flow that is installed again keeps its flow record.
         time_to_live: of a half, in ticks of the model's clock.
         fault: what is broken on purpose.
@@ -217,6 +218,7 @@ class Setting(NamedTuple):
     tcp: bool = True
     buckets: int = 2
     singly: bool = False
+    one_batch: bool = False
     keep_record: bool = False
     time_to_live: int = 2
     fault: Fault = Fault.NONE
@@ -228,6 +230,7 @@ class Setting(NamedTuple):
         parts += [] if self.tcp else ["no TCP"]
         parts += [] if self.buckets == 2 else ["one bucket"]
         parts += ["halves singly"] if self.singly else []
+        parts += ["one batch"] if self.one_batch else []
         parts += ["record kept"] if self.keep_record else []
         parts += [] if self.fault is Fault.NONE else [self.fault.value]
         return ", ".join(parts)

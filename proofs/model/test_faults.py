@@ -1,10 +1,13 @@
 """The checks of the models can fail: each fault, seeded by one switch, is found; without it the same scenario holds."""
 
+from dataclasses import replace
+
 import pytest
 
 from model.catalogue import FAULTS
 from model.designs import fine
 from model.designs.faults import Fault
+from model.designs.invariants import INVARIANTS
 from model.designs.operations import rule_change
 from model.designs.port import port
 from model.designs.scenarios import SCENARIOS
@@ -36,6 +39,22 @@ def test_a_seeded_fault_is_found(name: str) -> None:
 def test_without_the_fault_the_same_scenario_holds(fault: Fault) -> None:
     result = searched(SEEDED[fault].sound())
     assert result.outcome is Outcome.HELD, result.finding
+
+
+def test_a_packet_processed_after_reset_leaves_a_flow_on_a_ready_port() -> None:
+    system = SEEDED[Fault.PROCESS_AFTER_RESET].system()
+    empty_when_ready = [invariant for invariant in INVARIANTS if invariant.name.startswith("I7")]
+    result = searched(replace(system, invariants=tuple(empty_when_ready)))
+    assert result.outcome is Outcome.BROKEN
+    assert result.finding.startswith("I7")
+
+
+def test_each_invariant_is_broken_by_some_fault() -> None:
+    shown = {seeded.finds for seeded in SEEDED.values() if seeded.finds} | {"I7"}
+    unbroken = [
+        invariant.name for invariant in INVARIANTS if not any(invariant.name.startswith(name) for name in shown)
+    ]
+    assert unbroken == []
 
 
 @pytest.mark.parametrize("fault", [Fault.NO_RECHECK, Fault.STORED_WORD, Fault.ORPHAN_HIT])
