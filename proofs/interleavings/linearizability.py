@@ -7,9 +7,10 @@ after it had returned, and in which a sequential specification gives the results
 next; pairs of operations done and state reached are remembered and not tried twice (Lowe, 2017).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from fastpath import memory
 from proofs.interleavings.scheduler import Scheduler
@@ -40,13 +41,16 @@ class Operation:
         return f"{self.name}({listed}) = {self.result} [{self.called}, {self.returned}] by {self.thread}"
 
 
-class Specification(Protocol[State]):
-    """A sequential object, as the states that an operation may lead to."""
+class Specification(ABC, Generic[State]):
+    """A sequential object, as the states that an operation may lead to.
 
-    @property
-    def initial(self) -> State:
-        """The state at the beginning."""
+    Attributes:
+        initial: the state at the beginning.
+    """
 
+    initial: State
+
+    @abstractmethod
     def after(self, state: State, operation: Operation) -> Iterable[State]:
         """The states in which `operation`, with the result it had, may leave the object.
 

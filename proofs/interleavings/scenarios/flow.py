@@ -16,9 +16,18 @@ from fastpath.designs import Design
 from fastpath.interpreted import Interpreted, interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import SmallArena
+from proofs.interleavings.faults import (
+    EXPIRY_WITHOUT_SWAP,
+    FREEZE_WITHOUT_SWAP,
+    FROZEN_IGNORED,
+    LAST_HIT_STORED,
+    NO_GRACE,
+    NO_GRACE_NO_TAG,
+    STORE_WITHOUT_SWAP,
+)
 from proofs.interleavings.linearizability import History, Operation, Specification
 from proofs.interleavings.program import Instance, Program
-from proofs.interleavings.scenario import Fault, Scenario
+from proofs.interleavings.scenario import Scenario
 
 FLOW, ENTRY, EPOCH = 1, 1, 5
 
@@ -91,7 +100,7 @@ class Flow:
         return int(words[self.arena.flow_at(words, FLOW)])
 
 
-class TcpWord:
+class TcpWord(Specification[int]):
     """One TCP word; a slow operation owns it between `freeze` and `thaw`."""
 
     def __init__(self, flow: Flow, initial: int) -> None:
@@ -110,11 +119,11 @@ class TcpWord:
         return (state,) if operation.result == state else ()
 
 
-class Life:
+class Life(Specification[int | None]):
     """The time of the last hit, or None once the entry is dead."""
 
     def __init__(self, initial: int) -> None:
-        self.initial: int | None = initial
+        self.initial = initial
 
     def after(self, state: int | None, operation: Operation) -> Iterable[int | None]:
         if operation.name == "left":
@@ -197,7 +206,7 @@ def hit_beside_expiry(modules: Interpreted, _design: Design) -> Program:
     return start
 
 
-class FlowUnderRules:
+class FlowUnderRules(Specification[tuple[int, int]]):
     """The epoch in force and a TCP word: a segment is taken under the rules in force, or left to the slow path."""
 
     def __init__(self, flow: Flow, initial: int) -> None:
@@ -267,73 +276,6 @@ def segment_beside_rule_change(modules: Interpreted, _design: Design) -> Program
 
     return start
 
-
-STORE_WITHOUT_SWAP = Fault(
-    "the TCP word is advanced by a store",
-    [
-        (
-            "fastpath.flow",
-            "if advanced == word or compare_and_swap(words, at, word, advanced):",
-            "if store_release(words, at, advanced) is None:",
-        )
-    ],
-)
-FROZEN_IGNORED = Fault(
-    "a hit advances a word that a slow operation owns",
-    [
-        (
-            "fastpath.tcp",
-            "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
-            "return word & ~FROZEN & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
-        )
-    ],
-)
-FREEZE_WITHOUT_SWAP = Fault(
-    "a slow operation freezes a word by a store",
-    [
-        (
-            "fastpath.flow",
-            "if compare_and_swap(words, at, word, word | FROZEN):",
-            "if store_release(words, at, word | FROZEN) is None:",
-        )
-    ],
-)
-LAST_HIT_STORED = Fault(
-    "the time of the last hit is stored, as upstream does",
-    [
-        (
-            "fastpath.uft",
-            "if compare_and_swap(words, entry_base + LIFE, seen, now):",
-            "if store_relaxed(words, entry_base + LIFE, now) is None:",
-        )
-    ],
-)
-EXPIRY_WITHOUT_SWAP = Fault(
-    "an expiry marks an entry dead by a store",
-    [
-        (
-            "fastpath.uft",
-            "        if compare_and_swap(words, life, seen, seen | DEAD):\n            return True\n",
-            "        store_relaxed(words, life, seen | DEAD)\n        return True\n",
-        )
-    ],
-)
-
-NO_GRACE = Fault(
-    "a rule change waits for nobody; the tag in the TCP word is enough",
-    [("fastpath.reclaim", "    if inside(words, announced) == _NOTHING:\n", "    if True:\n")],
-)
-NO_GRACE_NO_TAG = Fault(
-    "a rule change waits for nobody, and the TCP word does not tell under which rules it was written",
-    [
-        *NO_GRACE.edits,
-        (
-            "fastpath.tcp",
-            "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
-            "return word & (FROZEN | DEAD) == ZERO",
-        ),
-    ],
-)
 
 SCENARIOS = (
     Scenario(

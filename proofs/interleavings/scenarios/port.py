@@ -16,7 +16,15 @@ import reference
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from proofs.interleavings.arena import label_of
-from proofs.interleavings.linearizability import History, Operation
+from proofs.interleavings.faults import (
+    CONTROL_STAYS,
+    EPOCH_IGNORED,
+    NO_DEAD_MARK,
+    NO_FREEZING,
+    RESET_UNSEEN,
+    STORE_WITHOUT_SWAP,
+)
+from proofs.interleavings.linearizability import History, Operation, Specification
 from proofs.interleavings.locks import Threading
 from proofs.interleavings.observed import observed
 from proofs.interleavings.program import Instance, Program
@@ -35,57 +43,6 @@ Port = Any
 LIMITS = reference.TableLimits(uft=8, tcp=8)
 NOW = 5
 """Milliseconds; packets at one time, so that no order of them lets a clock go back."""
-
-EPOCH_IGNORED = Fault(
-    "a hit does not ask under which rules its entry was made",
-    [("fastpath.pipeline", "if entry == _NOTHING or binding >> SHIFT_32 != epoch & LOW_32:", "if entry == _NOTHING:")],
-)
-STORE_WITHOUT_SWAP = Fault(
-    "the TCP word is advanced by a store",
-    [
-        (
-            "fastpath.flow",
-            "if advanced == word or compare_and_swap(words, at, word, advanced):",
-            "if store_release(words, at, advanced) is None:",
-        )
-    ],
-)
-NO_FREEZING = Fault(
-    "a slow operation reads a TCP word and leaves it to hits",
-    [("fastpath.flow", "if compare_and_swap(words, at, word, word | FROZEN):", "if True:")],
-)
-NO_DEAD_MARK = Fault(
-    "an expiry pass does not stop hits on what it is about to remove",
-    [
-        (
-            "fastpath.mirror",
-            "uft.kill_if_idle(self._words, np.uint64(half.entry), np.uint64(deadline))",
-            "pass",
-        )
-    ],
-)
-CONTROL_STAYS = Fault(
-    "pause and reset do not tell hits",
-    [
-        (
-            "fastpath.slow_path",
-            "self._control.follow(self.port.state, self.port.epoch)",
-            "self._control.follow(type(self.port.state).RUNNING, self.port.epoch)",
-        )
-    ],
-)
-
-RESET_UNSEEN = Fault(
-    "a reset does not tell hits, and leaves the arena as it is",
-    [
-        *CONTROL_STAYS.edits,
-        (
-            "fastpath.slow_path",
-            "self.mirror.commit(self.port.epoch)",
-            "self.port.state == type(self.port.state).READY or self.mirror.commit(self.port.epoch)",
-        ),
-    ],
-)
 
 
 @dataclass(frozen=True)
@@ -127,11 +84,11 @@ def comparable(value: object) -> Hashable:
     return repr(value)
 
 
-class SequentialPort:
+class SequentialPort(Specification[tuple[str, ...]]):
     """What the reference port does with calls in one order; a state is the calls so far."""
 
     def __init__(self, prepare: Callable[[type], Port], calls: Mapping[str, Call]) -> None:
-        self.initial: tuple[str, ...] = ()
+        self.initial = ()
         self._prepare = prepare
         self._calls = calls
         self._result = functools.cache(self._compute)

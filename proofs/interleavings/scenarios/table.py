@@ -13,9 +13,19 @@ from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import Key, SmallArena
-from proofs.interleavings.linearizability import History, Operation
+from proofs.interleavings.faults import (
+    HALVES_APART,
+    LOCK_WITHOUT_SWAP,
+    NO_GRACE,
+    NO_PRESENCE_CHECK,
+    NO_RECHECK,
+    ODD_VERSION_READ,
+    REMOVAL_WITHOUT_LOCK,
+    UNORDERED_LOCKS,
+)
+from proofs.interleavings.linearizability import History, Operation, Specification
 from proofs.interleavings.program import Instance, Program
-from proofs.interleavings.scenario import Fault, Scenario
+from proofs.interleavings.scenario import Scenario
 
 OUT, IN, OTHER_OUT, OTHER_IN = 1, 2, 3, 4
 """Entries: the two halves of one flow, and of another."""
@@ -24,11 +34,11 @@ Payload = tuple[int, int, int]
 NOTHING_FOUND = (0, 0, 0, 0)
 
 
-class PairSet:
+class PairSet(Specification[frozenset[Hashable]]):
     """A set of keys whose pairs come and go in one step; the sequential meaning of the table."""
 
     def __init__(self, initial: Iterable[Key] = ()) -> None:
-        self.initial: frozenset[Hashable] = frozenset(initial)
+        self.initial = frozenset(initial)
 
     def after(self, state: frozenset[Hashable], operation: Operation) -> Iterable[frozenset[Hashable]]:
         keys = frozenset(operation.arguments)
@@ -290,98 +300,6 @@ def three_threads(modules: Interpreted, _design: Design) -> Program:
 
     return start
 
-
-NO_RECHECK = Fault(
-    "a look-up does not look at the version again",
-    [
-        (
-            "fastpath.hash_table",
-            "if load_relaxed(words, bucket + VERSION) == version:",
-            "if True:",
-        )
-    ],
-)
-ODD_VERSION_READ = Fault(
-    "a look-up reads a bucket that is being changed",
-    [
-        (
-            "fastpath.hash_table",
-            "if version & ONE != NOTHING:",
-            "if False:",
-        )
-    ],
-)
-LOCK_WITHOUT_SWAP = Fault(
-    "a bucket is locked by a load and a store",
-    [
-        (
-            "fastpath.hash_table",
-            "and compare_and_swap(words, bucket + VERSION, version, version + ONE):",
-            "and store_relaxed(words, bucket + VERSION, version + ONE) is None:",
-        )
-    ],
-)
-UNORDERED_LOCKS = Fault(
-    "buckets are locked in the order in which they come",
-    [
-        (
-            "fastpath.hash_table",
-            "    a, b = min(a, b), max(a, b)\n    c, d = min(c, d), max(c, d)\n"
-            "    a, c = min(a, c), max(a, c)\n    b, d = min(b, d), max(b, d)\n    b, c = min(b, c), max(b, c)\n",
-            "",
-        )
-    ],
-)
-HALVES_APART = Fault(
-    "the halves are installed one after the other, each under its own locks",
-    [
-        (
-            "fastpath.uft",
-            "    status = _install_locked(words, first, first_hash, second, second_hash)\n"
-            "    unlock_in_order(words, a, b, c, d)\n    return status\n",
-            "    _install_locked(words, first, first_hash, NOTHING, second_hash)\n"
-            "    unlock_in_order(words, a, b, c, d)\n"
-            "    a, b, c, d = lock_in_order(words, a, b, c, d)\n"
-            "    status = _install_locked(words, second, second_hash, NOTHING, first_hash)\n"
-            "    unlock_in_order(words, a, b, c, d)\n    return status\n",
-        )
-    ],
-)
-REMOVAL_WITHOUT_LOCK = Fault(
-    "a removal clears its slots without holding the buckets",
-    [
-        (
-            "fastpath.uft",
-            "    _clear(words, first, first_hash)\n    if second != NOTHING:\n",
-            "    unlock_in_order(words, a, b, c, d)\n    _clear(words, first, first_hash)\n    if second != NOTHING:\n",
-        ),
-        (
-            "fastpath.uft",
-            "        _clear(words, second, second_hash)\n    unlock_in_order(words, a, b, c, d)\n",
-            "        _clear(words, second, second_hash)\n",
-        ),
-    ],
-)
-NO_GRACE = Fault(
-    "records are used again without waiting for threads inside a batch",
-    [
-        (
-            "fastpath.reclaim",
-            "    if inside(words, announced) == _NOTHING:\n        return\n    spins = 0\n",
-            "    return\n    spins = 0\n",
-        )
-    ],
-)
-NO_PRESENCE_CHECK = Fault(
-    "an install does not look whether the keys are there already",
-    [
-        (
-            "fastpath.uft",
-            "if _is_present(words, first, first_hash) or",
-            "if False and",
-        )
-    ],
-)
 
 SCENARIOS = (
     Scenario(

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from fastpath.atomics import fetch_add, load_relaxed, store_relaxed
 from fastpath.memory import Words
 from proofs.interleavings.explore import explore
-from proofs.interleavings.linearizability import History, Operation, linearization
+from proofs.interleavings.linearizability import History, Operation, Specification, linearization
 from proofs.interleavings.program import Instance, Program
 from proofs.units.interleavings import textbook
 
 
-class Register:
+class Register(Specification[int]):
     """One value that can be written and read."""
 
     initial = 0
@@ -26,10 +26,10 @@ class Register:
         return (state,) if operation.result == state else ()
 
 
-class Queue:
+class Queue(Specification[tuple[object, ...]]):
     """First in, first out; taking from an empty queue gives None."""
 
-    initial: tuple[object, ...] = ()
+    initial = ()
 
     def after(self, state: tuple[object, ...], operation: Operation) -> Iterable[tuple[object, ...]]:
         if operation.name == "put":
@@ -131,7 +131,7 @@ def test_agrees_with_trying_every_order(history: list[Operation]) -> None:
     assert (linearization(history, Register()) is not None) == brute_force(history)
 
 
-class Counter:
+class Counter(Specification[int]):
     """Adding one gives the value before."""
 
     initial = 0

@@ -1,0 +1,205 @@
+"""Seeded faults: one changed place, or two, of the production source, which some interleaving must show to be wrong."""
+
+from proofs.interleavings.scenario import Fault
+
+# --- the unified flow table ---
+
+NO_RECHECK = Fault(
+    "a look-up does not look at the version again",
+    [
+        (
+            "fastpath.hash_table",
+            "if load_relaxed(words, bucket + VERSION) == version:",
+            "if True:",
+        )
+    ],
+)
+ODD_VERSION_READ = Fault(
+    "a look-up reads a bucket that is being changed",
+    [
+        (
+            "fastpath.hash_table",
+            "if version & ONE != NOTHING:",
+            "if False:",
+        )
+    ],
+)
+LOCK_WITHOUT_SWAP = Fault(
+    "a bucket is locked by a load and a store",
+    [
+        (
+            "fastpath.hash_table",
+            "and compare_and_swap(words, bucket + VERSION, version, version + ONE):",
+            "and store_relaxed(words, bucket + VERSION, version + ONE) is None:",
+        )
+    ],
+)
+UNORDERED_LOCKS = Fault(
+    "buckets are locked in the order in which they come",
+    [
+        (
+            "fastpath.hash_table",
+            "    a, b = min(a, b), max(a, b)\n    c, d = min(c, d), max(c, d)\n"
+            "    a, c = min(a, c), max(a, c)\n    b, d = min(b, d), max(b, d)\n    b, c = min(b, c), max(b, c)\n",
+            "",
+        )
+    ],
+)
+HALVES_APART = Fault(
+    "the halves are installed one after the other, each under its own locks",
+    [
+        (
+            "fastpath.uft",
+            "    status = _install_locked(words, first, first_hash, second, second_hash)\n"
+            "    unlock_in_order(words, a, b, c, d)\n    return status\n",
+            "    _install_locked(words, first, first_hash, NOTHING, second_hash)\n"
+            "    unlock_in_order(words, a, b, c, d)\n"
+            "    a, b, c, d = lock_in_order(words, a, b, c, d)\n"
+            "    status = _install_locked(words, second, second_hash, NOTHING, first_hash)\n"
+            "    unlock_in_order(words, a, b, c, d)\n    return status\n",
+        )
+    ],
+)
+REMOVAL_WITHOUT_LOCK = Fault(
+    "a removal clears its slots without holding the buckets",
+    [
+        (
+            "fastpath.uft",
+            "    _clear(words, first, first_hash)\n    if second != NOTHING:\n",
+            "    unlock_in_order(words, a, b, c, d)\n    _clear(words, first, first_hash)\n    if second != NOTHING:\n",
+        ),
+        (
+            "fastpath.uft",
+            "        _clear(words, second, second_hash)\n    unlock_in_order(words, a, b, c, d)\n",
+            "        _clear(words, second, second_hash)\n",
+        ),
+    ],
+)
+NO_GRACE = Fault(
+    "records are used again without waiting for threads inside a batch",
+    [
+        (
+            "fastpath.reclaim",
+            "    if inside(words, announced) == _NOTHING:\n        return\n    spins = 0\n",
+            "    return\n    spins = 0\n",
+        )
+    ],
+)
+NO_PRESENCE_CHECK = Fault(
+    "an install does not look whether the keys are there already",
+    [
+        (
+            "fastpath.uft",
+            "if _is_present(words, first, first_hash) or",
+            "if False and",
+        )
+    ],
+)
+
+# --- the TCP word and the life word ---
+
+STORE_WITHOUT_SWAP = Fault(
+    "the TCP word is advanced by a store",
+    [
+        (
+            "fastpath.flow",
+            "if advanced == word or compare_and_swap(words, at, word, advanced):",
+            "if store_release(words, at, advanced) is None:",
+        )
+    ],
+)
+FROZEN_IGNORED = Fault(
+    "a hit advances a word that a slow operation owns",
+    [
+        (
+            "fastpath.tcp",
+            "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+            "return word & ~FROZEN & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+        )
+    ],
+)
+FREEZE_WITHOUT_SWAP = Fault(
+    "a slow operation freezes a word by a store",
+    [
+        (
+            "fastpath.flow",
+            "if compare_and_swap(words, at, word, word | FROZEN):",
+            "if store_release(words, at, word | FROZEN) is None:",
+        )
+    ],
+)
+LAST_HIT_STORED = Fault(
+    "the time of the last hit is stored, as upstream does",
+    [
+        (
+            "fastpath.uft",
+            "if compare_and_swap(words, entry_base + LIFE, seen, now):",
+            "if store_relaxed(words, entry_base + LIFE, now) is None:",
+        )
+    ],
+)
+EXPIRY_WITHOUT_SWAP = Fault(
+    "an expiry marks an entry dead by a store",
+    [
+        (
+            "fastpath.uft",
+            "        if compare_and_swap(words, life, seen, seen | DEAD):\n            return True\n",
+            "        store_relaxed(words, life, seen | DEAD)\n        return True\n",
+        )
+    ],
+)
+
+NO_GRACE_NO_TAG = Fault(
+    "a rule change waits for nobody, and the TCP word does not tell under which rules it was written",
+    [
+        *NO_GRACE.edits,
+        (
+            "fastpath.tcp",
+            "return word & OWNERSHIP_FIELDS == epoch << TAG_SHIFT",
+            "return word & (FROZEN | DEAD) == ZERO",
+        ),
+    ],
+)
+
+# --- the port ---
+
+EPOCH_IGNORED = Fault(
+    "a hit does not ask under which rules its entry was made",
+    [("fastpath.pipeline", "if entry == _NOTHING or binding >> SHIFT_32 != epoch & LOW_32:", "if entry == _NOTHING:")],
+)
+NO_FREEZING = Fault(
+    "a slow operation reads a TCP word and leaves it to hits",
+    [("fastpath.flow", "if compare_and_swap(words, at, word, word | FROZEN):", "if True:")],
+)
+NO_DEAD_MARK = Fault(
+    "an expiry pass does not stop hits on what it is about to remove",
+    [
+        (
+            "fastpath.mirror",
+            "uft.kill_if_idle(self._words, np.uint64(half.entry), np.uint64(deadline))",
+            "pass",
+        )
+    ],
+)
+CONTROL_STAYS = Fault(
+    "pause and reset do not tell hits",
+    [
+        (
+            "fastpath.slow_path",
+            "self._control.follow(self.port.state, self.port.epoch)",
+            "self._control.follow(type(self.port.state).RUNNING, self.port.epoch)",
+        )
+    ],
+)
+
+RESET_UNSEEN = Fault(
+    "a reset does not tell hits, and leaves the arena as it is",
+    [
+        *CONTROL_STAYS.edits,
+        (
+            "fastpath.slow_path",
+            "self.mirror.commit(self.port.epoch)",
+            "self.port.state == type(self.port.state).READY or self.mirror.commit(self.port.epoch)",
+        ),
+    ],
+)
