@@ -43,8 +43,8 @@ def pause(setting: Setting) -> tuple[At, ...]:
 
 
 def reset(setting: Setting) -> tuple[At, ...]:
-    """As pause, and all tables are empty when it has returned."""
-    return *_locks(setting), At.READY, *_grace(setting), At.EMPTY, At.RETURN, At.RELEASE
+    """The tables are emptied, then hits are told; both are so when it has returned."""
+    return *_locks(setting), At.EMPTY, At.READY, *_grace(setting), At.RETURN, At.RELEASE
 
 
 def start(setting: Setting) -> tuple[At, ...]:
