@@ -59,7 +59,8 @@ def write_run(
             note=(
                 f"Hits of the unified flow table: {packets_text(measured)} of {origin.name}, both directions, parse to "
                 "finished frame.\n"
-                f"Medians of {samples} samples, whiskers from quartile to quartile. {machine}, {now:%Y-%m-%d}."
+                f"Medians of {samples} samples, whiskers from quartile to quartile. {machine}, load {machine.load:.1f} "
+                f"before, {now:%Y-%m-%d}."
             ),
         )
 
