@@ -203,3 +203,13 @@ RESET_UNSEEN = Fault(
         ),
     ],
 )
+COUNT_WITHOUT_UPDATE = Fault(
+    "a hit is counted by a load and a store",
+    [
+        (
+            "fastpath.uft",
+            "    fetch_add_relaxed(words, entry_base + HITS, ONE)\n",
+            "    store_relaxed(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)\n",
+        )
+    ],
+)

@@ -18,6 +18,7 @@ from fastpath.interpreted import Interpreted
 from proofs.interleavings.arena import label_of
 from proofs.interleavings.faults import (
     CONTROL_STAYS,
+    COUNT_WITHOUT_UPDATE,
     EPOCH_IGNORED,
     NO_DEAD_MARK,
     NO_FREEZING,
@@ -107,7 +108,11 @@ SNAPSHOT = Call("snapshot", lambda port: comparable(port.snapshot()))
 
 
 def port_program(
-    modules: Interpreted, design: Design, before: Sequence[Call], threads: Sequence[Sequence[Call]]
+    modules: Interpreted,
+    design: Design,
+    before: Sequence[Call],
+    threads: Sequence[Sequence[Call]],
+    limits: reference.TableLimits,
 ) -> Program:
     """Threads that make calls on a port on which the calls of `before` have been made."""
     threading = modules.substitutes["threading"]
@@ -120,7 +125,7 @@ def port_program(
 
     def prepare(kind: Callable[..., Port], **options: Any) -> Port:
         with np.errstate(over="ignore"):
-            port = kind(scene.vpc_config(with_ipv6=False), LIMITS, scene.mappings(), **options)
+            port = kind(scene.vpc_config(with_ipv6=False), limits, scene.mappings(), **options)
             for call in START:
                 call(port)
             for call in before:
@@ -193,6 +198,14 @@ IN_DATA = inbound("data in", "A", 501, 102)
 IN_FIN = inbound("FIN in", "FA", 501, 102)
 IN_RST = inbound("RST in", "R", 501, 102)
 LATE = 61_500
+CLOSED_BY = 16_000
+"""A closing connection that has been idle since `NOW` has expired by then."""
+PAUSE = control("pause", lambda port: port.pause())
+EPHEMERAL = reference.ExternalIps(ephemeral_ip=scene.packed("10.60.1.20"))
+
+
+def _expire_closed(port: Port) -> None:
+    port.expire(CLOSED_BY)
 
 
 def _scenario(
@@ -201,16 +214,14 @@ def _scenario(
     before: Sequence[Call],
     threads: Sequence[Sequence[Call]],
     faults: Mapping[str, Fault] = MappingProxyType({}),
-    harmless: Mapping[str, Fault] = MappingProxyType({}),
-    *,
-    slow: bool = False,
-    at_least: int = 15,
+    limits: reference.TableLimits = LIMITS,
+    **options: Any,
 ) -> Scenario:
     def build(modules: Interpreted, design: Design) -> Program:
-        return port_program(modules, design, before, threads)
+        return port_program(modules, design, before, threads, limits)
 
     named = [", ".join(call.name for call in thread) for thread in threads]
-    return Scenario(name, about, named, build, faults, harmless, tuple(Design), slow, at_least)
+    return Scenario(name, about, named, build, faults, designs=tuple(Design), **{"at_least": 15, **options})
 
 
 SCENARIOS = (
@@ -226,8 +237,7 @@ SCENARIOS = (
         "a closing segment goes by the old rules or by the new ones; its connection is not lost",
         HANDSHAKE,
         [[OUT_FIN], [SAME_RULES]],
-        {},
-        {"epoch ignored": EPOCH_IGNORED},
+        harmless={"epoch ignored": EPOCH_IGNORED},
     ),
     _scenario(
         "port: segments in both directions",
@@ -256,7 +266,7 @@ SCENARIOS = (
         "port: hit beside pause",
         "no packet is processed after pause has returned",
         [DATAGRAM],
-        [[outbound("datagram", scene.udp())], [control("pause", lambda port: port.pause())]],
+        [[outbound("datagram", scene.udp())], [PAUSE]],
         {"control word stays": CONTROL_STAYS},
     ),
     _scenario(
@@ -274,6 +284,43 @@ SCENARIOS = (
         [[OUT_FIN], [control("clear", lambda port: port.clear_uft())]],
         {"no freezing": NO_FREEZING},
         slow=True,
+    ),
+    _scenario(
+        "port: hit beside pause and start",
+        "a pause that is over has not let a packet through, nor lost one that came before or after",
+        [DATAGRAM],
+        [[outbound("datagram", scene.udp())], [PAUSE, control("start again", lambda port: port.start())]],
+    ),
+    _scenario(
+        "port: hit beside new external addresses",
+        "a hit has the old translation or the new one",
+        [DATAGRAM],
+        [
+            [outbound("datagram", scene.udp())],
+            [control("set external addresses", lambda port: port.set_external_ips(EPHEMERAL, None))],
+        ],
+    ),
+    _scenario(
+        "port: two hits of one half",
+        "two threads that serve the same direction of a flow count both packets",
+        [DATAGRAM],
+        [[outbound("datagram", scene.udp())], [outbound("other datagram", scene.udp(payload=b"again"))]],
+        {"count without update": COUNT_WITHOUT_UPDATE},
+        at_least=5,
+    ),
+    _scenario(
+        "port: hit beside eviction",
+        "a flow that another one pushes out of a full table is hit before, or made anew after",
+        [DATAGRAM],
+        [[outbound("datagram", scene.udp())], [outbound("new flow", scene.udp(source_port=5002))]],
+        limits=reference.TableLimits(uft=1, tcp=1),
+    ),
+    _scenario(
+        "port: segment beside expiry",
+        "a connection that was used in time survives; one that has expired is made anew",
+        [*HANDSHAKE, OUT_FIN, IN_FIN],
+        [[outbound("last ACK", scene.tcp("A", seq=102, ack=502), CLOSED_BY)], [control("expire", _expire_closed)]],
+        at_least=10,
     ),
     _scenario(
         "port: two misses of one flow",
