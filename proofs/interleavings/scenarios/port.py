@@ -149,11 +149,11 @@ def port_program(
             return history.results()
 
         return Instance(
-            shared={"words": port._words, "locks": threading.words},
+            shared={"words": port.words, "locks": threading.words},
             threads=[functools.partial(body, number) for number in range(len(threads))],
             finish=finish,
             constant={"words": range(layout.BUCKET_MASK, layout.HEADER_WORDS)},
-            label=functools.partial(label_of, layout, port._words),
+            label=functools.partial(label_of, layout, port.words),
         )
 
     return start
@@ -309,8 +309,8 @@ SCENARIOS = (
         at_least=5,
     ),
     _scenario(
-        "port: hit beside eviction",
-        "a flow that another one pushes out of a full table is hit before, or made anew after",
+        "port: hit beside a full table",
+        "hits are held off while a full table looks whom it could evict, and none is lost",
         [DATAGRAM],
         [[outbound("datagram", scene.udp())], [outbound("new flow", scene.udp(source_port=5002))]],
         limits=reference.TableLimits(uft=1, tcp=1),

@@ -5,7 +5,7 @@ import types
 import pytest
 
 from fastpath import atomics, tcp
-from fastpath.interpreted import SourceNotFoundError, interpreted, replace_once
+from fastpath.interpreted import Interpreted, SourceNotFoundError, interpreted, replace_once
 
 KERNELS = [name for name, value in vars(tcp).items() if hasattr(value, "py_func")]
 
@@ -48,3 +48,10 @@ def test_a_rewrite_must_occur_exactly_once() -> None:
     for text in ("one", "three"):
         with pytest.raises(SourceNotFoundError, match="exactly once"):
             replace_once(text, "")(source)
+
+
+def test_a_substitute_stands_for_a_module_outside_the_package() -> None:
+    pretended = types.ModuleType("threading")
+    pretended.local = pretended.Lock = object  # type: ignore[attr-defined]
+    modules = Interpreted(substitutes={"threading": pretended})
+    assert vars(modules.module("fastpath.slow_path"))["threading"] is pretended
