@@ -110,12 +110,12 @@ class Forwarding:
         return (max(end for _, end in spans) - min(start for start, _ in spans)) / 1e9
 
     def _run(self, lane: Lane, repetitions: int, process: bool) -> tuple[int, int]:
-        batch, seat = lane.batch, self.port._seats.mine()
+        batch, seat = lane.batch, self.port.seat()
         now = np.uint64(self._now_ms)
         self._barrier.wait(BARRIER_SECONDS)
         start = time.perf_counter_ns()
         undecided = self._loop(
-            self.port._words,
+            self.port.words,
             batch.frames.view(np.uint64),
             batch.frames,
             batch.descriptors,

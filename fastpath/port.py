@@ -41,6 +41,7 @@ class Port(Reconfiguration):
 
     Attributes:
         design: how hits and slow operations exclude each other.
+        words: the arena, for measurements and proofs that drive the kernels themselves.
     """
 
     def __init__(
@@ -67,15 +68,19 @@ class Port(Reconfiguration):
         limits = limits or TableLimits()
         self.design = Design(design)
         geometry = Geometry(entries=2 * limits.uft, threads=threads)
-        self._words = new_arena(geometry, seed)
+        self.words = new_arena(geometry, seed)
         port = reference.Port(config, limits, mappings, semantics)
-        super().__init__(SlowPath(port, self._words, geometry, POLICIES[self.design]))
+        super().__init__(SlowPath(port, self.words, geometry, POLICIES[self.design]))
         self._process_batch = process_batch_for(self.design)
         self._seats = Seats(threads)
         self._single = threading.local()
         # Upstream's clock may go back, and takes time stamps of hits back with it; hits here only ever move them on.
         self._clock_may_go_back = semantics == Semantics.UPSTREAM
         self._latest_ms = 0
+
+    def seat(self) -> int:
+        """The calling thread's number among those that process packets; raises `seats.NoSeat` when all are taken."""
+        return self._seats.mine()
 
     @property
     def state(self) -> PortState:
@@ -123,11 +128,11 @@ class Port(Reconfiguration):
 
         Afterwards the batch has the verdicts, and its frames are as they leave the port.
         """
-        seat, now = self._seats.mine(), np.uint64(now_ms)
+        seat, now = self.seat(), np.uint64(now_ms)
         position = 0
         while position < batch.count:
             if not self._goes_back(now_ms):
-                arguments = (self._words, batch.frames, batch.descriptors, batch.work)
+                arguments = (self.words, batch.frames, batch.descriptors, batch.work)
                 position = int(self._process_batch(*arguments, position, batch.count, now, seat))
             if position < batch.count:
                 verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
