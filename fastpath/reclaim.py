@@ -105,5 +105,5 @@ class Limbo:
         while self._waiting and all_left(self._words, self._waiting[0][0]):
             self._waiting.popleft()[1]()
 
-    def __len__(self) -> Index:
+    def __len__(self) -> int:
         return len(self._waiting)

@@ -22,7 +22,6 @@ from fastpath.layout import (
     IP_DESTINATION,
     IP_SOURCE,
     LOW_8,
-    LOW_16,
     LOW_32,
     META_FAMILY_SHIFT,
     META_PROTOCOL_SHIFT,
@@ -59,6 +58,8 @@ from fastpath.parse import ETHERNET_LENGTH, ICMP, ICMPV6, IPV6_LENGTH, TCP, UDP
 
 OUTER_TRANSPORT = ETHERNET_LENGTH + IPV6_LENGTH
 """Offset of the outer UDP header in what is pushed."""
+GREATEST_LENGTH = 0xFFFF
+"""What a length field of 16 bits can say."""
 
 _NOTHING = np.uint64(0)
 _FAMILY_4 = np.uint64(4)
@@ -183,14 +184,15 @@ def push(
 ) -> None:
     """Write the outer headers in front of `start` and complete them: lengths of IPv6 and UDP, and the UDP source port.
 
-    Whole words are copied, so that up to seven bytes of headroom in front of the frame are overwritten.
+    A length too great for its field is written as 0xffff, as upstream does. Whole words are copied, so that up to seven
+    bytes of headroom in front of the frame are overwritten.
     """
     word_count = (pushed + 7) // 8
     target = start - 8 * word_count
     for word in range(word_count):
         store_le64(frames, target + 8 * word, load_plain(words, transform + PUSH_AT + word))
     outer = start - pushed
-    payload = np.uint64(pushed - OUTER_TRANSPORT + length) & LOW_16
+    payload = np.uint64(min(pushed - OUTER_TRANSPORT + length, GREATEST_LENGTH))
     store_be16(frames, outer + ETHERNET_LENGTH + 4, payload)
     store_be16(frames, outer + OUTER_TRANSPORT, rewrite >> REWRITE_OUTER_PORT_SHIFT)
     store_be16(frames, outer + OUTER_TRANSPORT + 4, payload)
