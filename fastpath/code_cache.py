@@ -1,6 +1,6 @@
 """Where compiled kernels are kept between processes.
 
-numba's own cache does not notice an edited helper in another file or a changed constant. Here the
+numba's own cache does not notice an edited kernel in another file or a changed constant. Here the
 folder is named by a hash of every source that can enter a kernel, the library versions, the compiler
 switches and the processor; it is read and written under a file lock, so that processes can share it.
 The environment variable LOCKSTEP_CACHE moves it out of the source tree.
