@@ -1,6 +1,6 @@
 """`python -m proofs.conformance`: replay recordings of OPTE and compare everything they recorded.
 
-Exit status: 0 all equal, 1 something differs, 2 something could not be read or written.
+Exit status: 0 all equal, 1 something differs, 2 something could not be read or written, or the engine failed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import typer
 
 from proofs.conformance import machine_report, recording, report
 from proofs.conformance.coverage import RECORDINGS
+from proofs.conformance.engine import EngineFailed
 from proofs.conformance.engines import (
     DEFAULT_DESIGN,
     Design,
+    EngineChoice,
     EngineName,
     EngineUnavailable,
     SemanticsName,
-    engine_factory,
 )
+from proofs.conformance.external import SECONDS_TO_ANSWER
 from proofs.conformance.progress import ReplayProgress
 from proofs.conformance.recording import UnreadableRecording
 from proofs.conformance.runner import Finding, Status, Summary, UnknownFeature, run, select
@@ -37,7 +39,9 @@ def main(
         list[Path] | None,
         typer.Argument(help="Recordings (.jsonl, plain or gzip) or folders of them; default: those in the repository."),
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="Implementation to replay on.")] = EngineName.REFERENCE,
+    engine: Annotated[
+        str, typer.Option(help="reference, fastpath, or exec:COMMAND for another program (docs/external-engines.md).")
+    ] = EngineName.REFERENCE.value,
     design: Annotated[Design | None, typer.Option(help="Lock design of the fast path; default: fine.")] = None,
     semantics: Annotated[
         SemanticsName, typer.Option(help="As recorded, or without upstream's defects.")
@@ -48,16 +52,19 @@ def main(
     stop_after: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after N recordings that differ.")
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="How long another program may take for each answer.")
+    ] = SECONDS_TO_ANSWER,
     only: Annotated[
         str | None, typer.Option(metavar="FEATURE", help="Only recordings whose header has this feature.")
     ] = None,
 ) -> None:
     """Replay recordings and compare everything they recorded; report each recording's first difference.
 
-    Exit status: 0 all equal, 1 something differs, 2 something could not be read or written.
+    Exit status: 0 all equal, 1 something differs, 2 something could not be read or written, or the engine failed.
     """
     try:
-        make_engine = engine_factory(engine, design, semantics)
+        make_engine = EngineChoice(engine, semantics, design, timeout).factory()
         summary = Summary()
         files = select(recording.find(paths or [RECORDINGS]), only, summary)
         json_output = machine_report.ReportFile(json_file) if json_file else None
@@ -69,19 +76,22 @@ def main(
         _say(str(unreadable), sys.stderr)
     with json_output or nullcontext() as output:
         with ReplayProgress(len(files)) as progress:
-            for found in run(files, engine.value, make_engine, summary, stop_after, progress.step):
-                progress.recording()
-                if isinstance(found, Finding):
-                    print_finding(found)
-                else:
-                    _say(str(found), sys.stderr)
+            try:
+                for found in run(files, engine, make_engine, summary, stop_after, progress.step):
+                    progress.recording()
+                    if isinstance(found, Finding):
+                        print_finding(found)
+                    else:
+                        _say(str(found), sys.stderr)
+            except EngineFailed as failure:
+                _refuse(str(failure))
         print_summary(summary)
         left_out = len(files) - len(summary.findings) - sum(fault.path in files for fault in summary.unreadable)
         if left_out:
             _say(f"stopped after {stop_after} recordings that differ; not replayed: {left_out}")
         if output:
-            used_design = (design or DEFAULT_DESIGN).value if engine is EngineName.FASTPATH else None
-            output.commit(machine_report.content(summary, engine.value, used_design, semantics.value))
+            used_design = (design or DEFAULT_DESIGN).value if engine == EngineName.FASTPATH else None
+            output.commit(machine_report.content(summary, engine, used_design, semantics.value))
     raise typer.Exit(summary.exit_code)
 
 

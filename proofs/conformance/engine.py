@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,11 +21,21 @@ class Outcome:
     ports: dict[str, Plain] = field(default_factory=dict)
 
 
-class Engine(Protocol):
-    """An implementation that can replay recordings. All values are plain and in FORMAT.md's terms."""
+class EngineFailed(Exception):
+    """An engine cannot go on: it crashed, fell silent, or does not keep to the protocol. The message says where."""
+
+
+class Engine(AbstractContextManager["Engine", None], Protocol):
+    """An implementation that can replay recordings. All values are plain and in FORMAT.md's terms.
+
+    A context: leaving it gives back what the engine holds, such as a process. Every method may raise `EngineFailed`.
+    """
 
     def setup(self, header: Header) -> dict[str, Plain]:
-        """Build the ports; return each port's `epoch`, `port_state`, `stats`, `flows` and `layers` by port name."""
+        """Begin anew and build the ports.
+
+        Returns each port's `epoch`, `port_state`, `stats`, `flows` and `layers`, by port name.
+        """
 
     def step(self, step: Step) -> Outcome:
         """Do one step."""

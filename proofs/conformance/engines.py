@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from proofs.conformance.engine import Engine
+from proofs.conformance.external import PREFIX, SECONDS_TO_ANSWER, ExternalEngine
 from proofs.conformance.port_engine import PortEngine
 from reference.semantics import Semantics
 from reference.vpc.config import TableLimits, VpcConfig
@@ -41,6 +43,39 @@ class SemanticsName(enum.StrEnum):
     def semantics(self) -> Semantics:
         """The reference's flags of this name."""
         return Semantics.UPSTREAM if self is SemanticsName.UPSTREAM else Semantics.CORRECT
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine as named on a command line.
+
+    Attributes:
+        name: `reference`, `fastpath`, or `exec:COMMAND` for another program (docs/external-engines.md).
+        semantics: what it is to follow.
+        design: lock design of the fast path; None for the usual one, and for other engines.
+        timeout: seconds that another program may take for each answer.
+    """
+
+    name: str
+    semantics: SemanticsName
+    design: Design | None = None
+    timeout: float = SECONDS_TO_ANSWER
+
+    def factory(self) -> Callable[[], Engine]:
+        """A function that makes a fresh engine for each recording.
+
+        Raises:
+            EngineUnavailable: there is no such engine, or it cannot be used as asked.
+        """
+        if self.name.startswith(PREFIX):
+            if self.design is not None:
+                raise EngineUnavailable(f"--design {self.design} belongs to --engine fastpath")
+            command = self.name.removeprefix(PREFIX)
+            return lambda: ExternalEngine(command, self.semantics.value, self.timeout)
+        if self.name not in list(EngineName):
+            known = ", ".join(EngineName)
+            raise EngineUnavailable(f"no engine is called {self.name!r}; there are {known} and {PREFIX}COMMAND")
+        return engine_factory(EngineName(self.name), self.design, self.semantics)
 
 
 class EngineUnavailable(Exception):

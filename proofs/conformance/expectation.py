@@ -46,3 +46,14 @@ def merged(whole: Plain, changes: Plain) -> Plain:
         before = result.get(name)
         result[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return result
+
+
+def changes(before: Plain, after: Plain) -> Plain:
+    """The members of `after` that differ from `before`, member by member in nested objects; `merged` puts them back."""
+    result: dict[str, Any] = {}
+    for name, value in after.items():
+        earlier = before.get(name)
+        if value != earlier:
+            nested = isinstance(earlier, dict) and isinstance(value, dict)
+            result[name] = changes(earlier or {}, value) if nested else value
+    return result

@@ -8,11 +8,8 @@ complete, and notes members it does not know, because those cannot be compared. 
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,23 +19,13 @@ import msgspec
 from proofs.conformance.header import FORMAT_VERSION, Header
 from proofs.conformance.steps import Dump, LayerDump, Operation, Plain, PortStep, Process, Result, Step, operation_name
 from proofs.conformance.texts import check_texts
+from reference.recorded.lines import NO_HEADER, UnreadableRecording, numbered_lines
 
-GZIP_MAGIC = b"\x1f\x8b"
+__all__ = ["Recording", "UnreadableRecording", "find", "from_lines", "read", "read_header"]
+
 SUFFIXES = (".jsonl", ".jsonl.gz")
 PACKET_KINDS = frozenset({"modified", "hairpin", "drop", "error", "parse_error", "panic"})
 CONTROL_KINDS = frozenset({"ok", "error"})
-NO_HEADER = "the file is empty, a header line is needed"
-
-
-class UnreadableRecording(Exception):
-    """The input is not a recording: `path`, `line` (from 1; 0 if none was reached) and `fault` say where and why."""
-
-    def __init__(self, path: Path, line: int, fault: str) -> None:
-        place = f"{path}:{line}" if line else str(path)
-        super().__init__(f"{place}: {fault}")
-        self.path = path
-        self.line = line
-        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -84,7 +71,7 @@ def find(paths: list[Path]) -> list[Path]:
 
 def read_header(path: Path) -> Header:
     """Only the first line of a recording."""
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         try:
             return _header(_json(line))
         except ValueError as fault:
@@ -94,11 +81,16 @@ def read_header(path: Path) -> Header:
 
 def read(path: Path) -> Recording:
     """A whole recording, every line validated."""
+    return from_lines(path, numbered_lines(path))
+
+
+def from_lines(path: Path, lines: Iterable[tuple[int, bytes]]) -> Recording:
+    """A recording from its numbered lines; `path` is where they are, or will be, kept."""
     unknown: Counter[str] = Counter()
     rules = _RuleMemory()
     header: Header | None = None
     steps: list[Step] = []
-    for number, line in _lines(path):
+    for number, line in lines:
         try:
             plain = _json(line)
             if header is None:
@@ -121,25 +113,6 @@ def read(path: Path) -> Recording:
     if header is None:
         raise UnreadableRecording(path, 1, NO_HEADER)
     return Recording(path, header, tuple(steps), unknown)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a plain or gzip file; every failure to read is an UnreadableRecording."""
-    number = 0
-    try:
-        with path.open("rb") as raw:
-            compressed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-            raw.seek(0)
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if compressed else raw
-            for line in stream:
-                number += 1
-                yield number, line
-    except EOFError:
-        raise UnreadableRecording(path, number + 1, "the gzip data ends early (truncated file)") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableRecording(path, number + 1, f"the gzip data is damaged: {error}") from None
-    except OSError as error:
-        raise UnreadableRecording(path, number, error.strerror or str(error)) from None
 
 
 def _json(line: bytes) -> Plain:

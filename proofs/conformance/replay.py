@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs.conformance.compare import Difference, differences
-from proofs.conformance.engine import Engine, Outcome
+from proofs.conformance.engine import Engine, EngineFailed, Outcome
 from proofs.conformance.expectation import Expectation
 from proofs.conformance.header import Header
 from proofs.conformance.recording import Recording
@@ -45,7 +45,11 @@ class Replay:
 
 
 def replay(recording: Recording, engine: Engine, on_step: Callable[[], None] | None = None) -> Replay:
-    """Set the engine up and do every step; after each, compare the result and all ports' observable state."""
+    """Set the engine up and do every step; after each, compare the result and all ports' observable state.
+
+    Raises:
+        EngineFailed: the engine could not go on; that is no finding about its behaviour.
+    """
     header = recording.header
     expectation = Expectation(header)
     outcome = _guarded(lambda: Outcome({}, engine.setup(header)))
@@ -103,6 +107,8 @@ def _guarded(act: Callable[[], Outcome]) -> Outcome:
     """An exception of the engine is an outcome too: a result of kind `exception`, with the place it came from."""
     try:
         return act()
+    except EngineFailed:
+        raise
     except Exception as error:  # whatever the engine raises is a finding about the engine
         return Outcome({"kind": EXCEPTION, "error": f"{type(error).__name__}: {error}", "at": _place(error)}, {})
 

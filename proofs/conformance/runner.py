@@ -109,7 +109,11 @@ def run(
     stop_after: int | None = None,
     on_step: Callable[[], None] | None = None,
 ) -> Iterator[Finding | UnreadableRecording]:
-    """Replay each file on a fresh engine, adding to `summary`; stop after `stop_after` recordings that differ."""
+    """Replay each file on a fresh engine, adding to `summary`; stop after `stop_after` recordings that differ.
+
+    Raises:
+        EngineFailed: the engine could not go on.
+    """
     for path in files:
         try:
             recording = read(path)
@@ -117,7 +121,8 @@ def run(
             summary.unreadable.append(fault)
             yield fault
             continue
-        done = replay(recording, make_engine(), on_step)
+        with make_engine() as engine:
+            done = replay(recording, engine, on_step)
         reason = reason_not_covered(engine_name, path, recording.name)
         if reason is None:
             status = Status.EQUAL if done.equal else Status.DIFFERENT

@@ -1,5 +1,7 @@
 """An engine that knows the answers: it plays a recording's own results back."""
 
+from types import TracebackType
+
 from proofs.conformance.engine import Outcome
 from proofs.conformance.header import Header
 from proofs.conformance.recording import Recording
@@ -13,6 +15,12 @@ class Playback:
         self._recording = recording
         self._faults = faults or {}
         self._ports: dict[str, Plain] = {}
+
+    def __enter__(self) -> "Playback":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Nothing is held."""
 
     def setup(self, header: Header) -> dict[str, Plain]:
         """The header's own account of the set-up, whatever header the runner brings."""
