@@ -10,7 +10,7 @@ for reconfiguration (`seed`: upstream issue 435). `fine` takes no lock for a hit
 import enum
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
@@ -23,11 +23,19 @@ _FREE = np.uint64(0)
 _SPINS_BEFORE_YIELD: Final = 100
 
 
+class UnknownDesign(ValueError):
+    """No lock design has this name; the message lists those there are."""
+
+
 class Design(enum.Enum):
-    """A lock design by name."""
+    """A lock design by name; an unknown name raises `UnknownDesign`."""
 
     MUTEX = "mutex"
     FINE = "fine"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise UnknownDesign(f"no lock design is called {value!r}: choose from {', '.join(item.value for item in cls)}")
 
 
 @dataclass(frozen=True)
