@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from proofs.equivalence import frames, vpc
 from proofs.equivalence.frames import Content, Tunnel
+from proofs.equivalence.place import Place
 from proofs.equivalence.world import Sight
 from reference.direction import Direction
 from reference.packet.flow import FlowId
@@ -103,9 +104,10 @@ class Conversation:
         tunnel: the encapsulation of the other end's frames.
     """
 
-    def __init__(self, opening: Opening) -> None:
-        self.outbound, self.inbound = _flows(opening)
-        self.tunnel = _tunnel(opening.far is Far.INTERNET)
+    def __init__(self, opening: Opening, place: Place = vpc.PLACE) -> None:
+        self._place = place
+        self.outbound, self.inbound = _flows(opening, place)
+        self.tunnel = _tunnel(place, opening.far is Far.INTERNET)
         self._sequence = {Direction.IN: 0, Direction.OUT: 0}
 
     def sight(self, line: Line) -> Sight:
@@ -120,9 +122,9 @@ class Conversation:
             flow, payload = frames.error_about(flow.mirror(), flow.source, flow.destination)
             content = content._replace(payload=payload)
         if direction is Direction.OUT:
-            frame = frames.plain(flow, content, vpc.GATEWAY_MAC, vpc.GUEST_MAC)
+            frame = frames.plain(flow, content, self._place.gateway_mac, self._place.guest_mac)
         else:
-            inner = frames.plain(flow, content, vpc.GUEST_MAC, vpc.GATEWAY_MAC)
+            inner = frames.plain(flow, content, self._place.guest_mac, self._place.gateway_mac)
             tunnel = self.tunnel._replace(options=self.tunnel.options + line.options, critical=line.critical)
             frame = tunnel.wrap(inner)
         return direction, line.damage.done_to(frame)
@@ -137,32 +139,33 @@ class Conversation:
         elif seen.outer is not None:
             self.inbound = seen.flow.mirror()
             underlay = seen.outer.network
-            self.tunnel = _tunnel(seen.outer.vni == vpc.BOUNDARY_VNI)._replace(source=underlay.destination)
+            external = seen.outer.vni == self._place.boundary_vni
+            self.tunnel = _tunnel(self._place, external)._replace(source=underlay.destination)
 
 
-def _tunnel(external: bool) -> Tunnel:
+def _tunnel(place: Place, external: bool) -> Tunnel:
     if external:
-        return Tunnel(vpc.BOUNDARY_UNDERLAY[0], vpc.GUEST_UNDERLAY, vpc.BOUNDARY_VNI, frames.EXTERNAL_OPTION)
-    return Tunnel(vpc.PEER_UNDERLAY, vpc.GUEST_UNDERLAY, vpc.VNI)
+        boundary = place.boundary_underlay[0]
+        return Tunnel(boundary, place.guest_underlay, place.boundary_vni, frames.EXTERNAL_OPTION)
+    return Tunnel(place.peer_underlay, place.guest_underlay, place.vni)
 
 
-_KNOWN_AS = {"ephemeral": vpc.EPHEMERAL, "floating": vpc.FLOATING, "shared": vpc.SHARED}
-
-
-def _flows(opening: Opening) -> tuple[FlowId, FlowId]:
+def _flows(opening: Opening, place: Place) -> tuple[FlowId, FlowId]:
     """Ids of both directions, as both ends think of them at first."""
     family, protocol = opening.family, opening.protocol
+    guest = place.guest[family]
     match opening.far:
         case Far.PEER:
-            far, near = vpc.PEERS[family][opening.number], vpc.GUEST[family]
+            far, near = place.peers[family][opening.number], guest
         case Far.INTERNET:
-            far, near = vpc.INTERNET[family][opening.number], _KNOWN_AS[opening.address][family]
+            known_as = {"ephemeral": place.ephemeral, "floating": place.floating, "shared": place.shared}
+            far, near = place.internet[family][opening.number], known_as[opening.address][family]
         case Far.GATEWAY:
-            far, near = vpc.GATEWAY[family], vpc.GUEST[family]
+            far, near = place.gateway[family], guest
     words = (opening.near_port, opening.far_port)
     if protocol in frames.ECHO:
         protocol = frames.ICMP if family == 4 else frames.ICMPV6
         request, reply = frames.ECHO[protocol]
         words = (request if opening.by is Direction.OUT else reply, opening.near_port)
-    outbound = FlowId(protocol, family, vpc.GUEST[family], far, *words)
+    outbound = FlowId(protocol, family, guest, far, *words)
     return outbound, outbound._replace(source=near).mirror()

@@ -3,6 +3,9 @@
 Addresses for documentation (RFC 5737, RFC 3849) stand for the internet; those of the VPC are upstream's own examples.
 """
 
+from dataclasses import replace
+
+from proofs.equivalence.place import Place
 from reference.address import Cidr, parse_ip, parse_mac
 from reference.semantics import Semantics
 from reference.vpc.config import ExternalIps, IpConfig, SourceNat, TableLimits, VpcConfig
@@ -37,6 +40,24 @@ SHARED = {4: parse_ip("203.0.113.9"), 6: parse_ip("2001:db8:2::9")}
 EPHEMERAL = {4: parse_ip("203.0.113.20"), 6: parse_ip("2001:db8:2::20")}
 FLOATING = {4: parse_ip("203.0.113.30"), 6: parse_ip("2001:db8:2::30")}
 
+PLACE = Place(
+    VNI,
+    BOUNDARY_VNI,
+    GUEST_MAC,
+    GATEWAY_MAC,
+    GUEST_UNDERLAY,
+    PEER_UNDERLAY,
+    BOUNDARY_UNDERLAY,
+    GUEST,
+    GATEWAY,
+    PEERS,
+    INTERNET,
+    SHARED,
+    EPHEMERAL,
+    FLOATING,
+)
+"""All of these, for conversations."""
+
 SUBNET = {4: "172.30.0.0/22", 6: "fd00::/64"}
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -51,9 +72,16 @@ DEFAULT_FIREWALL = (
 SNAT_FIRST_PORT, SNAT_LAST_PORT = 1_025, 1_030
 """So few that stories exhaust them."""
 
-LARGE = TableLimits(uft=64, tcp=64, gateway=64, firewall=64, nat=64)
-SMALL = TableLimits(uft=4, tcp=4, gateway=8, firewall=4, nat=4)
-TINY = TableLimits(uft=2, tcp=1, gateway=8, firewall=3, nat=2)
+ROOMY = TableLimits(uft=64, tcp=64, gateway=64, firewall=64, nat=64)
+LIMITS = (
+    ROOMY,
+    replace(ROOMY, uft=3),
+    replace(ROOMY, tcp=2),
+    replace(ROOMY, firewall=3),
+    replace(ROOMY, nat=2),
+    TableLimits(uft=4, tcp=4, gateway=4, firewall=4, nat=4),
+)
+"""Tables that never fill in a story, and such as soon do: one at a time, and all of them."""
 
 SEMANTICS = {"correct": Semantics.CORRECT, "upstream": Semantics.UPSTREAM}
 
