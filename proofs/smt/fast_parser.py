@@ -20,6 +20,9 @@ FRAMES = 1 << 40
 LONGEST = 1 << 32
 """Limit on the length of a frame."""
 
+GENEVE_AT = 14 + 40 + 8
+"""Offset of the Geneve header in an inbound frame without IPv6 extension headers."""
+
 WALK_OVER_OPTIONS = Contract(
     invariant=lambda before, now, _: z3.And(
         now["option"] >= before["option"],
@@ -37,7 +40,7 @@ class FastParse:
 
     Attributes:
         frame: its bytes.
-        start, length, direction: what its descriptor says.
+        start, length: what its descriptor says.
         accepted: whether the parser accepts it, a truth value.
         work: the work record, which means something only where the frame is accepted.
     """
@@ -46,22 +49,35 @@ class FastParse:
     frame: SymbolicFrame
     start: Number
     length: Number
-    direction: Number
     accepted: Term
     work: list[Value]
 
 
-def execute(module: ModuleType = parse, options: Contract | None = WALK_OVER_OPTIONS) -> FastParse:
-    """Execute the parser; `options` is the contract of the walk over Geneve options, which is unrolled without one."""
+def execute(
+    module: ModuleType = parse,
+    options: Contract | None = WALK_OVER_OPTIONS,
+    direction: np.uint64 | None = None,
+    option_words: int | None = None,
+) -> FastParse:
+    """Execute the parser.
+
+    Args:
+        module: `fastpath.parse`, or a copy of it.
+        options: contract of the walk over Geneve options, which is unrolled without one.
+        direction: of the frame; either if it is None.
+        option_words: limit on the size of the area of Geneve options, in words of 4 bytes.
+    """
     machine = Machine(Integers())
     start = machine.word("offset", FRAMES)
     length = machine.word("length", LONGEST)
-    direction = machine.word("direction", 2)
+    way = machine.word("direction", 2) if direction is None else direction
     frame = any_length(machine, start.term, start.term + length.term)
+    if option_words is not None:
+        machine.assume(frame.byte(start.term + GENEVE_AT) % 64 <= option_words)
     descriptor: list[Value] = [np.uint64(0)] * DESCRIPTOR_WORDS
-    descriptor[FRAME_OFFSET], descriptor[FRAME_LENGTH], descriptor[FRAME_DIRECTION] = start, length, direction
+    descriptor[FRAME_OFFSET], descriptor[FRAME_LENGTH], descriptor[FRAME_DIRECTION] = start, length, way
     work = Cells([np.uint64(0)] * WORK_WORDS)
     contracts = {module.skip_encapsulation: options} if options else {}
     executor = Executor(machine, BYTE_ACCESSORS, contracts)
     accepted = executor.call(module.parse, frame, Cells(descriptor), 0, work, 0)
-    return FastParse(machine, frame, start, length, direction, as_truth(accepted), work.members)
+    return FastParse(machine, frame, start, length, as_truth(accepted), work.members)

@@ -66,6 +66,7 @@ class Machine:
     assumptions: list[Term] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     unknowns: dict[str, Value] = field(default_factory=dict)
+    _defined: set[Term] = field(default_factory=set)
     _serial: Iterator[int] = field(default_factory=count)
 
     # --- unknowns ---
@@ -101,7 +102,9 @@ class Machine:
 
     def define(self, condition: Term) -> None:
         """State what holds by definition, whatever the code does."""
-        self.facts.append(condition)
+        if condition not in self._defined:
+            self._defined.add(condition)
+            self.facts.append(condition)
 
     def assume(self, condition: Value) -> None:
         """Take a condition for granted from now on."""
