@@ -120,11 +120,10 @@ MAPPINGS: Sequence[Named] = (
     Named("mappings: a neighbour leaves", lambda _, mappings: mappings.v2p.clear(vpc.PEERS[4][0], vpc.VNI)),
 )
 
-LIFECYCLE: Sequence[Named] = (
-    Named("start", lambda port, _: port.start()),
-    Named("pause", lambda port, _: port.pause()),
-    Named("reset", lambda port, _: port.reset()),
-)
+START = Named("start", lambda port, _: port.start())
+PAUSE = Named("pause", lambda port, _: port.pause())
+RESET = Named("reset", lambda port, _: port.reset())
+LIFECYCLE: Sequence[Named] = (START, PAUSE, RESET)
 
 CLEARING: Sequence[Named] = (
     Named("clear the unified flow table", lambda port, _: port.clear_uft()),

@@ -4,17 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 from proofs.equivalence import frames, vpc
-from proofs.equivalence.changes import CLEARING, LIFECYCLE, RULES
-from proofs.equivalence.conversation import NO_DAMAGE, Conversation, Damage, Far, Line, Opening
-from proofs.equivalence.frames import ACK, FIN, PSH, RST, SYN, Checksum, Content
+from proofs.equivalence.changes import CLEARING, LIFECYCLE, RULES, START
+from proofs.equivalence.conversation import Conversation, Damage, Far, Line, Opening
+from proofs.equivalence.frames import ACK, FIN, PSH, RST, SYN, Content
+from proofs.equivalence.oddities import ODDITIES
 from proofs.equivalence.stage import Stage
-from proofs.equivalence.strategies import GENEVE_OPTIONS, NETWORK_OPTIONS, NUMBERS, TRANSPORT_OPTIONS, WAITS
+from proofs.equivalence.strategies import NUMBERS, WAITS
 from proofs.equivalence.world import MakeWorld
 from reference.direction import Direction
 
 _Item = TypeVar("_Item")
 
-_LIMITS = (vpc.LARGE, vpc.LARGE, vpc.SMALL, vpc.TINY)
 _FLAGS = (ACK, ACK, PSH | ACK, SYN, SYN | ACK, FIN | ACK, FIN, RST, RST | ACK, 0)
 _DIRECTIONS = tuple(Direction)
 _PROTOCOLS = (frames.TCP, frames.TCP, frames.UDP, frames.ICMP)
@@ -50,7 +50,7 @@ class Decoder:
 
     def __init__(self, data: bytes, make_world: MakeWorld) -> None:
         self._choices = Choices(data)
-        self.stage = Stage(make_world(limits=self._choices.of(_LIMITS)))
+        self.stage = Stage(make_world(limits=self._choices.of(vpc.LIMITS)))
         self._conversations: list[Conversation] = []
 
     def play(self) -> None:
@@ -77,6 +77,13 @@ class Decoder:
         pattern = [(self._conversation(), self._line()) for _ in range(1 + self._choices.number(3))]
         self.stage.speak_together(pattern * (1 + self._choices.number(12)))
 
+    def _crowd(self) -> None:
+        """One conversation goes on later than the others, then more begin, until tables are full."""
+        self._wait()
+        self._speak()
+        for _ in range(1 + self._choices.number(5)):
+            self._establish()
+
     def _wait(self) -> None:
         self.stage.wait(self._choices.of(WAITS))
 
@@ -94,7 +101,7 @@ class Decoder:
         """Another state for a while."""
         self.stage.change(self._choices.of(LIFECYCLE))
         self._speak()
-        self.stage.change(LIFECYCLE[0])
+        self.stage.change(START)
 
     def _opening(self) -> Opening:
         of = self._choices.of
@@ -123,33 +130,17 @@ class Decoder:
         return self._oddly(line) if byte & 0xE == 0xE else line
 
     def _oddly(self, line: Line) -> Line:
-        of = self._choices.of
-        content = line.content._replace(
-            flags=self._choices.number(256),
-            acknowledgement=of(NUMBERS),
-            checksum=of(tuple(Checksum)),
-            header_checksum=of((True, False)),
-            network_options=of(NETWORK_OPTIONS),
-            transport_options=of(TRANSPORT_OPTIONS),
-            padding=bytes(of((0, 1, 18))),
-        )
-        return line._replace(
-            content=content,
-            answers=of((True, False)),
-            options=of(GENEVE_OPTIONS),
-            critical=of((False, False, True)),
-            is_error=of((False, False, True)),
-            damage=self._damage(),
-        )
-
-    def _damage(self) -> Damage:
         number = self._choices.number
-        match number(4):
+        match number(8):
+            case 0:
+                return line._replace(damage=Damage(cut=number(120)))
             case 1:
-                return Damage(cut=number(120))
+                return line._replace(damage=Damage(position=number(150), value=number(256)))
             case 2:
-                return Damage(position=number(150), value=number(256))
-        return NO_DAMAGE
+                return line._replace(content=line.content._replace(flags=number(256)))
+            case 3:
+                line = self._choices.of(ODDITIES).seen_in(line)
+        return self._choices.of(ODDITIES).seen_in(line)
 
 
 _Action: TypeAlias = Callable[[Decoder], None]
@@ -161,6 +152,7 @@ _ACTIONS: tuple[_Action, ...] = (
     Decoder._speak,
     Decoder._establish,
     Decoder._open,
+    Decoder._crowd,
     Decoder._wait,
     Decoder._expire,
     Decoder._reconfigure,

@@ -42,8 +42,11 @@ class Content(NamedTuple):
         header_checksum: whether the IPv4 header's checksum is right.
         transport_options: TCP options, whole words.
         network_options: IPv4 options, whole words; not used for IPv6.
+        imitates: IPv4 options are a copy of the beginning of the transport header instead.
         padding: bytes behind the packet, as short Ethernet frames have them.
         hop_limit: also IPv4's time to live.
+        code: of an ICMP message.
+        network_excess, transport_excess: bytes that the length fields of IP and UDP claim beyond those there are.
     """
 
     payload: bytes = b""
@@ -54,8 +57,12 @@ class Content(NamedTuple):
     header_checksum: bool = True
     transport_options: bytes = b""
     network_options: bytes = b""
+    imitates: bool = False
     padding: bytes = b""
     hop_limit: int = 64
+    code: int = 0
+    network_excess: int = 0
+    transport_excess: int = 0
 
 
 class Tunnel(NamedTuple):
@@ -89,6 +96,8 @@ class Tunnel(NamedTuple):
 def plain(flow: FlowId, content: Content, ether_destination: bytes, ether_source: bytes) -> bytes:
     """An Ethernet frame with one packet of the flow."""
     segment = _transport(flow, content)
+    if content.imitates:
+        content = content._replace(network_options=segment[:20].ljust(20, b"\0"))
     packet = _network(flow, content, len(segment)) + segment
     return ether_destination + ether_source + struct.pack(">H", _ETHER_TYPE[flow.family]) + packet + content.padding
 
@@ -116,6 +125,7 @@ def internet_checksum(data: bytes | bytearray) -> int:
 
 
 def _network(flow: FlowId, content: Content, length: int) -> bytes:
+    length = max(0, length + content.network_excess)
     if flow.family == 6:
         fixed = struct.pack(">IHBB", 6 << 28, length, flow.protocol, content.hop_limit)
         return fixed + flow.source + flow.destination
@@ -142,11 +152,12 @@ def _transport(flow: FlowId, content: Content) -> bytes:
             header = struct.pack(">HHIIBBHHH", *ports, *numbers, words << 4, content.flags, 0xFFFF, 0, 0)
             segment = bytearray(header + content.transport_options + payload)
         case 17:
-            header = struct.pack(">HHHH", flow.source_port, flow.destination_port, 8 + len(payload), 0)
+            length = max(0, 8 + len(payload) + content.transport_excess)
+            header = struct.pack(">HHHH", flow.source_port, flow.destination_port, length, 0)
             segment = bytearray(header + payload)
         case 1 | 58:
-            kind = (flow.source_port & 0xFF, flow.source_port >> 8)
             numbers = (flow.destination_port, content.sequence & 0xFFFF)
+            kind = (flow.source_port & 0xFF, flow.source_port >> 8 | content.code)
             segment = bytearray(struct.pack(">BBHHH", *kind, 0, *numbers) + payload)
         case _:
             return payload

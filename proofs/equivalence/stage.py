@@ -38,10 +38,17 @@ class Stage:
         self.speak(conversation, Line(opening.by, Content(flags=frames.ACK, sequence=1)))
         return conversation
 
-    def speak(self, conversation: Conversation, line: Line, segments: Sequence[int] = ()) -> None:
+    def speak(self, conversation: Conversation, line: Line) -> None:
         """One packet."""
-        verdict = self.world.process(*conversation.sight(line), segments)
+        verdict = self.world.process(*conversation.sight(line))
         conversation.learn(line, verdict)
+        self._done()
+
+    def speak_in_pieces(self, conversation: Conversation, line: Line, cuts: Sequence[int]) -> None:
+        """One packet, delivered in several buffers of which `cuts` gives the first ones' lengths."""
+        direction, frame = conversation.sight(line)
+        cuts = cuts if sum(cuts) < len(frame) else ()
+        conversation.learn(line, self.world.process(direction, frame, cuts))
         self._done()
 
     def speak_together(self, lines: Sequence[tuple[Conversation, Line]]) -> None:

@@ -88,7 +88,7 @@ class World:
     def __init__(
         self,
         semantics: Semantics = Semantics.CORRECT,
-        limits: TableLimits = vpc.LARGE,
+        limits: TableLimits = vpc.ROOMY,
         fast_ports: Mapping[str, MakePort] = BOTH_DESIGNS,
         now_ms: int = 1_000_000,
     ) -> None:
