@@ -21,6 +21,7 @@ from fastpath.layout import (
     INBOUND,
     OUTBOUND,
     VERDICT_OTHER,
+    VERDICT_SLOW,
     WINDOW,
     WORK_WORDS,
 )
@@ -39,6 +40,10 @@ class FrameTooLong(ValueError):
 
 class BatchFull(ValueError):
     """All slots are taken. Process and clear the batch, or make it with a larger `capacity`."""
+
+
+class Undecided(LookupError):
+    """The port has not decided about a frame: the batch was not processed, or processing it raised an exception."""
 
 
 class FrameBatch:
@@ -84,6 +89,7 @@ class FrameBatch:
         self.frames[start : start + len(frame)] = np.frombuffer(frame, np.uint8)
         self._place(index, start, len(frame))
         self.descriptors[index * DESCRIPTOR_WORDS + FRAME_DIRECTION] = _CODE[direction]
+        self.descriptors[index * DESCRIPTOR_WORDS + FRAME_VERDICT] = VERDICT_SLOW
         self.count += 1
         return index
 
@@ -102,9 +108,12 @@ class FrameBatch:
         return _DIRECTION[self._word(index, FRAME_DIRECTION)]
 
     def verdict(self, index: int) -> Verdict:
-        """What the port decided about a frame, once the batch has been processed."""
-        if self._word(index, FRAME_VERDICT) == VERDICT_OTHER:
+        """What the port decided about a frame; raises `Undecided` before the batch has been processed."""
+        verdict = self._word(index, FRAME_VERDICT)
+        if verdict == VERDICT_OTHER:
             return self._others[index]
+        if verdict == VERDICT_SLOW:
+            raise Undecided(f"the port has not decided about frame {index}: process the batch first")
         return Modified(self.frame(index), self._word(index, FRAME_L4_HASH), self._word(index, FRAME_FLAGS) != 0)
 
     def ticket(self, index: int) -> int:
