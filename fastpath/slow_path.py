@@ -66,18 +66,26 @@ class SlowPath:
     @contextmanager
     def operation(self) -> Iterator[reference.Port]:
         """Run a slow operation on the reference port."""
-        with self._lock:
+        with self._lock, self._hits_excluded():
             self.tickets += 1
             self._latest.ticket = self.tickets
-            if self._policy.port_lock:
-                lock_port(self._words)
             try:
                 yield self.port
             finally:
                 self.mirror.commit(self.port.epoch)
                 self._control.follow(self.port.state, self.port.epoch)
-                if self._policy.port_lock:
-                    unlock_port(self._words)
+
+    @contextmanager
+    def _hits_excluded(self) -> Iterator[None]:
+        """Hold the port lock, where hits take it."""
+        if not self._policy.port_lock:
+            yield
+            return
+        lock_port(self._words)
+        try:
+            yield
+        finally:
+            unlock_port(self._words)
 
     @contextmanager
     def observation(self) -> Iterator[reference.Port]:
