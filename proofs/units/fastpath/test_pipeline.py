@@ -1,0 +1,400 @@
+"""A batch through the compiled path: what is decided, where it stops, what it leaves behind; and nothing allocates."""
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastpath import flow as flow_record
+from fastpath import tcp, uft
+from fastpath.compile_flow import compile_flow, key_words
+from fastpath.compiler import OPTIONS
+from fastpath.control import publish
+from fastpath.designs import POLICIES, Design, lock_port, unlock_port
+from fastpath.frames import FrameBatch, Undecided
+from fastpath.layout import (
+    BYTES,
+    CONTROL_EPOCH_SHIFT,
+    HITS,
+    LIFE,
+    PORT_LOCK,
+    STATE_PAUSED,
+    STATE_READY,
+    STATE_RUNNING,
+    STATE_SEALED,
+    THREAD_HITS,
+    TRANSFORM_WORDS,
+    TRANSFORMS_AT,
+    WINDOW,
+)
+from fastpath.memory import Words
+from fastpath.pipeline import process_batch_for, specialise
+from fastpath.reclaim import thread_at
+from proofs.equivalence.frames import ACK, FIN, RST, SYN, TCP, UDP, Content, Tunnel, plain
+from proofs.units.fastpath import arenas, packets
+from proofs.units.fastpath.arenas import entry_place
+from reference.direction import Direction
+from reference.packet.emit import Encapsulation
+from reference.packet.flow import FlowId
+from reference.transform import CompiledTransform, InnerModification
+from reference.verdict import Modified
+
+EPOCH = 5
+NOW = 1_000
+THREAD = 1
+FLOWS = 4
+HASHES = tuple(0xAAAA_0000 | number for number in range(2 * FLOWS))
+
+UNCOMPILED = arenas.plain("fastpath.pipeline")
+PUSH = Encapsulation(bytes(6), packets.UNDERLAY_A, packets.UNDERLAY_B, 99, 0xBEEF)
+TUNNEL = Tunnel(packets.UNDERLAY_B, packets.UNDERLAY_A, 99)
+
+both_designs = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
+Sight = tuple[Direction, bytes]
+
+
+class Frame(NamedTuple):
+    """A packet of one of the flows of `World`."""
+
+    number: int
+    direction: Direction
+    flags: int = ACK
+    sequence: int = 1
+    acknowledgement: int = 1
+    payload: bytes = b""
+
+
+def outbound_flow(number: int) -> FlowId:
+    """Flows with an even number are TCP, the others UDP."""
+    protocol = TCP if number % 2 == 0 else UDP
+    return FlowId(protocol, 4, bytes([10, 0, 0, 5]), bytes([10, 0, 0, 6]), 1_000 + number, 80)
+
+
+def sight(frame: Frame) -> Sight:
+    """The frame as it reaches the port."""
+    flow = outbound_flow(frame.number)
+    content = Content(frame.payload, frame.flags, frame.sequence, frame.acknowledgement)
+    if frame.direction is Direction.OUT:
+        return frame.direction, plain(flow, content, packets.MAC_A, packets.MAC_B)
+    return frame.direction, TUNNEL.wrap(plain(flow.mirror(), content, packets.MAC_B, packets.MAC_A))
+
+
+class World:
+    """An arena with both halves of some established flows: outbound entries 1, 3, ..., inbound 2, 4, ..."""
+
+    def __init__(self) -> None:
+        self.words = arenas.small_arena()
+        publish(self.words, np.uint64(EPOCH << int(CONTROL_EPOCH_SHIFT)) | STATE_RUNNING)
+        for number in range(FLOWS):
+            record = number + 1 if number % 2 == 0 else 0
+            if record:
+                word = tcp.pack_word(tcp.ESTABLISHED, np.uint64(1), np.uint64(1), np.uint64(EPOCH))
+                flow_record.thaw(self.words, np.uint64(record), np.uint64(word))
+            flow = outbound_flow(number)
+            pushed = CompiledTransform(PUSH, InnerModification(ether_source=bytes(6)), False, True)
+            popped = CompiledTransform(None, InnerModification(ether_source=bytes(6)), False, False)
+            self._write(self.entry(number, Direction.OUT), Direction.OUT, flow, pushed, record)
+            self._write(self.entry(number, Direction.IN), Direction.IN, flow.mirror(), popped, record)
+            uft.install(self.words, np.uint64(2 * number + 1), np.uint64(2 * number + 2))
+
+    @staticmethod
+    def entry(number: int, direction: Direction) -> int:
+        """The number of the entry of a flow's half."""
+        return 2 * number + (1 if direction is Direction.OUT else 2)
+
+    def _write(self, entry: int, direction: Direction, flow: FlowId, transform: CompiledTransform, record: int) -> None:
+        compiled = compile_flow(flow, transform)
+        assert compiled is not None
+        at = int(self.words[TRANSFORMS_AT]) + entry * TRANSFORM_WORDS
+        self.words[at : at + TRANSFORM_WORDS] = compiled.transform
+        payload = (EPOCH << 32 | record, entry << 32 | HASHES[entry - 1], compiled.rewrite)
+        arenas.write_half(self.words, entry, key_words(direction, flow), payload, last_hit_ms=NOW - 1)
+
+    def field(self, frame: Frame, field: int) -> int:
+        """A word of the entry of a packet's half."""
+        return int(self.words[entry_place(self.words, self.entry(frame.number, frame.direction)) + field])
+
+    def tcp_word(self, number: int) -> int:
+        """The word of a connection."""
+        return int(self.words[int(flow_record.tcp_word_at(self.words, np.uint64(number + 1)))])
+
+    def counters(self, thread: int = THREAD) -> tuple[int, int]:
+        """A thread's hits, inbound and outbound."""
+        line = int(thread_at(self.words, thread))
+        return int(self.words[line + THREAD_HITS]), int(self.words[line + THREAD_HITS + 1])
+
+
+def batch_of(frames: Sequence[Frame | Sight]) -> FrameBatch:
+    """The frames, loaded."""
+    batch = FrameBatch(max(1, len(frames)), 256)
+    batch.load_all(sight(frame) if isinstance(frame, Frame) else frame for frame in frames)
+    return batch
+
+
+def run(
+    world: World, batch: FrameBatch, design: Design = Design.FINE, first: int = 0, now: int = NOW, thread: int = THREAD
+) -> int:
+    """Process a batch; the index where it stopped."""
+    process = process_batch_for(design)
+    arguments = (world.words, batch.frames, batch.descriptors, batch.work)
+    return int(process(*arguments, first, batch.count, np.uint64(now), thread))
+
+
+def expected(frame: Frame) -> Modified:
+    """What becomes of a packet that hits."""
+    direction, wire = sight(frame)
+    l4_hash = HASHES[World.entry(frame.number, direction) - 1]
+    if direction is Direction.OUT:
+        return Modified(PUSH.wrap(wire[:6] + bytes(6) + wire[12:]), l4_hash, True)
+    return Modified(wire[70:76] + bytes(6) + wire[82:], l4_hash, False)
+
+
+OUT, IN = Direction.OUT, Direction.IN
+UNKNOWN = Frame(FLOWS + 1, OUT)
+
+
+@both_designs
+def test_every_hit_is_decided_and_counted_where_it_belongs(design: Design) -> None:
+    world = World()
+    frames = [Frame(0, OUT, payload=b"abc"), Frame(0, IN), Frame(1, OUT), Frame(1, OUT), Frame(3, IN, payload=b"x")]
+    batch = batch_of(frames)
+    assert run(world, batch, design) == len(frames)
+    assert [batch.verdict(index) for index in range(batch.count)] == [expected(frame) for frame in frames]
+    assert [batch.ticket(index) for index in range(batch.count)] == [0] * len(frames)
+    assert world.counters() == (2, 3)
+    assert [world.field(frame, HITS) for frame in frames] == [1, 1, 2, 2, 1]
+    assert [world.field(frame, LIFE) for frame in frames] == [NOW] * len(frames)
+    assert [world.field(frame, BYTES) for frame in frames] == [57, 70 + 54, 0, 0, 0]
+
+
+@both_designs
+def test_a_thread_leaves_what_it_entered_and_frees_what_it_locked(design: Design) -> None:
+    world = World()
+    for count, frames in enumerate(([Frame(0, OUT)], [UNKNOWN], []), 1):
+        run(world, batch_of(frames), design)
+        assert [int(world.words[int(thread_at(world.words, thread))]) for thread in range(3)] == [0, 2 * count, 0]
+        assert world.words[PORT_LOCK] == 0
+
+
+def test_hits_are_counted_in_the_line_of_their_thread() -> None:
+    world = World()
+    run(world, batch_of([Frame(0, OUT)]), thread=2)
+    run(world, batch_of([Frame(0, IN), Frame(1, IN)]), thread=0)
+    assert [world.counters(thread) for thread in range(3)] == [(2, 0), (0, 0), (0, 1)]
+
+
+@pytest.mark.parametrize("position", [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW + 3])
+def test_a_batch_stops_at_the_first_frame_that_is_not_a_hit(position: int) -> None:
+    world = World()
+    frames = [Frame(number % FLOWS, OUT) for number in range(2 * WINDOW + 5)]
+    frames[position] = UNKNOWN
+    batch = batch_of(frames)
+    assert run(world, batch) == position
+    assert all(batch.verdict(index) == expected(frames[index]) for index in range(position))
+    for index in range(position, batch.count):
+        assert batch.frame(index) == sight(frames[index])[1]
+        with pytest.raises(Undecided):
+            batch.verdict(index)
+    assert world.counters() == (0, position)
+
+
+def test_a_batch_goes_on_behind_the_frame_that_the_slow_path_took() -> None:
+    world = World()
+    frames = [Frame(0, OUT), UNKNOWN, Frame(1, OUT), Frame(1, IN)]
+    batch = batch_of(frames)
+    assert run(world, batch) == 1
+    assert run(world, batch, first=2) == 4
+    assert [batch.verdict(index) for index in (0, 2, 3)] == [expected(frames[index]) for index in (0, 2, 3)]
+
+
+def _damage(words: Words, number: int) -> None:
+    words[entry_place(words, World.entry(number, OUT)) + 5] ^= np.uint64(1 << 32)
+
+
+def _kill(words: Words, number: int) -> None:
+    uft.kill(words, np.uint64(World.entry(number, OUT)))
+
+
+def _remove(words: Words, number: int) -> None:
+    uft.remove(words, np.uint64(World.entry(number, OUT)), np.uint64(World.entry(number, IN)))
+
+
+def _control(epoch: int, state: np.uint64) -> Callable[[Words, int], None]:
+    return lambda words, _number: publish(words, np.uint64(epoch << int(CONTROL_EPOCH_SHIFT)) | state)
+
+
+def _freeze(words: Words, number: int) -> None:
+    flow_record.freeze(words, np.uint64(number + 1))
+
+
+def _bury(words: Words, number: int) -> None:
+    flow_record.bury(words, np.uint64(number + 1))
+
+
+@both_designs
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        (1, _damage),
+        (1, _kill),
+        (1, _remove),
+        (1, _control(EPOCH, STATE_READY)),
+        (1, _control(EPOCH, STATE_PAUSED)),
+        (1, _control(EPOCH, STATE_SEALED)),
+        (1, _control(EPOCH + 1, STATE_RUNNING)),
+        (0, _kill),
+        (0, _freeze),
+        (0, _bury),
+    ],
+    ids=["stale", "dead", "gone", "ready", "paused", "sealed", "new rules", "dead TCP", "frozen", "buried"],
+)
+def test_what_may_not_be_hit_is_left_to_the_slow_path_untouched(
+    design: Design, number: int, change: Callable[[Words, int], None]
+) -> None:
+    world = World()
+    change(world.words, number)
+    frame = Frame(number, OUT)
+    batch = batch_of([frame])
+    before = (world.tcp_word(0), world.field(frame, HITS), world.field(frame, BYTES))
+    assert run(world, batch, design) == 0
+    assert batch.frame(0) == sight(frame)[1]
+    assert (world.tcp_word(0), world.field(frame, HITS), world.field(frame, BYTES)) == before
+    assert world.counters() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [(OUT, b""), (IN, bytes(60)), (OUT, sight(Frame(0, OUT))[1][:40]), (IN, sight(Frame(0, OUT))[1])],
+    ids=["empty", "zeros", "cut", "wrong direction"],
+)
+def test_a_frame_that_does_not_parse_is_left_to_the_slow_path(frame: Sight) -> None:
+    assert run(World(), batch_of([frame])) == 0
+
+
+def test_the_epoch_is_compared_in_32_bits_by_entries_and_in_24_by_connections() -> None:
+    for epoch, decided in ((EPOCH + (1 << 32), 1), (EPOCH + (1 << 31), 0), (EPOCH + (1 << 24), 0)):
+        world = World()
+        _control(epoch, STATE_RUNNING)(world.words, 0)
+        assert run(world, batch_of([Frame(0, OUT)])) == decided
+
+
+@both_designs
+def test_segments_step_the_connection_in_their_order(design: Design) -> None:
+    world = World()
+    frames = [
+        Frame(0, OUT, FIN | ACK, 50, 1),
+        Frame(0, IN, ACK, 1, 51),
+        Frame(0, IN, FIN | ACK, 1, 51),
+        Frame(0, OUT, ACK, 51, 2),
+    ]
+    assert run(world, batch_of(frames), design) == 4
+    word = np.uint64(world.tcp_word(0))
+    assert tcp.state_of(word) == tcp.TIME_WAIT
+    assert tcp.sequence_of(word) == 51
+
+
+@pytest.mark.parametrize("flags", [RST, SYN], ids=["reset", "syn"])
+def test_a_segment_that_closes_or_opens_stops_the_batch(flags: int) -> None:
+    world = World()
+    frames = [Frame(0, OUT, ACK, 7, 1), Frame(0, OUT, flags, 8, 1), Frame(0, OUT, ACK, 9, 1)]
+    assert run(world, batch_of(frames)) == 1
+    assert tcp.sequence_of(np.uint64(world.tcp_word(0))) == 7
+    assert world.field(frames[0], HITS) == 1
+
+
+@pytest.mark.parametrize(("now", "last"), [(NOW - 5, NOW - 1), (NOW + 5, NOW + 5)])
+def test_time_stamps_only_move_on(now: int, last: int) -> None:
+    world, frame = World(), Frame(1, OUT)
+    assert run(world, batch_of([frame]), now=now) == 1
+    assert world.field(frame, LIFE) == last
+
+
+@pytest.mark.parametrize(("design", "waits"), [(Design.MUTEX, True), (Design.FINE, False)])
+def test_only_mutex_waits_for_the_port_lock(design: Design, waits: bool) -> None:
+    world, batch = World(), batch_of([Frame(0, OUT)])
+    run(world, batch_of([]), design)
+    lock_port(world.words)
+    is_over = threading.Event()
+
+    def process() -> None:
+        run(world, batch, design)
+        is_over.set()
+
+    thread = threading.Thread(target=process, daemon=True)
+    thread.start()
+    assert is_over.wait(0.05 if waits else 20) is not waits
+    unlock_port(world.words)
+    assert is_over.wait(20)
+    thread.join(20)
+    assert batch.verdict(0) == expected(Frame(0, OUT))
+
+
+members = st.fixed_dictionaries(
+    {
+        "number": st.integers(0, FLOWS),
+        "direction": st.sampled_from(Direction),
+        "flags": st.sampled_from([ACK, ACK, FIN | ACK, SYN, RST, 0]),
+        "sequence": st.integers(0, 3),
+        "acknowledgement": st.integers(0, 3),
+        "payload": st.binary(max_size=4),
+    }
+)
+any_frames = st.lists(members.map(lambda drawn: Frame(**drawn)), max_size=12)
+
+
+@both_designs
+@given(frames=any_frames, now=st.integers(NOW - 2, NOW + 2))
+@settings(max_examples=30)
+def test_a_batch_leaves_the_same_words_and_bytes_compiled_and_uncompiled(
+    design: Design, frames: list[Frame], now: int
+) -> None:
+    uncompiled = UNCOMPILED.specialise(POLICIES[design])
+    worlds, batches = (World(), World()), (batch_of(frames), batch_of(frames))
+    position = 0
+    while position < len(frames):
+        stopped = run(worlds[0], batches[0], design, position, now)
+        batch = batches[1]
+        arguments = (worlds[1].words, batch.frames, batch.descriptors, batch.work)
+        with np.errstate(over="ignore"):
+            assert uncompiled(*arguments, position, batch.count, np.uint64(now), THREAD) == stopped
+        position = stopped + 1
+    assert np.array_equal(worlds[0].words, worlds[1].words)
+    assert np.array_equal(batches[0].frames, batches[1].frames)
+    assert np.array_equal(batches[0].descriptors, batches[1].descriptors)
+
+
+@pytest.fixture(scope="module")
+def machine_code() -> str:
+    """The optimised code of the batch function alone, compiled for this test and not taken from the cache."""
+    kernel: Any = specialise(POLICIES[Design.MUTEX])
+    fresh = numba.njit(**OPTIONS)(kernel.py_func)
+    world, batch = World(), batch_of([Frame(0, OUT)])
+    fresh(world.words, batch.frames, batch.descriptors, batch.work, 0, 1, np.uint64(NOW), THREAD)
+    listing: str = fresh.inspect_llvm(fresh.signatures[0])
+    parts = re.split(r"^define ", listing, flags=re.MULTILINE)[1:]
+    bodies = [part for part in parts if not re.search(r"cpython|cfunc", part.partition("\n")[0])]
+    assert "cmpxchg" in "".join(bodies)
+    return "\n".join(bodies)
+
+
+def test_compiled_batches_do_not_allocate_count_references_or_raise(machine_code: str) -> None:
+    assert "NRT_" not in machine_code
+    assert not re.search(r"malloc|calloc|alloca_once|Py[A-Z]\w+|numba_unpickle|raise", machine_code)
+
+
+def test_compiled_batches_call_nothing_but_instructions_and_the_yield_of_the_lock(machine_code: str) -> None:
+    called = set(re.findall(r"(?:call|invoke)[^@\n]*@\"?([\w.$]+)", machine_code))
+    foreign = {name for name in called if not name.startswith(("llvm.", "_ZN"))}
+    assert foreign == {"sched_yield"}
+    assert all("fastpath" in name for name in called if name.startswith("_ZN"))
+
+
+def test_compiled_batches_compute_in_integers(machine_code: str) -> None:
+    assert not re.search(r"\b(double|float)\b", machine_code)
+    assert not re.search(r"\b(sitofp|uitofp|fptoui|fptosi|fadd|fmul)\b", machine_code)
