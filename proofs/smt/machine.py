@@ -137,13 +137,18 @@ class Machine:
             prove_all([(obligation.what, obligation.holds) for obligation in together], premises)
 
     def counterexample(self, goal: Value, what: str) -> dict[str, int | bool] | None:
-        """Values of the unknowns for which an obligation or the goal fails; None if there are none. Raises Unknown."""
-        try:
-            self.prove(goal, what)
-        except Refuted as refuted:
-            model = refuted.counterexample
-            return {unknown: self._in_model(model, value) for unknown, value in self.unknowns.items()}
-        return None
+        """Values of the unknowns for which the goal fails, or else an obligation; None without. Raises Unknown.
+
+        Where the obligations hold, terms mean what the code does, and code that is run on the values fails as well.
+        """
+        kept = [obligation.holds for obligation in self.obligations]
+        model = satisfy([*self.facts, *self.assumptions, *kept, negation(as_truth(goal))], what)
+        if model is None:
+            try:
+                self.prove_obligations()
+            except Refuted as refuted:
+                model = refuted.counterexample
+        return None if model is None else {name: self._in_model(model, value) for name, value in self.unknowns.items()}
 
     def _in_model(self, model: z3.ModelRef, value: Value) -> int | bool:
         if isinstance(value, Number):

@@ -70,12 +70,12 @@ class UnknownInt:
     __floordiv__, __mod__ = _operator(ast.FloorDiv), _operator(ast.Mod)
     __lt__, __le__ = _comparison(ast.Lt), _comparison(ast.LtE)
     __gt__, __ge__ = _comparison(ast.Gt), _comparison(ast.GtE)
-    __eq__, __ne__ = _comparison(ast.Eq), _comparison(ast.NotEq)  # type: ignore[assignment]
+    __eq__, __ne__ = _comparison(ast.Eq), _comparison(ast.NotEq)
 
     def __bool__(self) -> bool:
         return self.exploration.decide(self.term != 0)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __index__(self) -> int:
         raise UnsupportedConstruct("an unknown number where Python needs a known one")
