@@ -1,5 +1,6 @@
 """The fast parser, executed on a frame of which nothing is known."""
 
+import ast
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -7,7 +8,7 @@ import numpy as np
 import z3
 
 from fastpath import parse
-from fastpath.layout import DESCRIPTOR_WORDS, FRAME_DIRECTION, FRAME_LENGTH, FRAME_OFFSET, WORK_WORDS
+from fastpath.layout import DESCRIPTOR_WORDS, FRAME_DIRECTION, FRAME_LENGTH, FRAME_OFFSET, INBOUND, WORK_WORDS
 from proofs.smt.contracts import Contract
 from proofs.smt.executor import Executor
 from proofs.smt.frames import BYTE_ACCESSORS, SymbolicFrame, any_length
@@ -65,7 +66,7 @@ def execute(
         module: `fastpath.parse`, or a copy of it.
         options: contract of the walk over Geneve options, which is unrolled without one.
         direction: of the frame; either if it is None.
-        option_words: limit on the size of the area of Geneve options, in words of 4 bytes.
+        option_words: limit on the size of an inbound frame's area of Geneve options, in words of 4 bytes.
     """
     machine = Machine(Integers())
     start = machine.word("offset", FRAMES)
@@ -73,7 +74,8 @@ def execute(
     way = machine.word("direction", 2) if direction is None else direction
     frame = any_length(machine, start.term, start.term + length.term)
     if option_words is not None:
-        machine.assume(frame.byte(start.term + GENEVE_AT) % 64 <= option_words)
+        inbound = machine.compare(ast.Eq, way, INBOUND) if direction is None else z3.BoolVal(direction == INBOUND)
+        machine.assume(z3.Implies(inbound, frame.byte(start.term + GENEVE_AT) % 64 <= option_words))
     descriptor: list[Value] = [np.uint64(0)] * DESCRIPTOR_WORDS
     descriptor[FRAME_OFFSET], descriptor[FRAME_LENGTH], descriptor[FRAME_DIRECTION] = start, length, way
     work = Cells([np.uint64(0)] * WORK_WORDS)
