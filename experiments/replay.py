@@ -57,7 +57,7 @@ def replay(port: Port, steps: Sequence[Step], threads: int) -> list[Verdict]:
     """The port's verdict about each step."""
     verdicts: list[Verdict | None] = [None] * len(steps)
     turns = _Turns([number for number, step in enumerate(steps) if step.takes_turn])
-    frame_size = max(len(step.frame) for step in steps)
+    frame_size = max((len(step.frame) for step in steps), default=0)
 
     def run(share: Sequence[Numbered]) -> None:
         batch = FrameBatch(capacity=BATCH, frame_size=frame_size)

@@ -14,7 +14,7 @@ from experiments import capture
 from experiments.capture import Frame, pcap
 from experiments.equality import Difference
 from experiments.main_job import FAILED, UNUSABLE, main
-from proofs.units.experiments.frames import BUNDLED, GUEST, ICMP, IP, PEER, UDP, received, recorded, sent
+from proofs.units.experiments.frames import BUNDLED, GUEST, ICMP, IP, PEER, TCP, UDP, received, recorded, sent
 
 REPOSITORY = Path(__file__).parents[3]
 SECONDS = 300
@@ -133,6 +133,14 @@ def test_a_capture_with_nothing_to_measure_is_checked_all_the_same(tmp_path: Pat
     assert "Nothing to measure" in run.stdout
     (folder,) = (tmp_path / "results").iterdir()
     assert json.loads((folder / "run.json").read_text())["throughput"] is None
+
+
+def test_a_capture_in_which_nothing_lasts_is_checked_all_the_same(tmp_path: Path) -> None:
+    reset = recorded(sent(IP(src=GUEST, dst=PEER) / TCP(sport=1000, dport=80, flags="R")))
+    path = write_capture(tmp_path / "reset.pcap", reset)
+    run = main_job("--capture", path, "--guest", GUEST, "--output", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "Nothing to measure" in run.stdout
 
 
 def test_a_difference_is_reported_and_leaves_no_results(
