@@ -131,7 +131,12 @@ def _divisor(term: Term) -> int:
 
 def _constant_last(operation: _Operation) -> _Operation:
     """A commutative operation that wants its constant on the right."""
-    return lambda left, right: operation(right, left) if z3.is_int_value(left) else operation(left, right)
+
+    def operate(left: Term, right: Term) -> Term:
+        swap = z3.is_int_value(left) and not z3.is_int_value(right)
+        return operation(right, left) if swap else operation(left, right)
+
+    return operate
 
 
 def _flip(left: Term, right: Term) -> Term:
