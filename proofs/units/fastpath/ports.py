@@ -47,9 +47,9 @@ def fast_port(design: Design | str = Design.FINE, limits: TableLimits = LIMITS, 
     return port
 
 
-def reference_port(limits: TableLimits = LIMITS) -> reference.Port:
+def reference_port(limits: TableLimits = LIMITS, **arguments: Any) -> reference.Port:
     """A running reference port."""
-    port = reference.Port(vpc.config(), limits, vpc.mappings())
+    port = reference.Port(vpc.config(), limits, vpc.mappings(), **arguments)
     set_up(port)
     return port
 
