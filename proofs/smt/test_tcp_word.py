@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from fastpath import tcp
 from proofs.ledger import Method, claim
 from proofs.smt.theorem import Theorem, Truth, compiled
+from reference.direction import Direction
+from reference.packet.flow import FlowId
+from reference.packet.headers import Tcp
 from reference.tcp import CLOSED, NEW_FLOW, UNEXPECTED_SEGMENT, transition
+from reference.tcp_flows import TcpFlow
 
 WORD = 1 << 64
 SEGMENT = {"word": WORD, "direction": 2, "flags": 1 << 9, "sequence": 1 << 32, "acknowledgement": 1 << 32}
@@ -146,6 +150,9 @@ def test_a_packed_word_gives_its_fields_back() -> None:
     PACKS.prove(tcp)
 
 
+OUTCOMES = {CLOSED: tcp.CLOSES, NEW_FLOW: tcp.NEW_FLOW, UNEXPECTED_SEGMENT: tcp.UNEXPECTED}
+"""Outcomes of a step by what `transition` returns; every other state is an advance."""
+
 FAULTS = [
     # upstream's `sequence-edge`: the number after 2^32 - 1 is not 2^32
     (STEPS, "sequence_of(word) + ONE & SEQUENCE_MASK", "sequence_of(word) + ONE"),
@@ -182,3 +189,34 @@ def test_what_is_proved_about_the_source_is_seen_in_the_compiled_code(
     values = dict(zip(SEGMENT, (word, direction, flags, *numbers), strict=True))
     kernels = compiled(tcp)
     assert all(theorem.replay(kernels, values) for theorem in (STEPS, STORES, OWNERSHIP, WELL_FORMED))
+
+
+SEGMENTS = st.tuples(
+    st.sampled_from(Direction),
+    st.integers(0, 0x3F),
+    st.sampled_from([0, 1, 7, 2**32 - 1]),
+    st.sampled_from([0, 1, 2, 8]),
+)
+
+
+@claim(
+    "C4",
+    "a TCP word that meets a sequence of segments keeps what the reference's flow entry keeps",
+    method=Method.TESTED,
+    scope="100 generated sequences of up to 30 segments",
+)
+@given(segments=st.lists(SEGMENTS, max_size=30))
+def test_a_word_and_a_reference_flow_go_the_same_way(segments: list[tuple[Direction, int, int, int]]) -> None:
+    kernels = compiled(tcp)
+    word = kernels.pack_word(tcp.CLOSED, tcp.ZERO, tcp.ZERO, np.uint64(1))
+    flow = TcpFlow(FlowId(6, 4, bytes(4), bytes(4), 1, 2), now_ms=0)
+    header = Tcp(bytearray(Tcp.LENGTH))
+    for direction, header.flags, header.sequence, header.acknowledgement in segments:
+        code = tcp.OUTBOUND if direction is Direction.OUT else tcp.INBOUND
+        numbers = np.uint64(header.flags), np.uint64(header.sequence), np.uint64(header.acknowledgement)
+        outcome, word = kernels.step_tcp(word, code, *numbers)
+        following = flow.update(header, direction, 60, None)
+        assert outcome == OUTCOMES.get(following, tcp.ADVANCE)
+        assert kernels.state_of(word) == flow.state
+        number = kernels.sequence_of(word) if word & tcp.SEQUENCE_KNOWN else None
+        assert number == flow.guest_sequence

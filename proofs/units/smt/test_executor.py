@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 import z3
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from proofs.smt.bit_vectors import BitVectors
@@ -164,6 +164,7 @@ def blocks(draw: st.DrawFn, depth: int = 2, in_loop: bool = False) -> str:
     return "\n".join(lines)
 
 
+@settings(max_examples=50)
 @given(body=blocks(), a=words, b=words)
 def test_programs_made_up_by_chance_have_the_values_that_python_computes(body: str, a: int, b: int) -> None:
     text = "def program(a, b):\n    c = ONE\n" + textwrap.indent(body, "    ") + "\n    return a ^ b ^ c\n"
