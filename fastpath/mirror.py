@@ -166,8 +166,9 @@ class Mirror:
             uft.remove(self._words, np.uint64(half.entry), np.uint64(partner.entry if partner else 0))
             for member in _present(half, partner):
                 self._retire(member)
-        arriving = _present(*[self._new_half(*arrival, epoch) for arrival in self._arrivals.items()])
+        arrivals = list(self._arrivals.items())
         self._arrivals.clear()
+        arriving = _present(*[self._new_half(*arrival, epoch) for arrival in arrivals])
         for half, partner in _in_pairs(arriving):
             self._install(half, partner)
         for half in self._touched:

@@ -18,7 +18,7 @@ import reference
 from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
-from fastpath.layout import Geometry
+from fastpath.layout import DEAD, Geometry
 from fastpath.pipeline import process_batch_for
 from fastpath.reconfiguration import Reconfiguration
 from fastpath.seats import Seats
@@ -34,6 +34,14 @@ from reference.vpc.mappings import Mappings
 
 _SINGLE_FRAME_SIZE = 9216
 """Room for a jumbo frame; a longer one takes the slow path."""
+
+
+_END_OF_TIME_MS = int(DEAD)
+"""The life word keeps times below its dead mark."""
+
+
+class TimeOutOfRange(ValueError):
+    """A time that the arena cannot hold. Times are milliseconds from a zero of the caller's choice."""
 
 
 class Port(Reconfiguration):
@@ -112,7 +120,8 @@ class Port(Reconfiguration):
         now_ms: int,
         segments: Sequence[int] = (),
     ) -> Verdict:
-        """Decide about one packet; as `reference.Port.process`."""
+        """Decide about one packet; as `reference.Port.process`. Raises `TimeOutOfRange`."""
+        self._check_time(now_ms)
         if segments or len(packet) > _SINGLE_FRAME_SIZE:
             return self._process_slowly(direction, packet, now_ms, segments)
         batch: FrameBatch | None = getattr(self._single, "batch", None)
@@ -126,8 +135,9 @@ class Port(Reconfiguration):
     def process_batch(self, batch: FrameBatch, now_ms: int) -> None:
         """Decide about all frames of a batch, in their order, at `now_ms` milliseconds.
 
-        Afterwards the batch has the verdicts, and its frames are as they leave the port.
+        Afterwards the batch has the verdicts, and its frames are as they leave the port. Raises `TimeOutOfRange`.
         """
+        self._check_time(now_ms)
         seat, now = self.seat(), np.uint64(now_ms)
         position = 0
         while position < batch.count:
@@ -138,6 +148,10 @@ class Port(Reconfiguration):
                 verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
                 batch.decide(position, verdict, self.ticket)
                 position += 1
+
+    def _check_time(self, now_ms: int) -> None:
+        if not 0 <= now_ms < _END_OF_TIME_MS:
+            raise TimeOutOfRange(f"now_ms={now_ms}: must be at least 0 and less than 2**63")
 
     def _goes_back(self, now_ms: int) -> bool:
         """Whether hits would miss that the clock has gone back."""
@@ -175,7 +189,8 @@ class Port(Reconfiguration):
             port.reset()
 
     def expire(self, now_ms: int) -> None:
-        """Remove flows past their time to live; raises `BadState` unless running."""
+        """Remove flows past their time to live; raises `BadState` unless running, or `TimeOutOfRange`."""
+        self._check_time(now_ms)
         with self._slow_path.operation() as port:
             port.data.require_state(PortState.RUNNING)
             self._slow_path.mirror.stop_expiring(now_ms)

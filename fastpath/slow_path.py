@@ -72,8 +72,10 @@ class SlowPath:
             try:
                 yield self.port
             finally:
-                self.mirror.commit(self.port.epoch)
-                self._control.follow(self.port.state, self.port.epoch)
+                try:
+                    self.mirror.commit(self.port.epoch)
+                finally:
+                    self._control.follow(self.port.state, self.port.epoch)
 
     @contextmanager
     def _hits_excluded(self) -> Iterator[None]:
