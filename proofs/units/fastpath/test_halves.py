@@ -68,7 +68,7 @@ def test_the_word_brings_state_and_sequence_number_home() -> None:
     assert half.connection is not None
     flow.state, flow.guest_sequence = int(ESTABLISHED), 77
     word = half.connection.word(epoch=3)
-    flow.state, flow.guest_sequence = 0, None
+    flow.state, flow.guest_sequence = 0, 1
     read_word(half.connection, word)
     assert (flow.state, flow.guest_sequence) == (int(ESTABLISHED), 77)
 
