@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import BinaryIO
 
 import reference
@@ -51,13 +52,13 @@ def port_maker(header: Plain) -> MakePort:
     return make_port
 
 
-def serve(lines: BinaryIO, answers: BinaryIO) -> None:
+def serve(lines: BinaryIO, answers: BinaryIO, make_ports: Callable[[Plain], MakePort] = port_maker) -> None:
     """Answer every line until there are no more. A line with `format` is a header and begins anew."""
     told: Told | None = None
     for line in lines:
         plain = json.loads(line)
         if "format" in plain:
-            told = Told(plain, port_maker(plain))
+            told = Told(plain, make_ports(plain))
             answer = told.answer_to_header()
         elif told is None:
             raise SystemExit("a step came before the header")
