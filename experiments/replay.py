@@ -117,7 +117,10 @@ class _Turns:
         with self._moved:
             if not self._moved.wait_for(lambda: self._next == rank, TURN_SECONDS):
                 raise TimeoutError(f"step {number} waited {TURN_SECONDS:.0f} s for its turn")
-        yield
-        with self._moved:
-            self._next += 1
-            self._moved.notify_all()
+        try:
+            yield
+        finally:
+            # Also when the turn fails: the others then end too, and the failure is what is reported.
+            with self._moved:
+                self._next += 1
+                self._moved.notify_all()

@@ -4,7 +4,7 @@ A policy is a set of constants that the compiler sees; nothing else differs betw
 them side by side measures locking and nothing else.
 
 `mutex` is OPTE of 2023: one lock around the whole port, taken for every packet in either direction, for expiry and
-for reconfiguration (`seed`: upstream issue 435). `fine` takes no lock for a hit: see `docs/protocol.md`.
+for reconfiguration (upstream issue 435). `fine` takes no lock for a hit: see `docs/protocol.md`.
 """
 
 import enum

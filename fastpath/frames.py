@@ -86,7 +86,7 @@ class FrameBatch:
             raise FrameTooLong(f"a frame of {len(frame)} bytes exceeds frame_size={self.frame_size}")
         index = self.count
         start = index * self.slot + HEADROOM
-        self.frames[start : start + len(frame)] = np.frombuffer(frame, np.uint8)
+        self.frames[start : start + len(frame)] = np.frombuffer(bytes(frame), np.uint8)
         self._place(index, start, len(frame))
         self.descriptors[index * DESCRIPTOR_WORDS + FRAME_DIRECTION] = _CODE[direction]
         self.descriptors[index * DESCRIPTOR_WORDS + FRAME_VERDICT] = VERDICT_SLOW

@@ -52,11 +52,7 @@ class Side:
 
 
 class Mirror:
-    """Keeps the arena's copies in step with a reference port. Itself the watcher of the table of TCP flows.
-
-    Attributes:
-        refused: how many entries found no room and are served by the slow path alone.
-    """
+    """Keeps the arena's copies in step with a reference port. Itself the watcher of the table of TCP flows."""
 
     def __init__(self, words: Words, geometry: Geometry) -> None:
         self._words = words
@@ -70,7 +66,12 @@ class Mirror:
         self._departures: dict[UftEntry, None] = {}
         self._touched: dict[Half, None] = {}
         self._frozen: dict[Connection, None] = {}
-        self.refused = 0
+        self._waiting: dict[UftEntry, Direction] = {}
+
+    @property
+    def refused(self) -> int:
+        """How many entries have found no room. The slow path serves them, and tries again with their next packets."""
+        return len(self._waiting)
 
     # --- what the reference tells ---
 
@@ -85,6 +86,7 @@ class Mirror:
         """An entry cannot be found any more. TCP hits stop at once, the copy goes with the next `commit`."""
         if isinstance(entry, UftEntry):
             self._arrivals.pop(entry, None)
+            self._waiting.pop(entry, None)
             if entry in self._halves:
                 self._departures[entry] = None
         elif isinstance(entry, TcpFlow):
@@ -101,6 +103,8 @@ class Mirror:
                     self._freeze(half.connection)
                 half.bring_home(self._words)
                 self._touched[half] = None
+            elif entry in self._waiting:
+                self._arrivals[entry] = self._waiting.pop(entry)
         elif isinstance(entry, TcpFlow) and entry in self._connections:
             self._freeze(self._connections[entry])
 
@@ -215,6 +219,7 @@ class Mirror:
         connection = self._connection(entry.tcp_flow, epoch) if entry.tcp_flow is not None else None
         number, transform = self._entries.take(), self._transforms.take(compiled.transform)
         if number is None or transform is None or (entry.tcp_flow is not None and connection is None):
+            self._waiting[entry] = direction
             self._refuse(number, transform, connection)
             return None
         words, at = self._words, int(entry_at(self._words, np.uint64(number)))
@@ -249,12 +254,12 @@ class Mirror:
             if status == uft.DONE:
                 self._halves[member.original] = member
             else:
+                self._waiting[member.original] = member.direction
                 if member.connection is not None:
                     member.connection.halves.discard(member)
                 self._refuse(member.entry, member.transform, member.connection)
 
     def _refuse(self, entry: int | None, transform: int | None, connection: Connection | None) -> None:
-        self.refused += 1
         if connection is not None and not connection.halves:
             self._close(connection)
         self._give_back(entry, transform, connection)

@@ -102,7 +102,7 @@ class Port(Reconfiguration):
 
     @property
     def refused(self) -> int:
-        """How many entries the arena had no room for; the slow path serves their flows."""
+        """How many entries have found no room in the arena; the slow path serves them until there is some."""
         return self._slow_path.mirror.refused
 
     @property

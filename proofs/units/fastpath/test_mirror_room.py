@@ -1,0 +1,26 @@
+"""When the arena is full: what finds no room is served slowly, and copied once there is some."""
+
+from fastpath.layout import Geometry
+from proofs.units.fastpath.ports import IN, OUT, Parts, flow, outbound
+from reference.verdict import Modified
+
+
+def test_what_found_no_room_is_copied_with_its_next_packet_once_there_is_some() -> None:
+    parts = Parts(geometry=Geometry(entries=2, spare=0, threads=1))
+    parts.converse(1)
+    parts.converse(2)
+    assert parts.entry(OUT, flow(2)) == 0
+    with parts.slow_path.operation() as port:
+        port.uft.outbound.remove(flow(1))
+        port.uft.inbound.remove(flow(1).mirror())
+    assert isinstance(parts.process(OUT, outbound(2)), Modified)
+    assert parts.entry(OUT, flow(2)) != 0
+
+
+def test_what_found_no_room_and_is_gone_is_not_copied_any_more() -> None:
+    parts = Parts(geometry=Geometry(entries=2, spare=0, threads=1))
+    parts.converse(1)
+    parts.converse(2)
+    with parts.slow_path.operation() as port:
+        port.clear_uft()
+    assert parts.entry(OUT, flow(2)) == parts.entry(IN, flow(2).mirror()) == 0
