@@ -1,0 +1,1 @@
+"""Small tests of `reference.show`."""
