@@ -21,6 +21,7 @@ from experiments.equality import Difference, differences
 from experiments.errors import InputError
 from experiments.forwarding import NotForwarded
 from experiments.machine import describe
+from experiments.many_flows import many_flows
 from experiments.replay import Setting
 from experiments.results import results_folder
 from experiments.run_files import Origin, write_run
@@ -104,9 +105,14 @@ def run(capture_file: Path | None, guest: str | None, output: Path, limit: int, 
 
 def _measure(job: Job, seconds: float) -> Throughput | None:
     lasting = scenario.lasting(job.traffic.sightings)
+    wide = many_flows(job.traffic.sightings, throughput.FLOWS)
     try:
         measured = throughput.measure(
-            scenario.build(lasting, job.surroundings), SETTINGS, seconds, _progress("throughput")
+            scenario.build(lasting, job.surroundings),
+            SETTINGS,
+            seconds,
+            _progress("throughput"),
+            scenario.build(wide, job.surroundings),
         )
     except throughput.NothingToForward:
         console.print("Nothing to measure: no packet of the capture is forwarded from the unified flow table.")

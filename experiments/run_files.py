@@ -167,7 +167,7 @@ def _verdict_text(verdict: Verdict) -> str:
 
 def packets_text(measured: Throughput) -> str:
     """How much of the capture was measured."""
-    return f"{sum(measured.packets.values()):,} packets of {measured.conversations:,} flows"
+    return f"{measured.captured:,} packets of {measured.conversations:,} flows"
 
 
 def _threads(count: int) -> str:

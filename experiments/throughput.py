@@ -22,6 +22,10 @@ SECONDS = 12.0
 KIND_SETTING = Setting(Design.FINE, 1)
 """How each kind of packet is measured."""
 
+FLOWS = 1_000
+MANY_FLOWS = f"TCP/IPv4 out, {FLOWS:,} flows"
+"""The kind that is made from the capture rather than found in it: see `many_flows`."""
+
 Advance = Callable[[Iterable[int]], Iterable[int]]
 Key = TypeVar("Key")
 
@@ -34,7 +38,7 @@ class Throughput:
         by_setting: packets a second, of all threads together.
         by_kind: packets a second of one kind alone, in `KIND_SETTING`.
         restoring_ns: median time to restore one frame, already taken off.
-        packets: packets of the capture that were sent again and again, by kind.
+        packets: packets that were sent again and again, by kind; those of `MANY_FLOWS` are not the capture's.
         conversations: two-way flows among them.
         not_measured: further packets that the port forwards, but not from its unified flow table again and again.
     """
@@ -45,6 +49,11 @@ class Throughput:
     packets: dict[str, int]
     conversations: int
     not_measured: int
+
+    @property
+    def captured(self) -> int:
+        """How many packets of the capture itself were sent again and again."""
+        return sum(count for kind, count in self.packets.items() if kind != MANY_FLOWS)
 
     def scaling(self, setting: Setting) -> float:
         """Throughput in units of the same design's on one thread."""
@@ -64,12 +73,16 @@ class TooNoisy(Exception):
 
 
 def measure(
-    scenario: Scenario, settings: Sequence[Setting], seconds: float = SECONDS, advance: Advance = iter
+    scenario: Scenario,
+    settings: Sequence[Setting],
+    seconds: float = SECONDS,
+    advance: Advance = iter,
+    wide: Scenario | None = None,
 ) -> Throughput:
     """Forward the scenario's own packets in each of the settings. Each design must also be measured on one thread.
 
     There are two series of rounds, settings and kinds of packet; each ends after `seconds` at the latest. `advance` may
-    wrap each series to show progress.
+    wrap each series to show progress. The packets of `wide`, of many flows, are one more kind.
 
     Raises:
         NothingToForward: no packet can be forwarded again and again.
@@ -81,11 +94,14 @@ def measure(
         raise NothingToForward
     kinds = {kind: [step for step in steps if step.kind == kind] for kind in sorted({step.kind for step in steps})}
     by_setting, restoring = _sample(
-        scenario, {setting: (setting.design, split(steps, setting.threads)) for setting in settings}, seconds, advance
+        {setting: (scenario, setting.design, split(steps, setting.threads)) for setting in settings}, seconds, advance
     )
-    by_kind, _ = _sample(
-        scenario, {kind: (KIND_SETTING.design, [chosen]) for kind, chosen in kinds.items()}, seconds, advance
-    )
+    alone = {kind: (scenario, KIND_SETTING.design, [chosen]) for kind, chosen in kinds.items()}
+    wide_steps = hits(wide) if wide is not None else []
+    if wide is not None and wide_steps:
+        kinds[MANY_FLOWS] = wide_steps
+        alone[MANY_FLOWS] = (wide, KIND_SETTING.design, [wide_steps])
+    by_kind, _ = _sample(alone, seconds, advance)
     return Throughput(
         by_setting,
         by_kind,
@@ -97,13 +113,12 @@ def measure(
 
 
 def _sample(
-    scenario: Scenario,
-    wanted: Mapping[Key, tuple[Design, Sequence[Sequence[Step]]]],
+    wanted: Mapping[Key, tuple[Scenario, Design, Sequence[Sequence[Step]]]],
     limit_seconds: float,
     advance: Advance,
 ) -> tuple[dict[Key, Series], dict[int, float]]:
     """Packets a second for each key, and the seconds a sample spends on restoring by number of threads."""
-    forwarders = {key: Forwarding(scenario, lanes, design) for key, (design, lanes) in wanted.items()}
+    forwarders = {key: Forwarding(scenario, lanes, design) for key, (scenario, design, lanes) in wanted.items()}
     try:
         for forwarder in forwarders.values():
             forwarder.check()
