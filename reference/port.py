@@ -17,13 +17,12 @@ from reference.layer import Layer
 from reference.packet.embedded import NoPayload
 from reference.packet.errors import ParseError as MalformedFrame
 from reference.packet.flow import FlowId
-from reference.packet.modify import finish_checksums
 from reference.packet.packet import Packet
 from reference.packet.parse import parse
 from reference.packet.protocol import EtherType
 from reference.port_data import PortData, PortState
 from reference.semantics import Semantics
-from reference.slow_path import SlowPath
+from reference.slow_path import SlowPath, finish
 from reference.snapshot import Plain, flow_counts, snapshot, statistics
 from reference.tcp import CLOSED, NEW_FLOW, TcpState
 from reference.tcp_flows import TcpFlow
@@ -172,10 +171,8 @@ class Port:
             except NoPayload:
                 # Upstream returns before it counts.
                 return ProcessError("BodyTransform(NoPayload)")
-        finish_checksums(packet, send_udp_zero_as_ones=False)
         statistics.modified += 1
-        frame = transform.emit_spec(packet, entry.l4_hash, unrestricted).apply(packet)
-        return Modified(frame, entry.l4_hash, unrestricted)
+        return finish(packet, transform, entry.l4_hash, unrestricted, self.semantics)
 
     def _track_hit(self, flow: TcpFlow, packet: Packet, now_ms: int) -> bool:
         """Take a segment into account; False when the connection is gone, or the segment begins another."""

@@ -61,7 +61,7 @@ class SlowPath:
         transform = compile_transform(passage.headers, passage.bodies, passage.meta.internal_target)
         if flow != NO_FLOW and not closed:
             self._install(passage, flow, None, transform, tcp_flow)
-        return _finish(passage, transform)
+        return self._finish(passage, transform)
 
     def _process_inbound(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
         """The connection is tracked after the layers, which reveal its outbound flow id."""
@@ -83,9 +83,9 @@ class SlowPath:
             except TcpRefused:
                 return Drop(DropCause.TCP_ERROR)
             if tcp_flow is None:
-                return _finish(passage, transform)
+                return self._finish(passage, transform)
         self._install(passage, flow, outbound_flow, transform, tcp_flow)
-        return _finish(passage, transform)
+        return self._finish(passage, transform)
 
     def _pass_layers(self, passage: Passage) -> Drop | Hairpin | None:
         """Let every layer see the packet, outbound from the gateway to the overlay, inbound the other way round."""
@@ -146,6 +146,11 @@ class SlowPath:
         if tcp_flow is not None and direction is Direction.IN:
             tcp_flow.inbound_flow = flow
 
+    def _finish(self, passage: Passage, transform: FlowTransform) -> Modified:
+        """The finished frame. The hash is that of the flow as the layers left it."""
+        packet = passage.packet
+        return finish(packet, transform, l4_hash(packet.flow), passage.meta.internal_target, self._semantics)
+
     def _entry(
         self,
         passage: Passage,
@@ -160,11 +165,10 @@ class SlowPath:
         return entry
 
 
-def _finish(passage: Passage, transform: FlowTransform) -> Modified:
-    """The finished frame. The hash is that of the flow as the layers left it."""
-    packet = passage.packet
-    finish_checksums(packet, send_udp_zero_as_ones=False)
-    flow_hash = l4_hash(packet.flow)
-    unrestricted = passage.meta.internal_target
+def finish(
+    packet: Packet, transform: FlowTransform, flow_hash: int, unrestricted: bool, semantics: Semantics
+) -> Modified:
+    """The finished frame of a packet whose inner headers have been transformed: checksums, then the encapsulation."""
+    finish_checksums(packet, send_udp_zero_as_ones=semantics.udp_zero_as_ones)
     frame = transform.emit_spec(packet, flow_hash, unrestricted).apply(packet)
     return Modified(frame, flow_hash, unrestricted)
