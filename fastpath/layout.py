@@ -90,9 +90,7 @@ HITS: Final = LINE + 1
 BYTES: Final = LINE + 2
 NUMBERS: Final = LINE + 3
 """`sequence << 32 | acknowledgement` of the direction's last TCP segment."""
-ACKNOWLEDGED: Final = LINE + 4
-"""1 once a segment of this direction carried an acknowledgement."""
-PARTNER: Final = LINE + 5
+PARTNER: Final = LINE + 4
 """The entry of the other half."""
 
 DEAD: Final = np.uint64(1 << 63)

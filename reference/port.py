@@ -68,7 +68,7 @@ class Port:
         limits = limits or TableLimits()
         self.network = VpcNetwork(config, mappings or Mappings())
         self.semantics = semantics
-        self.data = PortData(_layers(self.network, limits), limits.uft, limits.tcp)
+        self.data = PortData(_layers(self.network, limits), limits.uft, limits.tcp, semantics)
         self.router = RouterControl(self.data)
         self._slow_path = SlowPath(self.data, self._handle_packet, semantics)
 
@@ -182,7 +182,7 @@ class Port:
         assert segment is not None
         inbound_flow = packet.flow if packet.direction is Direction.IN else None
         flow.hit(now_ms)
-        following = flow.update(segment, packet.direction, packet.length, inbound_flow)
+        following = flow.update(segment, packet.direction, packet.length, inbound_flow, packet.payload_length)
         if following in (CLOSED, NEW_FLOW) and self.data.tcp_flows.get(flow.flow) is flow:
             forget(self.data, flow)
         return following != NEW_FLOW

@@ -10,6 +10,7 @@ from reference.errors import BadState, LayerNotFound
 from reference.flow_table import FlowTable
 from reference.layer import Layer
 from reference.rule import Rule
+from reference.semantics import Semantics
 from reference.statistics import PortStatistics
 from reference.tcp_flows import TcpFlow
 from reference.uft import UnifiedFlowTable
@@ -42,12 +43,16 @@ class PortData:
         uft: the unified flow table.
         tcp_flows: tracked connections by outbound flow id.
         statistics: the port's counters.
+        semantics: which of upstream's behaviours to follow.
     """
 
-    def __init__(self, layers: list[Layer], uft_limit: int, tcp_limit: int) -> None:
+    def __init__(
+        self, layers: list[Layer], uft_limit: int, tcp_limit: int, semantics: Semantics = Semantics.CORRECT
+    ) -> None:
         self.state = PortState.READY
         self.epoch = 1
         self.layers = layers
+        self.semantics = semantics
         self.statistics = PortStatistics(uft_limit, tcp_limit)
         self.uft = UnifiedFlowTable(uft_limit, self.statistics)
         self.tcp_flows: FlowTable[TcpFlow] = FlowTable(tcp_limit)

@@ -24,10 +24,31 @@ class Semantics:
             space in both tables.
         udp_zero_as_ones: an updated UDP checksum that comes out as 0 is sent as 0xffff (RFC 768). Upstream sends 0,
             which says "no checksum", and over IPv6 makes the receiver drop the datagram (RFC 8200 section 8.1).
+        fin_ends_after_payload: the acknowledgement of the guest's FIN covers the sequence number behind the data that
+            the FIN's segment carries, and later segments of the guest do not change which one that is. Upstream takes
+            the sequence number of the guest's last segment for the FIN's (`tcp_state.rs`). Stories `fin-with-payload`:
+            a connection does not close, and idles out; a half-closed one never reaches `TIME_WAIT`.
+        guest_syn_reopens: a SYN of the guest on a connection that is being closed begins a new connection (RFC 9293
+            section 3.6.1 for `TIME_WAIT`). Upstream ignores any flag but FIN in `CLOSE_WAIT`, and a SYN,ACK in the
+            states after a FIN. Story `closewait-forever`: the new connection keeps the old one's state, and is lost after
+            two minutes of silence instead of 8,000 s.
+        fin_begins_closing: a FIN of a connection that is not known begins with a connection that is being closed: in
+            `FIN_WAIT_1` if the guest sent it, else in `CLOSE_WAIT`. Upstream takes it for established. Story
+            `resurrected-established`: the FIN that the guest repeats when `LAST_ACK` has expired leaves an established
+            connection, with its NAT port, for 8,000 s. The segment passes, since the remote may have missed the first.
+        remote_syn_keeps_established: a SYN of the remote on an established connection passes, and the state stays: it
+            may be forged (RFC 5961 section 4). The guest decides: it challenges a SYN that does not belong, so that a
+            remote that did begin anew resets the old connection first; if it has forgotten the connection itself, its
+            SYN,ACK begins the new one. Upstream lets the SYN begin a connection in `LISTEN`. Story `blind-syn`: one
+            forged SYN, and the connection is forgotten after 5 s of silence, its NAT port after 60 s.
     """
 
     pair_at_install: bool = True
     udp_zero_as_ones: bool = True
+    fin_ends_after_payload: bool = True
+    guest_syn_reopens: bool = True
+    fin_begins_closing: bool = True
+    remote_syn_keeps_established: bool = True
 
     UPSTREAM: ClassVar["Semantics"]
     CORRECT: ClassVar["Semantics"]

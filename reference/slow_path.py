@@ -48,7 +48,7 @@ class SlowPath:
         tcp_flow: TcpFlow | None = None
         closed = False
         if packet.tcp is not None:
-            segment = Segment(packet.tcp, Direction.OUT, flow, None, packet.length, now_ms)
+            segment = Segment(packet.tcp, Direction.OUT, flow, None, packet.length, now_ms, packet.payload_length)
             try:
                 tcp_flow = track(self._data, segment)
             except TcpRefused:
@@ -77,7 +77,8 @@ class SlowPath:
             partner.pair = flow
         tcp_flow: TcpFlow | None = None
         if packet.tcp is not None:
-            segment = Segment(packet.tcp, Direction.IN, outbound_flow, flow, packet.length, now_ms)
+            length, payload = packet.length, packet.payload_length
+            segment = Segment(packet.tcp, Direction.IN, outbound_flow, flow, length, now_ms, payload)
             try:
                 tcp_flow = track(self._data, segment)
             except TcpRefused:

@@ -109,6 +109,6 @@ class SmallArena:
 
 
 def _entry_fields(layout: Any) -> dict[int, str]:
-    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "ACKNOWLEDGED", "PARTNER")
+    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "PARTNER")
     fields = {getattr(layout, name): name.lower() for name in names}
     return fields | {layout.KEY + word: f"key {word}" for word in range(layout.KEY_WORDS)}
