@@ -4,6 +4,7 @@ Upstream behaviour: `TcpFlowEntryState` and `TcpExpiry` in `lib/opte/src/engine/
 """
 
 import functools
+from collections.abc import Set
 
 from reference.direction import Direction
 from reference.flow_table import FIRST_TO_GO, FLOW_TIME_TO_LIVE_MS, PROTECTED, FlowEntry, Lifetime
@@ -162,6 +163,12 @@ class TcpFlow(FlowEntry):
         for parent in parents:
             parent.add_child(self)
 
+    def let_go_of(self, parents: Set[FlowEntry]) -> None:
+        """Depend no more on entries that are forgotten."""
+        for direction, mine in ((Direction.IN, self.inbound_parents), (Direction.OUT, self.outbound_parents)):
+            if not parents.isdisjoint(mine):
+                self.adopt_parents(direction, tuple(parent for parent in mine if parent not in parents))
+
     def on_drop(self) -> None:
         for parent in self.parents():
             parent.drop()
@@ -169,7 +176,7 @@ class TcpFlow(FlowEntry):
     def is_expired(self, now_ms: int) -> bool:
         return max(0, now_ms - self.lifetime.last_hit_ms) >= _TIME_TO_LIVE_MS[TcpState(self.state)]
 
-    def own_priority(self, now_ms: int) -> int | None:
+    def own_priority(self, now_ms: int) -> int:
         """Eviction priority by state and age.
 
         A connection in good health is protected; an established one that was idle as long as other flows may be goes
