@@ -1,17 +1,19 @@
 """`python -m proofs.conformance`: replay recordings of OPTE and compare everything they recorded.
 
-Exit status: 0 all equal, 1 something differs, 2 something could not be read or written.
+Exit status: 0 all equal, or explained by corrections; 1 something differs; 2 something could not be read or written.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from proofs.conformance import machine_report, recording, report
+from proofs.conformance.attribution import Attribution
 from proofs.conformance.coverage import RECORDINGS
 from proofs.conformance.engines import (
     DEFAULT_DESIGN,
@@ -19,11 +21,12 @@ from proofs.conformance.engines import (
     EngineName,
     EngineUnavailable,
     SemanticsName,
-    engine_factory,
+    engines_by_semantics,
 )
 from proofs.conformance.progress import ReplayProgress
 from proofs.conformance.recording import UnreadableRecording
 from proofs.conformance.runner import Finding, Status, Summary, UnknownFeature, run, select
+from reference.semantics import Semantics
 
 UNUSABLE = 2
 
@@ -53,10 +56,12 @@ def main(
 ) -> None:
     """Replay recordings and compare everything they recorded; report each recording's first difference.
 
-    Exit status: 0 all equal, 1 something differs, 2 something could not be read or written.
+    Under the corrected semantics each difference is attributed to the corrections that explain it.
+
+    Exit status: 0 all equal or explained, 1 something differs, 2 something could not be read or written.
     """
     try:
-        make_engine = engine_factory(engine, design, semantics)
+        by_semantics = engines_by_semantics(engine, design)
         summary = Summary()
         files = select(recording.find(paths or [RECORDINGS]), only, summary)
         json_output = machine_report.ReportFile(json_file) if json_file else None
@@ -68,13 +73,17 @@ def main(
         typer.echo(unreadable, err=True)
     with json_output or nullcontext() as output:
         with ReplayProgress(len(files)) as progress:
-            for found in run(files, engine.value, make_engine, summary, stop_after, progress.step):
+            attribution = Attribution(by_semantics, progress.step) if semantics is SemanticsName.CORRECT else None
+            make_engine = partial(by_semantics, semantics.semantics)
+            for found in run(files, engine.value, make_engine, summary, stop_after, progress.step, attribution):
                 progress.recording()
                 if isinstance(found, Finding):
                     print_finding(found)
                 else:
                     typer.echo(found, err=True)
         print_summary(summary)
+        if attribution is not None:
+            print_corrections(attribution)
         left_out = len(files) - len(summary.findings) - sum(fault.path in files for fault in summary.unreadable)
         if left_out:
             typer.echo(f"stopped after {stop_after} recordings that differ; not replayed: {left_out}")
@@ -88,6 +97,9 @@ def print_finding(finding: Finding) -> None:
     """The line of one recording, and the account of its first difference."""
     if finding.status is Status.NOT_COVERED:
         typer.echo(f"not yet covered  {finding.replay.recording.name}: {finding.reason}")
+        return
+    if finding.status is Status.EXPLAINED:
+        typer.echo(report.explained_line(finding.replay, finding.corrections))
         return
     typer.echo(report.line(finding.replay))
     if finding.status is Status.LISTED_BUT_EQUAL:
@@ -116,6 +128,13 @@ def print_summary(summary: Summary) -> None:
         typer.echo(f"does not end in a complete dump, perhaps cut short: {name}")
     if summary.unreadable:
         typer.echo(f"unreadable: {len(summary.unreadable)}")
+
+
+def print_corrections(attribution: Attribution) -> None:
+    """How many recordings each correction was needed for."""
+    for name in Semantics.names():
+        if attribution.counts[name]:
+            typer.echo(f"  {name}: {attribution.counts[name]} recordings")
 
 
 def _refuse(message: str) -> NoReturn:
