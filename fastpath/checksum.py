@@ -77,11 +77,17 @@ def update(checksum: np.uint64, delta: np.uint64) -> np.uint64:
 
 
 @kernel
-def update_udp(checksum: np.uint64, delta: np.uint64) -> np.uint64:
-    """As `update`, but 0 says that the sender computed none (RFC 768) and stays 0."""
+def update_udp(checksum: np.uint64, delta: np.uint64, zero_as_ones: bool) -> np.uint64:
+    """As `update`, but 0 says that the sender computed none (RFC 768) and stays 0.
+
+    `zero_as_ones`: a result of 0 becomes 0xffff, its other form, so that it does not say so too.
+    """
     if checksum == ZERO:
         return checksum
-    return update(checksum, delta)
+    updated = update(checksum, delta)
+    if updated == ZERO and zero_as_ones:
+        return WORD_MASK
+    return updated
 
 
 @kernel

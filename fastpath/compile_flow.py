@@ -36,6 +36,7 @@ from fastpath.layout import (
     TRANSFORM_IP_SOURCE,
     TRANSFORM_POP,
     TRANSFORM_SOURCE_PORT,
+    TRANSFORM_UDP_ONES,
     TRANSFORM_WORDS,
 )
 from fastpath.transform import OUTER_TRANSPORT
@@ -73,8 +74,11 @@ def key_words(direction: Direction, flow: FlowId) -> tuple[int, int, int, int, i
     return *_halves(source), *_halves(destination), meta
 
 
-def compile_flow(flow: FlowId, transform: CompiledTransform) -> CompiledFlow | None:
-    """Compile a flow's single-pass transform; None when its pushed bytes exceed a transform record."""
+def compile_flow(flow: FlowId, transform: CompiledTransform, udp_zero_as_ones: bool) -> CompiledFlow | None:
+    """Compile a flow's single-pass transform; None when its pushed bytes exceed a transform record.
+
+    `udp_zero_as_ones` is `Semantics.udp_zero_as_ones`.
+    """
     words = [0] * TRANSFORM_WORDS
     pushed = transform.push.header if transform.push is not None else b""
     if len(pushed) > PUSH_BYTES:
@@ -84,6 +88,7 @@ def compile_flow(flow: FlowId, transform: CompiledTransform) -> CompiledFlow | N
     flags |= int(TRANSFORM_POP) if transform.push is None else 0
     flags |= int(TRANSFORM_INTERNAL) if transform.internal_destination else 0
     flags |= int(TRANSFORM_CHECKSUMS) if transform.checksums_dirty else 0
+    flags |= int(TRANSFORM_UDP_ONES) if udp_zero_as_ones else 0
     for value, flag, at in (
         (inner.ether_destination, TRANSFORM_ETHER_DESTINATION, ETHER_DESTINATION),
         (inner.ether_source, TRANSFORM_ETHER_SOURCE, ETHER_SOURCE),

@@ -13,7 +13,7 @@ from fastpath.atomics import compare_and_swap, load_acquire, load_relaxed, store
 from fastpath.compiler import entry_point, kernel
 from fastpath.layout import FLOW_WORDS, FLOWS_AT, TCP_WORD, Index
 from fastpath.memory import Words
-from fastpath.tcp import ADVANCE, DEAD, FROZEN, UNEXPECTED, may_advance, step_tcp
+from fastpath.tcp import DEAD, FROZEN, LEAVE, may_advance, step_tcp
 
 
 @kernel
@@ -30,7 +30,6 @@ def advance(
     direction: np.uint64,
     flags: np.uint64,
     sequence: np.uint64,
-    acknowledgement: np.uint64,
 ) -> bool:
     """Take one segment through the flow's TCP word; False leaves the packet to the slow path, the word untouched.
 
@@ -43,8 +42,8 @@ def advance(
         word = load_acquire(words, at)
         if not may_advance(word, epoch):
             return False
-        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement)
-        if outcome != ADVANCE and outcome != UNEXPECTED:
+        outcome, advanced = step_tcp(word, direction, flags, sequence)
+        if outcome == LEAVE:
             return False
         if advanced == word or compare_and_swap(words, at, word, advanced):
             return True

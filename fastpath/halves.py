@@ -7,7 +7,7 @@ twice, and nothing is lost as long as the copy is read once more after its last 
 import numpy as np
 
 from fastpath import tcp
-from fastpath.layout import ACKNOWLEDGED, BYTES, DEAD, HITS, LIFE, NUMBERS
+from fastpath.layout import BYTES, DEAD, HITS, LIFE, NUMBERS
 from fastpath.memory import Words
 from reference.direction import Direction
 from reference.tcp_flows import TcpFlow
@@ -104,13 +104,12 @@ class Half:
         if segments == 0:
             return
         sequence, acknowledgement = divmod(int(words[self.at + NUMBERS]), 1 << 32)
-        acknowledged = words[self.at + ACKNOWLEDGED] != 0
         if self.direction is Direction.IN:
             flow.inbound_flow = self.original.flow
             flow.remote_sequence = sequence
-            flow.remote_acknowledgement = acknowledgement if acknowledged else flow.remote_acknowledgement
+            flow.remote_acknowledgement = acknowledgement
         else:
-            flow.guest_acknowledgement = acknowledgement if acknowledged else flow.guest_acknowledgement
+            flow.guest_acknowledgement = acknowledgement
 
 
 def read_word(connection: Connection, word: np.uint64) -> None:

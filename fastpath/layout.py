@@ -90,9 +90,7 @@ HITS: Final = LINE + 1
 BYTES: Final = LINE + 2
 NUMBERS: Final = LINE + 3
 """`sequence << 32 | acknowledgement` of the direction's last TCP segment."""
-ACKNOWLEDGED: Final = LINE + 4
-"""1 once a segment of this direction carried an acknowledgement."""
-PARTNER: Final = LINE + 5
+PARTNER: Final = LINE + 4
 """The entry of the other half."""
 
 DEAD: Final = np.uint64(1 << 63)
@@ -143,6 +141,8 @@ TRANSFORM_CHECKSUMS: Final = np.uint64(1 << 16)
 """Addresses or ports change, so that checksums do."""
 TRANSFORM_INTERNAL: Final = np.uint64(1 << 17)
 """The destination is inside the VPC: no limit on the frame's size (`mtu_unrestricted`)."""
+TRANSFORM_UDP_ONES: Final = np.uint64(1 << 18)
+"""An updated UDP checksum that comes out as 0 is sent as 0xffff (`Semantics.udp_zero_as_ones`)."""
 
 # --- descriptor: one frame of a batch, as its owner sees it ---
 

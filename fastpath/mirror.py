@@ -23,6 +23,7 @@ from fastpath.reclaim import Limbo
 from fastpath.records import Records, Transforms
 from reference.direction import Direction
 from reference.flow_table import FLOW_TIME_TO_LIVE_MS, FlowEntry
+from reference.semantics import Semantics
 from reference.tcp_flows import TcpFlow
 from reference.uft import UftEntry
 
@@ -54,8 +55,9 @@ class Side:
 class Mirror:
     """Keeps the arena's copies in step with a reference port. Itself the watcher of the table of TCP flows."""
 
-    def __init__(self, words: Words, geometry: Geometry) -> None:
+    def __init__(self, words: Words, geometry: Geometry, semantics: Semantics) -> None:
         self._words = words
+        self._udp_zero_as_ones = semantics.udp_zero_as_ones
         self._limbo = Limbo(words)
         self._entries = Records(geometry.entry_records)
         self._flows = Records(geometry.flow_records)
@@ -213,7 +215,8 @@ class Mirror:
 
     def _new_half(self, entry: UftEntry, direction: Direction, epoch: int) -> Half | None:
         """Write the copy of an entry; None when it cannot be compiled or there is no room."""
-        compiled = compile_flow(entry.flow, entry.transform.compiled) if entry.transform.compiled is not None else None
+        single_pass = entry.transform.compiled
+        compiled = None if single_pass is None else compile_flow(entry.flow, single_pass, self._udp_zero_as_ones)
         if compiled is None or entry.killed or (entry.tcp_flow is not None and not entry.tcp_flow.holders):
             return None
         connection = self._connection(entry.tcp_flow, epoch) if entry.tcp_flow is not None else None

@@ -48,7 +48,6 @@ from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.parse import parse
 from fastpath.reclaim import enter, leave, thread_at
-from fastpath.tcp import ACK
 from fastpath.transform import apply
 from fastpath.uft import count_hit, count_segment, touch
 
@@ -77,10 +76,10 @@ def hit(words: Words, frames: Frame, descriptors: Words, at: Index, work: Words,
     if flow != _NOTHING:
         direction, flags = descriptors[at + FRAME_DIRECTION], work[record + WORK_TCP_FLAGS]
         sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
-        if not advance(words, flow, epoch, direction, flags, sequence, acknowledgement):
+        if not advance(words, flow, epoch, direction, flags, sequence):
             return False
         length = descriptors[at + FRAME_LENGTH]
-        count_segment(words, base, length, sequence, acknowledgement, flags & ACK != _NOTHING)
+        count_segment(words, base, length, sequence, acknowledgement)
     count_hit(words, base)
     apply(words, frames, descriptors, at, work, record, action, rewrite)
     return True

@@ -31,7 +31,7 @@ class SlowPath:
 
     def __init__(self, port: reference.Port, words: Words, geometry: Geometry, policy: LockPolicy) -> None:
         self.port = port
-        self.mirror = Mirror(words, geometry)
+        self.mirror = Mirror(words, geometry, port.semantics)
         self.tickets = 0
         self._words = words
         self._policy = policy

@@ -11,9 +11,9 @@ compare-and-swap:
     bit   39     zero
     bits 40-63   TAG: low 24 bits of the epoch under which the flow was last installed
 
-The machine follows segments from the middle (RFC 9293 section 3.3.2 seen from outside): it trusts
-what passes, checks only that the guest's FIN is acknowledged, and takes no window into account.
-Upstream behaviour: `lib/opte/src/engine/tcp_state.rs`; its `guest_seq + 1` is modulo 2**32 here.
+The machine follows segments from the middle (RFC 9293 section 3.3.2 seen from outside): it trusts what passes, and
+takes no window into account. Here are the segments between a connection's beginning and its end, for which the
+reference's machine (`reference.tcp`) does the same under all semantics; the others are left to it.
 
 Every value is `np.uint64`.
 """
@@ -60,8 +60,8 @@ FIN = np.uint64(0x01)
 SYN = np.uint64(0x02)
 RST = np.uint64(0x04)
 ACK = np.uint64(0x10)
-SYN_ACK = np.uint64(0x12)
-FIN_ACK = np.uint64(0x11)
+DECIDING = np.uint64(0x17)
+"""All of them: hits answer segments that have ACK alone of these."""
 
 # --- arguments and results of a step ---
 
@@ -72,10 +72,8 @@ ADVANCE = np.uint64(0)
 """A legal segment: the flow is in the state of the new word, often the old one."""
 UNEXPECTED = np.uint64(1)
 """No transition; the segment may pass, the state stays."""
-NEW_FLOW = np.uint64(2)
-"""A SYN where none is expected: an endpoint reuses the ports."""
-CLOSES = np.uint64(3)
-"""The flow is over; its table entries must go."""
+LEAVE = np.uint64(2)
+"""The slow path decides; the word is as it was."""
 
 
 @kernel
@@ -120,117 +118,53 @@ def with_sequence(word: np.uint64, sequence: np.uint64) -> np.uint64:
 
 
 @kernel
-def acknowledges_guest(word: np.uint64, acknowledgement: np.uint64) -> bool:
-    """Whether a remote acknowledgement is one past the guest's last sequence number, modulo 2**32.
+def is_left_to_the_slow_path(state: np.uint64, direction: np.uint64, flags: np.uint64) -> bool:
+    """Whether hits have no answer to a segment.
 
-    Without meaning while the guest has sent nothing; no state that asks can be reached before.
+    That is wherever a connection begins or ends, or the semantics are at odds about the outcome, or a number decides
+    that the word does not hold: where the guest's FIN ends. A segment without acknowledgement belongs in no connection
+    that is set up (RFC 9293 section 3.1).
     """
-    return acknowledgement == sequence_of(word) + ONE & SEQUENCE_MASK
+    if flags & DECIDING != ACK or state == CLOSED:
+        return True
+    return direction == INBOUND and (state == LAST_ACK or state == FIN_WAIT_1)
 
 
 @kernel
-def next_inbound(state: np.uint64, flags: np.uint64, acknowledged: bool) -> np.uint64:
-    """State after a segment from the remote side, or NO_TRANSITION.
-
-    `acknowledged`: the segment acknowledges the guest's last sequence number.
-    """
-    ack = flags & ACK != ZERO
-    syn = flags & SYN != ZERO
-    fin = flags & FIN != ZERO
-    if flags & RST != ZERO:
-        return CLOSED
-    if state == ESTABLISHED:
-        if fin:
-            return CLOSE_WAIT
-        return NO_TRANSITION if syn else ESTABLISHED
-    if state == CLOSED:
-        # A connection may have outlived its entry here; if not, the guest will answer with RST.
-        if ack:
-            return ESTABLISHED
-        return LISTEN if syn else NO_TRANSITION
-    if state == LISTEN:
-        return LISTEN if syn else NO_TRANSITION
-    if state == SYN_SENT:
-        return ESTABLISHED if syn and ack else NO_TRANSITION
-    if state == SYN_RECEIVED:
-        if ack:
-            return ESTABLISHED
-        return SYN_RECEIVED if syn else NO_TRANSITION
-    return _next_inbound_closing(state, fin, ack, acknowledged)
-
-
-@kernel
-def _next_inbound_closing(state: np.uint64, fin: bool, ack: bool, acknowledged: bool) -> np.uint64:
-    """The states after a FIN from either side."""
-    if state == CLOSE_WAIT:
-        return CLOSE_WAIT if fin or ack else NO_TRANSITION
-    if state == LAST_ACK:
-        if not ack:
-            return NO_TRANSITION
-        return CLOSED if acknowledged else LAST_ACK
-    if state == FIN_WAIT_1:
-        if not ack:
-            return NO_TRANSITION
-        if fin:
-            return TIME_WAIT
-        return FIN_WAIT_2 if acknowledged else FIN_WAIT_1
-    if state == FIN_WAIT_2:
-        if fin and acknowledged:
-            return TIME_WAIT
-        return FIN_WAIT_2 if ack else NO_TRANSITION
-    if state == TIME_WAIT:
-        return TIME_WAIT if fin or ack else NO_TRANSITION
+def next_inbound(state: np.uint64) -> np.uint64:
+    """State after a plain segment from the remote side, or NO_TRANSITION."""
+    if state in (SYN_RECEIVED, ESTABLISHED):
+        return ESTABLISHED
+    if state in (CLOSE_WAIT, FIN_WAIT_2, TIME_WAIT):
+        return state
     return NO_TRANSITION
 
 
 @kernel
-def next_outbound(state: np.uint64, flags: np.uint64) -> np.uint64:
-    """State after a segment from the guest, or NO_TRANSITION."""
-    ack = flags & ACK != ZERO
-    syn = flags & SYN != ZERO
-    fin = flags & FIN != ZERO
-    if flags & RST != ZERO:
-        return CLOSED
-    if state == ESTABLISHED:
-        if fin:
-            return FIN_WAIT_1
-        return NO_TRANSITION if syn else ESTABLISHED
-    if state == CLOSED:
-        if syn:
-            return SYN_SENT
-        return ESTABLISHED if ack else NO_TRANSITION
-    if state in (LISTEN, SYN_RECEIVED):
-        return SYN_RECEIVED if syn and ack else NO_TRANSITION
-    if state == SYN_SENT:
-        return SYN_SENT if syn else NO_TRANSITION
-    if state == CLOSE_WAIT:
-        return LAST_ACK if fin else CLOSE_WAIT
-    if state in (LAST_ACK, FIN_WAIT_1):
-        return state if fin or ack else NO_TRANSITION
-    if state in (FIN_WAIT_2, TIME_WAIT):
-        return state if ack else NO_TRANSITION
+def next_outbound(state: np.uint64) -> np.uint64:
+    """State after a plain segment from the guest, or NO_TRANSITION."""
+    if state in (ESTABLISHED, CLOSE_WAIT, LAST_ACK, FIN_WAIT_1, FIN_WAIT_2, TIME_WAIT):
+        return state
     return NO_TRANSITION
 
 
 @kernel
 def step_tcp(
-    word: np.uint64,
-    direction: np.uint64,
-    flags: np.uint64,
-    sequence: np.uint64,
-    acknowledgement: np.uint64,
+    word: np.uint64, direction: np.uint64, flags: np.uint64, sequence: np.uint64
 ) -> tuple[np.uint64, np.uint64]:
     """What one segment does to a flow: the outcome and the new word.
 
-    The guest's sequence number is stored whatever the outcome, as upstream does; the state changes
-    with ADVANCE and CLOSES only. `OWNERSHIP_FIELDS` come back as they were: the caller asks
-    `may_advance` first.
+    The guest's sequence number is stored with ADVANCE and with UNEXPECTED, as upstream does; the state changes with
+    ADVANCE only. `OWNERSHIP_FIELDS` come back as they were: the caller asks `may_advance` first.
     """
+    state = state_of(word)
+    if is_left_to_the_slow_path(state, direction, flags):
+        return LEAVE, word
     if direction == OUTBOUND:
-        state = next_outbound(state_of(word), flags)
+        following = next_outbound(state)
         word = with_sequence(word, sequence)
     else:
-        state = next_inbound(state_of(word), flags, acknowledges_guest(word, acknowledgement))
-    if state == NO_TRANSITION:
-        return (NEW_FLOW if flags & SYN != ZERO else UNEXPECTED), word
-    return (CLOSES if state == CLOSED else ADVANCE), with_state(word, state)
+        following = next_inbound(state)
+    if following == NO_TRANSITION:
+        return UNEXPECTED, word
+    return ADVANCE, with_state(word, following)

@@ -43,6 +43,7 @@ from fastpath.layout import (
     TRANSFORM_POP,
     TRANSFORM_PUSH_LENGTH_MASK,
     TRANSFORM_SOURCE_PORT,
+    TRANSFORM_UDP_ONES,
     TRANSFORM_WORDS,
     TRANSFORMS_AT,
     VERDICT_MODIFIED,
@@ -154,18 +155,21 @@ def translate(
         store_be16(frames, transport + 2, rewrite)
     if flags & TRANSFORM_ICMP_IDENTIFIER != _NOTHING:
         store_be16(frames, transport + 4, rewrite)
-    update_transport_checksum(frames, transport, protocol, rewrite >> REWRITE_CHECKSUM_SHIFT)
+    update_transport_checksum(frames, transport, protocol, rewrite >> REWRITE_CHECKSUM_SHIFT, flags)
     if meta >> META_FAMILY_SHIFT & LOW_8 == _FAMILY_4:
         recompute_ipv4_checksum(frames, network)
 
 
 @kernel
-def update_transport_checksum(frames: Frame, transport: Index, protocol: np.uint64, delta: np.uint64) -> None:
+def update_transport_checksum(
+    frames: Frame, transport: Index, protocol: np.uint64, delta: np.uint64, flags: np.uint64
+) -> None:
     """Add the flow's delta to the transport's checksum; a UDP sender that computed none is left alone."""
     if protocol == TCP:
         store_be16(frames, transport + 16, update(load_be16(frames, transport + 16), delta))
     elif protocol == UDP:
-        store_be16(frames, transport + 6, update_udp(load_be16(frames, transport + 6), delta))
+        ones = flags & TRANSFORM_UDP_ONES != _NOTHING
+        store_be16(frames, transport + 6, update_udp(load_be16(frames, transport + 6), delta, ones))
     elif protocol == ICMP or protocol == ICMPV6:
         store_be16(frames, transport + 2, update(load_be16(frames, transport + 2), delta))
 

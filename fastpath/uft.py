@@ -16,7 +16,6 @@ import numpy as np
 
 from fastpath.atomics import (
     compare_and_swap,
-    compare_and_swap_relaxed,
     fetch_add_relaxed,
     load_acquire,
     load_relaxed,
@@ -37,7 +36,7 @@ from fastpath.hash_table import (
     unlock_in_order,
     write_slot,
 )
-from fastpath.layout import ACKNOWLEDGED, BYTES, DEAD, HITS, LIFE, NUMBERS, ONE, PARTNER, SHIFT_32, Index
+from fastpath.layout import BYTES, DEAD, HITS, LIFE, NUMBERS, ONE, PARTNER, SHIFT_32, Index
 from fastpath.memory import Words
 
 DONE = np.uint64(0)
@@ -212,28 +211,8 @@ def count_hit(words: Words, entry_base: Index) -> None:
 
 @kernel
 def count_segment(
-    words: Words,
-    entry_base: Index,
-    length: np.uint64,
-    sequence: np.uint64,
-    acknowledgement: np.uint64,
-    carries_ack: bool,
+    words: Words, entry_base: Index, length: np.uint64, sequence: np.uint64, acknowledgement: np.uint64
 ) -> None:
     """Count a TCP segment of `length` bytes (the whole frame) and keep its numbers for dumps."""
     fetch_add_relaxed(words, entry_base + BYTES, length)
-    if carries_ack:
-        store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
-        if load_relaxed(words, entry_base + ACKNOWLEDGED) == NOTHING:
-            store_relaxed(words, entry_base + ACKNOWLEDGED, ONE)
-    else:
-        _keep_sequence(words, entry_base + NUMBERS, sequence)
-
-
-@cold_kernel
-def _keep_sequence(words: Words, at: Index, sequence: np.uint64) -> None:
-    """A segment without acknowledgement leaves the last one in place."""
-    while True:
-        seen = load_relaxed(words, at)
-        kept = sequence << SHIFT_32 | seen & np.uint64(0xFFFF_FFFF)
-        if compare_and_swap_relaxed(words, at, seen, kept):
-            return
+    store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)

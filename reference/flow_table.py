@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from reference.errors import TableFull
 from reference.packet.flow import FlowId
+from reference.semantics import Semantics
 
 PROTECTED = 0
 """Eviction priority of an entry that must stay. Greater priorities, up to `FIRST_TO_GO`, are evicted sooner."""
@@ -195,12 +196,15 @@ class FlowTable(Generic[Entry]):
             restored.
         watcher: who keeps copies of this table's entries, if anybody.
         before_eviction: called before the entries of a full table, and their children, are compared.
+        evictions: how many entries have gone to make room.
     """
 
-    __slots__ = ("before_eviction", "entries", "limit", "watcher")
+    __slots__ = ("_semantics", "before_eviction", "entries", "evictions", "limit", "watcher")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, semantics: Semantics = Semantics.CORRECT) -> None:
         self.limit = limit
+        self.evictions = 0
+        self._semantics = semantics
         self.entries: dict[FlowId, Entry] = {}
         self.watcher: Watcher | None = None
         self.before_eviction: Callable[[], None] | None = None
@@ -222,12 +226,13 @@ class FlowTable(Generic[Entry]):
         return [self.entries[flow] for flow in sorted(self.entries)]
 
     def add(self, entry: Entry, now_ms: int) -> None:
-        """Add or replace an entry; a full table evicts first, even when the key is already present.
+        """Add or replace an entry; a full table evicts first, upstream even when the key is already present.
 
         Raises:
             TableFull: nothing may be evicted; the table is unchanged.
         """
-        self.make_room(now_ms)
+        if entry.flow not in self.entries or not self._semantics.replacing_evicts_nobody:
+            self.make_room(now_ms)
         self.put(entry)
 
     def put(self, entry: Entry) -> None:
@@ -248,6 +253,7 @@ class FlowTable(Generic[Entry]):
         victim = self.find_victim(now_ms)
         if victim is None:
             raise TableFull(self.limit)
+        self.evictions += 1
         self.expire(victim.flow)
 
     def find_victim(self, now_ms: int) -> Entry | None:
@@ -265,13 +271,17 @@ class FlowTable(Generic[Entry]):
                 if dead is None or entry.flow < dead.flow:
                     dead = entry
             elif dead is None:
-                priority = entry.eviction_priority(now_ms)
+                priority = self.priority(entry, now_ms)
                 rank = (priority, -entry.lifetime.last_hit_ms)
                 if priority != PROTECTED and (
                     victim is None or rank > best or (rank == best and entry.flow < victim.flow)
                 ):
                     victim, best = entry, rank
         return dead or victim
+
+    def priority(self, entry: Entry, now_ms: int) -> int:
+        """How readily an entry of this table is evicted; `PROTECTED` if it must stay."""
+        return entry.eviction_priority(now_ms)
 
     def remove(self, flow: FlowId) -> bool:
         """Remove an entry; tells whether there was one. Children and parents learn nothing."""

@@ -1,7 +1,6 @@
 """A layer: rules for each direction, and a table of the flows that its stateful actions have decided about.
 
-A flow has a half in each direction, keyed as packets of that direction look when they enter the layer, and both halves
-live and die together. Upstream behaviour: `lib/opte/src/engine/layer.rs`.
+Upstream behaviour: `lib/opte/src/engine/layer.rs`.
 """
 
 import enum
@@ -18,10 +17,12 @@ from reference.action import (
 )
 from reference.direction import Direction
 from reference.errors import LayerError
-from reference.flow_table import FlowEntry, FlowTable, Lifetime
+from reference.flow_table import FlowTable, Lifetime
+from reference.layer_flows import LayerEntry, LayerFlows, NewFlow, Opening
 from reference.packet.flow import NO_FLOW, FlowId
 from reference.passage import Passage
 from reference.rule import Rule, RuleTable
+from reference.semantics import Semantics
 from reference.statistics import LayerDirectionStatistics, LayerStatistics
 from reference.verdict import DenyReason, Drop, Hairpin, LayerDrop
 
@@ -39,6 +40,19 @@ class DefaultAction(enum.Enum):
         return SimpleAction[self.name]
 
 
+class Fate(enum.Enum):
+    """What becomes of a layer's flows when its rules change."""
+
+    KEPT = "kept"
+    """They keep what was decided for them."""
+
+    VALIDATED = "validated"
+    """Each is validated before its next use."""
+
+    FORGOTTEN = "forgotten"
+    """They are removed."""
+
+
 class HandlePacket(enum.Enum):
     """Marker: the packet is to be handled outside the layers."""
 
@@ -49,46 +63,17 @@ LayerOutcome: TypeAlias = Drop | Hairpin | HandlePacket | None
 """Result of a layer: None lets the packet go on, anything else ends its passage."""
 
 
-class LayerEntry(FlowEntry):
-    """One half of a layer's flow.
-
-    Attributes:
-        descriptor: what the action decided; None for a flow that is merely allowed.
-        partner: key of the other half.
-    """
-
-    __slots__ = ("descriptor", "partner")
-
-    def __init__(self, flow: FlowId, partner: FlowId, descriptor: ActionDescriptor | None, lifetime: Lifetime) -> None:
-        super().__init__(flow, lifetime)
-        self.partner = partner
-        self.descriptor = descriptor
-
-    @property
-    def summary(self) -> str:
-        """What the flow does, as dumps show it."""
-        return "no-op" if self.descriptor is None else str(self.descriptor)
-
-    def on_hold(self) -> None:
-        if self.descriptor is not None:
-            self.descriptor.hold()
-
-    def on_drop(self) -> None:
-        if self.descriptor is not None:
-            self.descriptor.drop()
-
-
 class LayerSide:
     """One direction of a layer: rules, default, flows, counters."""
 
     __slots__ = ("default", "default_hits", "direction", "rules", "statistics", "table")
 
-    def __init__(self, direction: Direction, default: DefaultAction, limit: int) -> None:
+    def __init__(self, direction: Direction, default: DefaultAction, table: FlowTable[LayerEntry]) -> None:
         self.direction = direction
         self.default = default
         self.default_hits = 0
         self.rules = RuleTable()
-        self.table: FlowTable[LayerEntry] = FlowTable(limit)
+        self.table = table
         self.statistics = LayerDirectionStatistics()
 
     def set_rules(self, rules: list[Rule]) -> None:
@@ -102,19 +87,30 @@ class Layer:
 
     Attributes:
         name: gateway, firewall, router, nat or overlay.
+        flows: the flows that stateful actions have decided about.
         inbound, outbound: the two sides.
-        count: how many flows the layer believes to have; its capacity is checked against this number, not against the
-            tables.
         statistics: counters that belong to neither side.
     """
 
-    def __init__(self, name: str, default_in: DefaultAction, default_out: DefaultAction, limit: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        default_in: DefaultAction,
+        default_out: DefaultAction,
+        limit: int,
+        semantics: Semantics = Semantics.CORRECT,
+    ) -> None:
         self.name = name
-        self.limit = limit
-        self.inbound = LayerSide(Direction.IN, default_in, limit)
-        self.outbound = LayerSide(Direction.OUT, default_out, limit)
-        self.count = 0
         self.statistics = LayerStatistics(limit)
+        self.flows = LayerFlows(limit, self.statistics, semantics)
+        self.inbound = LayerSide(Direction.IN, default_in, self.flows.inbound)
+        self.outbound = LayerSide(Direction.OUT, default_out, self.flows.outbound)
+        self._semantics = semantics
+
+    @property
+    def count(self) -> int:
+        """How many flows the layer believes to have."""
+        return self.flows.count
 
     def side(self, direction: Direction) -> LayerSide:
         """The side that packets of a direction meet."""
@@ -137,7 +133,7 @@ class Layer:
         return None
 
     def _find_entry(self, side: LayerSide, passage: Passage) -> LayerEntry | None:
-        """The entry of the packet's flow. One that a change of rules invalidated is removed, in this direction only."""
+        """The entry of the packet's flow, if it still holds. One that does not is removed."""
         flow = passage.packet.flow
         if flow == NO_FLOW:
             return None
@@ -145,12 +141,35 @@ class Layer:
         if entry is None:
             return None
         entry.hit(passage.now_ms)
-        if entry.dirty:
-            if entry.descriptor is None or not entry.descriptor.is_valid():
-                side.table.remove(flow)
-                return None
-            entry.dirty = False
+        if not self._holds(entry, side, passage):
+            self.flows.remove(side.direction, entry)
+            return None
+        entry.dirty = False
+        entry.route = passage.meta.router_target
         return entry
+
+    def _holds(self, entry: LayerEntry, side: LayerSide, passage: Passage) -> bool:
+        """Whether what was decided about a flow holds: under new rules, and on the way that the packet is going."""
+        if entry.dirty and not self._is_valid(entry):
+            return False
+        if not self._semantics.routes_reach_live_flows or entry.descriptor is None:
+            return True
+        route = passage.meta.router_target
+        if route is None or route == entry.route:
+            return True
+        found = side.rules.match(passage.packet, passage.meta)
+        return found is not None and isinstance(found.rule.action, StatefulAction)
+
+    def _is_valid(self, entry: LayerEntry) -> bool:
+        """Whether a flow may go on after a change of rules: they would let it begin, or its descriptor is good."""
+        if entry.descriptor is not None:
+            return entry.descriptor.is_valid()
+        if entry.opening is None:
+            return False
+        side = self.side(entry.opening.direction)
+        found = side.rules.match(*entry.opening.again())
+        action = side.default.action if found is None else found.rule.action
+        return action in (SimpleAction.ALLOW, SimpleAction.STATEFUL_ALLOW)
 
     def _process_by_rules(self, side: LayerSide, passage: Passage) -> LayerOutcome:
         statistics = side.statistics
@@ -176,8 +195,8 @@ class Layer:
             case SimpleAction.ALLOW:
                 return None
             case SimpleAction.STATEFUL_ALLOW:
-                self._evict(self._check_for_space(side, passage.now_ms))
-                self._add_pair(side, passage, packet.flow, None)
+                victim = self._check_for_space(side, passage.now_ms)
+                self._add_pair(passage, packet.flow, None, victim, Opening.of(passage))
             case SimpleAction.HANDLE_PACKET:
                 return HandlePacket.HANDLE_PACKET
             case MetaAction():
@@ -203,10 +222,9 @@ class Layer:
             return self._drop(DenyReason.ACTION)
         descriptor.hold()
         try:
-            self._evict(victim)
             before = passage.packet.flow
             _transform(descriptor, passage)
-            self._add_pair(side, passage, before, descriptor)
+            self._add_pair(passage, before, descriptor, victim)
         finally:
             descriptor.drop()
         return None
@@ -216,7 +234,7 @@ class Layer:
 
     def _check_for_space(self, side: LayerSide, now_ms: int) -> LayerEntry | None:
         """The outbound half of the flow to evict, None if there is room; raises `LayerError` when no flow may go."""
-        if self.count < self.limit:
+        if not self.flows.is_full:
             return None
         victim = self.outbound.table.find_victim(now_ms)
         if victim is None:
@@ -225,24 +243,29 @@ class Layer:
             raise LayerError(f'FlowTableFull {{ layer: "{self.name}", dir: {direction} }}')
         return victim
 
-    def _evict(self, victim: LayerEntry | None) -> None:
-        if victim is not None:
-            self.statistics.evictions += 1
-            self.outbound.table.expire(victim.flow)
-            self.inbound.table.expire(victim.partner)
-            self.count = len(self.outbound.table)
+    def _add_pair(
+        self,
+        passage: Passage,
+        before: FlowId,
+        descriptor: ActionDescriptor | None,
+        victim: LayerEntry | None,
+        opening: Opening | None = None,
+    ) -> None:
+        """Begin a flow: one half keyed by the packet as it came, the other by the mirror of how it goes on.
 
-    def _add_pair(self, side: LayerSide, passage: Passage, before: FlowId, descriptor: ActionDescriptor | None) -> None:
-        """Add both halves of a flow: one keyed by the packet as it came, the other by the mirror of how it goes on."""
+        Upstream has it at once, whatever later layers say.
+        """
         lifetime = Lifetime(passage.now_ms)
         after = passage.packet.flow.mirror()
-        entry = LayerEntry(before, after, descriptor, lifetime)
-        partner = LayerEntry(after, before, descriptor, lifetime)
-        inward, outward = (entry, partner) if side is self.inbound else (partner, entry)
-        self.inbound.table.put(inward)
-        self.outbound.table.put(outward)
-        self.count += 1
-        self.statistics.flows += 1
+        entry = LayerEntry(before, after, descriptor, lifetime, opening)
+        partner = LayerEntry(after, before, descriptor, lifetime, opening)
+        entry.route = passage.meta.router_target
+        inward, outward = (entry, partner) if passage.direction is Direction.IN else (partner, entry)
+        flow = NewFlow(self.flows, inward, outward, victim)
+        if self._semantics.denied_packets_begin_nothing:
+            passage.beginning.append(flow)
+        else:
+            flow.settle()
         passage.parents.append(entry)
 
     def simulate(self, passage: Passage) -> bool:
@@ -255,7 +278,7 @@ class Layer:
         entry = side.table.get(packet.flow)
         if entry is not None:
             descriptor = entry.descriptor
-            if entry.dirty and (descriptor is None or not descriptor.is_valid()):
+            if not self._holds(entry, side, passage):
                 return False
             passage.parents.append(entry)
             if descriptor is not None:
@@ -275,44 +298,45 @@ class Layer:
         return False
 
     def add_rule(self, direction: Direction, rule: Rule) -> None:
-        """Add a rule. Existing flows keep what was decided for them."""
+        """Add a rule."""
         side = self.side(direction)
         side.rules.add(rule)
         side.statistics.rules += 1
         self.statistics.add_rule_called += 1
+        self._rules_changed(Fate.KEPT)
 
     def remove_rule(self, direction: Direction, rule_id: int) -> None:
-        """Remove a rule; raises `RuleNotFound`. Existing flows keep what was decided for them."""
+        """Remove a rule; raises `RuleNotFound`."""
         side = self.side(direction)
         side.rules.remove(rule_id)
         side.statistics.rules -= 1
         self.statistics.remove_rule_called += 1
+        self._rules_changed(Fate.KEPT)
 
     def set_rules(self, inbound: list[Rule], outbound: list[Rule], soft: bool = False) -> None:
-        """Replace all rules. Hard: all flows are forgotten. Soft: flows are validated before their next use."""
-        for side, rules in ((self.inbound, inbound), (self.outbound, outbound)):
-            if soft:
-                side.table.mark_dirty()
-            else:
-                side.table.clear()
-            side.set_rules(rules)
-        if not soft:
-            self.count = 0
+        """Replace all rules. Upstream, `soft` validates flows before their next use, else they are forgotten."""
+        self.inbound.set_rules(inbound)
+        self.outbound.set_rules(outbound)
         self.statistics.set_rules_called += 1
+        self._rules_changed(Fate.VALIDATED if soft else Fate.FORGOTTEN)
+
+    def _rules_changed(self, fate: Fate) -> None:
+        """Let a change of rules have its effect on the flows: upstream one of several, else they are all validated."""
+        if self._semantics.rules_reach_live_flows:
+            fate = Fate.VALIDATED
+        if fate is Fate.VALIDATED:
+            self.flows.mark_dirty()
+        elif fate is Fate.FORGOTTEN:
+            self.flows.clear()
 
     def clear_flows(self) -> None:
         """Forget all flows."""
-        self.inbound.table.clear()
-        self.outbound.table.clear()
-        self.count = 0
+        self.flows.clear()
         self.statistics.flows = 0
 
     def expire(self, now_ms: int) -> None:
-        """Remove flows past their time to live. Only outbound halves are looked at; each takes its partner along."""
-        for entry in self.outbound.table.expire_due(now_ms):
-            self.inbound.table.expire(entry.partner)
-        self.count = len(self.outbound.table)
-        self.statistics.flows = self.count
+        """Remove flows past their time to live."""
+        self.flows.expire(now_ms)
 
     def statistics_dict(self) -> dict[str, int]:
         """All counters by OPTE's names."""

@@ -1,10 +1,22 @@
 """The passage of one packet through the layers: the packet, and what it has gathered so far."""
 
+from typing import Protocol
+
 from reference.action import ActionMeta
 from reference.direction import Direction
 from reference.flow_table import FlowEntry
 from reference.packet.packet import Packet
 from reference.transform import BodyTransform, HeaderTransform
+
+
+class Beginning(Protocol):
+    """A flow that begins with the packet, or not at all."""
+
+    def settle(self) -> None:
+        """The packet is allowed: let the flow take its place."""
+
+    def abandon(self) -> None:
+        """The packet goes no further: leave nothing behind."""
 
 
 class Passage:
@@ -17,9 +29,10 @@ class Passage:
         meta: what actions have noted.
         headers, bodies: the transformations so far.
         parents: the layer entries that took part.
+        beginning: flows that begin once the packet is allowed.
     """
 
-    __slots__ = ("bodies", "direction", "headers", "meta", "now_ms", "packet", "parents")
+    __slots__ = ("beginning", "bodies", "direction", "headers", "meta", "now_ms", "packet", "parents")
 
     def __init__(self, packet: Packet, direction: Direction, now_ms: int) -> None:
         self.packet = packet
@@ -29,6 +42,19 @@ class Passage:
         self.headers: list[HeaderTransform] = []
         self.bodies: list[BodyTransform] = []
         self.parents: list[FlowEntry] = []
+        self.beginning: list[Beginning] = []
+
+    def settle(self) -> None:
+        """The packet is allowed: the flows that it begins take their places."""
+        for flow in self.beginning:
+            flow.settle()
+        self.beginning.clear()
+
+    def abandon(self) -> None:
+        """The packet goes no further: what has not been settled leaves nothing behind."""
+        for flow in self.beginning:
+            flow.abandon()
+        self.beginning.clear()
 
     def transform_headers(self, transform: HeaderTransform) -> None:
         """Apply a header transformation and remember it."""

@@ -17,13 +17,12 @@ from reference.layer import Layer
 from reference.packet.embedded import NoPayload
 from reference.packet.errors import ParseError as MalformedFrame
 from reference.packet.flow import FlowId
-from reference.packet.modify import finish_checksums
 from reference.packet.packet import Packet
 from reference.packet.parse import parse
 from reference.packet.protocol import EtherType
 from reference.port_data import PortData, PortState
 from reference.semantics import Semantics
-from reference.slow_path import SlowPath
+from reference.slow_path import SlowPath, finish
 from reference.snapshot import Plain, flow_counts, snapshot, statistics
 from reference.tcp import CLOSED, NEW_FLOW, TcpState
 from reference.tcp_flows import TcpFlow
@@ -41,8 +40,8 @@ from reference.vpc.router import RouterControl
 class Port:
     """A port of the Oxide VPC.
 
-    Every operation but `process` and `expire` is independent of time. Times are milliseconds since any zero; they need
-    not ascend.
+    Every operation but `process` and `expire` is independent of time. Times are milliseconds since any zero; one
+    that is earlier than the one before counts as that, unless upstream is followed.
 
     Attributes:
         data: state, epoch, layers, tables and counters of the port. Another engine that answers hits by itself may keep
@@ -67,10 +66,12 @@ class Port:
             semantics: which of upstream's behaviours to follow.
         """
         limits = limits or TableLimits()
-        self.network = VpcNetwork(config, mappings or Mappings())
+        self.network = VpcNetwork(config, mappings or Mappings(), semantics)
         self.semantics = semantics
-        self.data = PortData(_layers(self.network, limits), limits.uft, limits.tcp)
+        self.data = PortData(_layers(self.network, limits, semantics), limits.uft, limits.tcp, semantics)
         self.router = RouterControl(self.data)
+        self._mappings_seen = self.network.mappings.version
+        self._latest_ms = 0
         self._slow_path = SlowPath(self.data, self._handle_packet, semantics)
 
     @property
@@ -92,6 +93,23 @@ class Port:
     def tcp_flows(self) -> FlowTable[TcpFlow]:
         """Tracked connections by outbound flow id."""
         return self.data.tcp_flows
+
+    @property
+    def is_behind_mappings(self) -> bool:
+        """Whether mappings have changed since the port last processed a packet, and live flows must hear of it."""
+        return self.semantics.mappings_reach_live_flows and self._mappings_seen != self.network.mappings.version
+
+    def follow_mappings(self) -> None:
+        """Let the present mappings hold for all flows: unified entries are made anew. `process` does so by itself."""
+        self._mappings_seen = self.network.mappings.version
+        self.data.epoch += 1
+
+    def on_the_clock(self, now_ms: int) -> int:
+        """The time that counts when a caller's clock says `now_ms`: the latest that any has said."""
+        if not self.semantics.time_never_goes_back:
+            return now_ms
+        self._latest_ms = max(self._latest_ms, now_ms)
+        return self._latest_ms
 
     def start(self) -> None:
         """Begin to process packets; from any state."""
@@ -122,6 +140,9 @@ class Port:
             now_ms: the time.
             segments: lengths of the first buffers in which the frame was delivered; the rest is the last buffer.
         """
+        now_ms = self.on_the_clock(now_ms)
+        if self.is_behind_mappings:
+            self.follow_mappings()
         try:
             parsed = parse(direction, packet, segments)
         except MalformedFrame as error:
@@ -172,10 +193,8 @@ class Port:
             except NoPayload:
                 # Upstream returns before it counts.
                 return ProcessError("BodyTransform(NoPayload)")
-        finish_checksums(packet, send_udp_zero_as_ones=False)
         statistics.modified += 1
-        frame = transform.emit_spec(packet, entry.l4_hash, unrestricted).apply(packet)
-        return Modified(frame, entry.l4_hash, unrestricted)
+        return finish(packet, transform, entry.l4_hash, unrestricted, self.semantics)
 
     def _track_hit(self, flow: TcpFlow, packet: Packet, now_ms: int) -> bool:
         """Take a segment into account; False when the connection is gone, or the segment begins another."""
@@ -185,7 +204,7 @@ class Port:
         assert segment is not None
         inbound_flow = packet.flow if packet.direction is Direction.IN else None
         flow.hit(now_ms)
-        following = flow.update(segment, packet.direction, packet.length, inbound_flow)
+        following = flow.update(segment, packet.direction, packet.length, inbound_flow, packet.payload_length)
         if following in (CLOSED, NEW_FLOW) and self.data.tcp_flows.get(flow.flow) is flow:
             forget(self.data, flow)
         return following != NEW_FLOW
@@ -225,7 +244,7 @@ class Port:
     def expire(self, now_ms: int) -> None:
         """Remove flows past their time to live; raises `BadState` unless running."""
         self.data.require_state(PortState.RUNNING)
-        self.data.expire(now_ms)
+        self.data.expire(self.on_the_clock(now_ms))
 
     def clear_uft(self) -> None:
         """Empty the unified flow table; raises `BadState` unless running."""
@@ -235,7 +254,7 @@ class Port:
     def clear_lft(self, layer: str) -> None:
         """Forget a layer's flows; raises `BadState` unless running, or `LayerNotFound`."""
         self.data.require_state(PortState.RUNNING)
-        self.data.layer(layer).clear_flows()
+        self.data.clear_layer(layer)
 
     def set_firewall_rules(self, rules: Iterable[FirewallRule]) -> None:
         """Replace all firewall rules and forget the layer's flows; raises `BadState`."""
@@ -311,12 +330,12 @@ class Port:
         return snapshot(self.data)
 
 
-def _layers(network: VpcNetwork, limits: TableLimits) -> list[Layer]:
+def _layers(network: VpcNetwork, limits: TableLimits, semantics: Semantics) -> list[Layer]:
     """The layers in outbound order."""
     return [
-        gateway.build(network, limits.gateway),
-        firewall.build(limits.firewall),
-        router.build(limits.router),
-        nat.build(network, limits.nat),
-        overlay.build(network, limits.overlay),
+        gateway.build(network, limits.gateway, semantics),
+        firewall.build(limits.firewall, semantics),
+        router.build(limits.router, semantics),
+        nat.build(network, limits.nat, semantics),
+        overlay.build(network, limits.overlay, semantics),
     ]

@@ -7,9 +7,10 @@ import enum
 
 from reference.direction import Direction
 from reference.errors import BadState, LayerNotFound
-from reference.flow_table import FlowTable
+from reference.flow_table import FlowEntry, FlowTable
 from reference.layer import Layer
 from reference.rule import Rule
+from reference.semantics import Semantics
 from reference.statistics import PortStatistics
 from reference.tcp_flows import TcpFlow
 from reference.uft import UnifiedFlowTable
@@ -42,15 +43,19 @@ class PortData:
         uft: the unified flow table.
         tcp_flows: tracked connections by outbound flow id.
         statistics: the port's counters.
+        semantics: which of upstream's behaviours to follow.
     """
 
-    def __init__(self, layers: list[Layer], uft_limit: int, tcp_limit: int) -> None:
+    def __init__(
+        self, layers: list[Layer], uft_limit: int, tcp_limit: int, semantics: Semantics = Semantics.CORRECT
+    ) -> None:
         self.state = PortState.READY
         self.epoch = 1
         self.layers = layers
+        self.semantics = semantics
         self.statistics = PortStatistics(uft_limit, tcp_limit)
-        self.uft = UnifiedFlowTable(uft_limit, self.statistics)
-        self.tcp_flows: FlowTable[TcpFlow] = FlowTable(tcp_limit)
+        self.uft = UnifiedFlowTable(uft_limit, self.statistics, semantics)
+        self.tcp_flows: FlowTable[TcpFlow] = FlowTable(tcp_limit, semantics)
 
     def require_state(self, *allowed: PortState) -> None:
         """Raise `BadState` unless the port is in one of these states."""
@@ -89,6 +94,25 @@ class PortData:
         self.uft.expire(now_ms)
         for layer in self.layers:
             layer.expire(now_ms)
+
+    def clear_layer(self, name: str) -> None:
+        """Forget a layer's flows; raises `LayerNotFound`.
+
+        What depends on them is let go of, so that nothing that they own, such as a source NAT port, stays taken or is
+        in use by two: their unified entries go, their connections stay without them. Upstream leaves both as they are.
+        """
+        layer = self.layer(name)
+        forgotten: set[FlowEntry] = {*layer.inbound.table.entries.values(), *layer.outbound.table.entries.values()}
+        layer.clear_flows()
+        if not self.semantics.clearing_lets_go:
+            return
+        for direction in Direction:
+            table = self.uft.table(direction)
+            for entry in table.in_order():
+                if not forgotten.isdisjoint(entry.parents()):
+                    table.discard(entry)
+        for flow in self.tcp_flows.in_order():
+            flow.let_go_of(forgotten)
 
     def clear(self) -> None:
         """Forget all flows of all tables."""

@@ -4,7 +4,7 @@ Upstream behaviour: `process_in_miss` and `process_out_miss` in `lib/opte/src/en
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from reference.direction import Direction
 from reference.errors import LayerError, ProcessingError, TableFull
@@ -27,6 +27,13 @@ PacketHandler: TypeAlias = Callable[[Packet], Hairpin | Drop]
 """Decides about frames that are handled outside the layers; raises `ProcessingError`."""
 
 
+class Tracked(NamedTuple):
+    """What came of tracking a packet's connection: its flow, for a segment that does not close it."""
+
+    flow: TcpFlow | None = None
+    closed: bool = False
+
+
 class SlowPath:
     """The slow path of one port."""
 
@@ -38,54 +45,66 @@ class SlowPath:
     def process(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
         """Process a packet; raises `ProcessingError`."""
         self._data.statistics.of(packet.direction).uft_miss += 1
-        if packet.direction is Direction.IN:
-            return self._process_inbound(packet, now_ms)
-        return self._process_outbound(packet, now_ms)
+        passage = Passage(packet, packet.direction, now_ms)
+        try:
+            if packet.direction is Direction.IN:
+                return self._process_inbound(passage)
+            return self._process_outbound(passage)
+        except TcpRefused:
+            return Drop(DropCause.TCP_ERROR)
+        finally:
+            passage.abandon()
 
-    def _process_outbound(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
-        """The connection is tracked before the layers see the packet."""
-        flow = packet.flow
-        tcp_flow: TcpFlow | None = None
-        closed = False
-        if packet.tcp is not None:
-            segment = Segment(packet.tcp, Direction.OUT, flow, None, packet.length, now_ms)
-            try:
-                tcp_flow = track(self._data, segment)
-            except TcpRefused:
-                return Drop(DropCause.TCP_ERROR)
-            closed = tcp_flow is None
-        passage = Passage(packet, Direction.OUT, now_ms)
-        ending = self._pass_layers(passage)
+    def _process_outbound(self, passage: Passage) -> Modified | Hairpin | Drop:
+        """The connection is tracked when the layers have allowed the packet; upstream, before they see it."""
+        flow = passage.packet.flow
+        segment = self._segment(passage, flow, None)
+        ending: Drop | Hairpin | None
+        if self._semantics.denied_segments_are_not_tracked:
+            ending = self._pass_layers(passage)
+            tracked = Tracked() if ending is not None else self._track(segment)
+        else:
+            tracked = self._track(segment)
+            ending = self._pass_layers(passage)
         if ending is not None:
             return ending
-        transform = compile_transform(passage.headers, passage.bodies, passage.meta.internal_target)
-        if flow != NO_FLOW and not closed:
-            self._install(passage, flow, None, transform, tcp_flow)
-        return _finish(passage, transform)
+        return self._let_pass(passage, flow, None, tracked)
 
-    def _process_inbound(self, packet: Packet, now_ms: int) -> Modified | Hairpin | Drop:
+    def _process_inbound(self, passage: Passage) -> Modified | Hairpin | Drop:
         """The connection is tracked after the layers, which reveal its outbound flow id."""
-        flow = packet.flow
-        passage = Passage(packet, Direction.IN, now_ms)
+        flow = passage.packet.flow
         ending = self._pass_layers(passage)
         if ending is not None:
             return ending
-        transform = compile_transform(passage.headers, passage.bodies, passage.meta.internal_target)
-        outbound_flow = packet.flow.mirror()
+        outbound_flow = passage.packet.flow.mirror()
         partner = self._data.uft.outbound.get(outbound_flow)
         if partner is not None:
             partner.pair = flow
-        tcp_flow: TcpFlow | None = None
-        if packet.tcp is not None:
-            segment = Segment(packet.tcp, Direction.IN, outbound_flow, flow, packet.length, now_ms)
-            try:
-                tcp_flow = track(self._data, segment)
-            except TcpRefused:
-                return Drop(DropCause.TCP_ERROR)
-            if tcp_flow is None:
-                return _finish(passage, transform)
-        self._install(passage, flow, outbound_flow, transform, tcp_flow)
-        return _finish(passage, transform)
+        tracked = self._track(self._segment(passage, outbound_flow, flow))
+        return self._let_pass(passage, flow, outbound_flow, tracked)
+
+    def _segment(self, passage: Passage, outbound_flow: FlowId, inbound_flow: FlowId | None) -> Segment | None:
+        packet = passage.packet
+        if packet.tcp is None:
+            return None
+        length, payload = packet.length, packet.payload_length
+        return Segment(packet.tcp, passage.direction, outbound_flow, inbound_flow, length, passage.now_ms, payload)
+
+    def _track(self, segment: Segment | None) -> Tracked:
+        """Take a segment into account, if the packet is one; raises `TcpRefused`."""
+        if segment is None:
+            return Tracked()
+        flow = track(self._data, segment)
+        return Tracked(flow, closed=flow is None)
+
+    def _let_pass(self, passage: Passage, flow: FlowId, pair: FlowId | None, tracked: Tracked) -> Modified:
+        """Let an allowed packet begin its flows, unless it ends a connection, and finish it."""
+        transform = compile_transform(passage.headers, passage.bodies, passage.meta.internal_target)
+        if flow != NO_FLOW and not tracked.closed:
+            passage.settle()
+            self._install(passage, flow, pair, transform, tracked.flow)
+        packet = passage.packet
+        return finish(packet, transform, l4_hash(packet.flow), passage.meta.internal_target, self._semantics)
 
     def _pass_layers(self, passage: Passage) -> Drop | Hairpin | None:
         """Let every layer see the packet, outbound from the gateway to the overlay, inbound the other way round."""
@@ -160,11 +179,10 @@ class SlowPath:
         return entry
 
 
-def _finish(passage: Passage, transform: FlowTransform) -> Modified:
-    """The finished frame. The hash is that of the flow as the layers left it."""
-    packet = passage.packet
-    finish_checksums(packet, send_udp_zero_as_ones=False)
-    flow_hash = l4_hash(packet.flow)
-    unrestricted = passage.meta.internal_target
+def finish(
+    packet: Packet, transform: FlowTransform, flow_hash: int, unrestricted: bool, semantics: Semantics
+) -> Modified:
+    """The finished frame of a packet whose inner headers have been transformed: checksums, then the encapsulation."""
+    finish_checksums(packet, send_udp_zero_as_ones=semantics.udp_zero_as_ones)
     frame = transform.emit_spec(packet, flow_hash, unrestricted).apply(packet)
     return Modified(frame, flow_hash, unrestricted)

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from reference.action import action_text
 from reference.errors import BadState
 from reference.flow_table import FlowEntry, FlowTable
-from reference.layer import Layer, LayerEntry
+from reference.layer import Layer
+from reference.layer_flows import LayerEntry
 from reference.port_data import PortData, PortState
 from reference.rule import RuleTable
 from reference.tcp import TcpState
@@ -21,10 +22,22 @@ Plain: TypeAlias = dict[str, Any]
 
 def statistics(data: PortData) -> Plain:
     """All counters by OPTE's names; those of layers in a dictionary under the layer's name."""
-    return {
+    counters: Plain = {
         **data.statistics.as_dict(),
         **{layer.name: layer.statistics_dict() for layer in data.layers},
     }
+    if data.semantics.gauges_are_exact:
+        _put_right(counters, data)
+    return counters
+
+
+def _put_right(counters: Plain, data: PortData) -> None:
+    """Let gauges be the sizes of their tables, and count as evictions only what went to make room."""
+    for prefix, table in (("in_uft", data.uft.inbound), ("out_uft", data.uft.outbound), ("tcp", data.tcp_flows)):
+        counters[f"{prefix}_flows"] = len(table)
+        counters[f"{prefix}_evictions"] = table.evictions
+    for layer in data.layers:
+        counters[layer.name]["flows"] = len(layer.outbound.table)
 
 
 def flow_counts(data: PortData) -> Plain:

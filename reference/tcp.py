@@ -1,10 +1,11 @@
 """The TCP flow state machine: how far a connection is, as an observer between guest and remote can tell.
 
 The machine looks at flags, and at one number: whether an acknowledgement covers the guest's FIN, that is, equals the
-guest's last sequence number plus one, modulo 2^32. States are those of RFC 9293 section 3.3.2, seen from the guest.
+FIN's sequence number plus one, modulo 2^32. States are those of RFC 9293 section 3.3.2, seen from the guest.
 Upstream behaviour: `lib/opte/src/engine/tcp_state.rs`.
 
-`transition` is a pure function on integers: the same function is executed per packet, and symbolically in proofs.
+`transition` is a pure function on integers: the same function is executed per packet, and symbolically in proofs. Where
+it departs from upstream it does so in `_correction` alone, as far as the caller asks for it.
 """
 
 import enum
@@ -54,32 +55,66 @@ NEW_FLOW: Final = -2
 """Outcome: a SYN where none belongs; one side has begun a new connection with the same addresses and ports."""
 
 
-def transition(state: int, guest_sequence: int, flags: int, acknowledgement: int, outbound: bool) -> int:
+GUEST_SYN_REOPENS: Final = 1
+FIN_BEGINS_CLOSING: Final = 2
+REMOTE_SYN_KEEPS_ESTABLISHED: Final = 4
+"""Corrections, each a bit of `transition`'s argument; the stories are told in `reference.semantics`."""
+
+_NO_CORRECTION: Final = -3
+
+
+def transition(
+    state: int, fin_sequence: int, flags: int, acknowledgement: int, outbound: bool, corrections: int = 0
+) -> int:
     """The state after a segment.
 
     Args:
         state: present state, a `TcpState`; `CLOSED` for a flow that is not tracked yet.
-        guest_sequence: sequence number of the guest's last segment, as a 32-bit unsigned number; any value if there was
-            none.
+        fin_sequence: sequence number of the guest's FIN, as a 32-bit unsigned number; any value if there was none.
+            Upstream takes that of the guest's last segment.
         flags: flag byte of the segment's header.
         acknowledgement: acknowledgement number of the segment.
         outbound: whether the guest sent the segment.
+        corrections: in what the machine departs from upstream's: any of the bits above.
 
     Returns:
         The new state, `UNEXPECTED_SEGMENT` or `NEW_FLOW`.
     """
     if flags & RST:
         return CLOSED
+    corrected = _correction(state, flags, outbound, corrections)
+    if corrected != _NO_CORRECTION:
+        return corrected
     if outbound:
         following = after_outbound(state, flags)
     else:
-        following = after_inbound(state, guest_sequence, flags, acknowledgement)
+        following = after_inbound(state, fin_sequence, flags, acknowledgement)
     if following == UNEXPECTED_SEGMENT and flags & SYN:
         return NEW_FLOW
     return following
 
 
-def after_inbound(state: int, guest_sequence: int, flags: int, acknowledgement: int) -> int:
+def _correction(state: int, flags: int, outbound: bool, corrections: int) -> int:
+    """What a correction has to say about a segment without RST; `_NO_CORRECTION` where upstream is followed."""
+    fin = flags & FIN != 0
+    syn = flags & SYN != 0
+    ack = flags & ACK != 0
+    if corrections & GUEST_SYN_REOPENS and outbound and syn and state >= CLOSE_WAIT:
+        return NEW_FLOW
+    if corrections & FIN_BEGINS_CLOSING and state == CLOSED and fin and ack and not syn:
+        if outbound:
+            return FIN_WAIT_1
+        return CLOSE_WAIT
+    if corrections & REMOTE_SYN_KEEPS_ESTABLISHED:
+        if not outbound and state == ESTABLISHED and syn:
+            return UNEXPECTED_SEGMENT
+        if outbound and state == CLOSED and syn and ack:
+            # The guest answers the SYN that was taken for a forged one: it had forgotten the connection.
+            return SYN_RECEIVED
+    return _NO_CORRECTION
+
+
+def after_inbound(state: int, fin_sequence: int, flags: int, acknowledgement: int) -> int:
     """The state after a segment without RST from the remote side, or `UNEXPECTED_SEGMENT`."""
     fin = flags & FIN != 0
     syn = flags & SYN != 0
@@ -111,18 +146,18 @@ def after_inbound(state: int, guest_sequence: int, flags: int, acknowledgement: 
             return CLOSE_WAIT
     elif state == LAST_ACK:
         if ack:
-            if covers_fin(guest_sequence, acknowledgement):
+            if covers_fin(fin_sequence, acknowledgement):
                 return CLOSED
             return LAST_ACK
     elif state == FIN_WAIT_1:
         if fin and ack:
             return TIME_WAIT
         if ack:
-            if covers_fin(guest_sequence, acknowledgement):
+            if covers_fin(fin_sequence, acknowledgement):
                 return FIN_WAIT_2
             return FIN_WAIT_1
     elif state == FIN_WAIT_2:
-        if fin and covers_fin(guest_sequence, acknowledgement):
+        if fin and covers_fin(fin_sequence, acknowledgement):
             return TIME_WAIT
         if ack:
             return FIN_WAIT_2
@@ -173,6 +208,6 @@ def after_outbound(state: int, flags: int) -> int:
     return UNEXPECTED_SEGMENT
 
 
-def covers_fin(guest_sequence: int, acknowledgement: int) -> bool:
-    """Whether an acknowledgement covers a FIN without data whose sequence number is `guest_sequence`."""
-    return acknowledgement == (guest_sequence + 1) & 0xFFFFFFFF
+def covers_fin(fin_sequence: int, acknowledgement: int) -> bool:
+    """Whether an acknowledgement covers the FIN whose sequence number, behind its segment's data, is `fin_sequence`."""
+    return acknowledgement == (fin_sequence + 1) & 0xFFFFFFFF

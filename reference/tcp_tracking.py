@@ -28,6 +28,7 @@ class Segment(NamedTuple):
         inbound_flow: id of an inbound packet as it arrived; None outbound.
         length: bytes of the whole frame.
         now_ms: the time, in milliseconds.
+        payload: bytes of data.
     """
 
     header: Tcp
@@ -36,6 +37,7 @@ class Segment(NamedTuple):
     inbound_flow: FlowId | None
     length: int
     now_ms: int
+    payload: int = 0
 
 
 def track(data: PortData, segment: Segment) -> TcpFlow | None:
@@ -54,7 +56,7 @@ def track(data: PortData, segment: Segment) -> TcpFlow | None:
     if flow is None:
         return _begin(data, segment)
     flow.hit(segment.now_ms)
-    following = flow.update(segment.header, segment.direction, segment.length, segment.inbound_flow)
+    following = _update(flow, segment)
     if following not in (CLOSED, NEW_FLOW):
         return flow
     forget(data, flow)
@@ -73,9 +75,13 @@ def forget(data: PortData, flow: TcpFlow) -> None:
     data.statistics.tcp_flows = len(data.tcp_flows)
 
 
+def _update(flow: TcpFlow, segment: Segment) -> int:
+    return flow.update(segment.header, segment.direction, segment.length, segment.inbound_flow, segment.payload)
+
+
 def _begin(data: PortData, segment: Segment) -> TcpFlow | None:
-    flow = TcpFlow(segment.outbound_flow, segment.now_ms)
-    following = flow.update(segment.header, segment.direction, segment.length, segment.inbound_flow)
+    flow = TcpFlow(segment.outbound_flow, segment.now_ms, data.semantics)
+    following = _update(flow, segment)
     if following in (UNEXPECTED_SEGMENT, NEW_FLOW):
         raise TcpRefused("unexpected segment")
     if following == CLOSED:

@@ -6,11 +6,15 @@ functions around `uft_in`, `uft_out` in `lib/opte/src/engine/port/mod.rs`.
 """
 
 from reference.direction import Direction
-from reference.flow_table import FlowEntry, FlowTable, Lifetime
+from reference.flow_table import FIRST_TO_GO, FlowEntry, FlowTable, Lifetime
 from reference.packet.flow import FlowId
+from reference.semantics import Semantics
 from reference.statistics import UINT64_MASK, PortStatistics
 from reference.tcp_flows import TcpFlow
 from reference.transform import FlowTransform
+
+_LAST_TO_GO = 1
+"""Eviction priority of a unified entry in good health."""
 
 
 class UftEntry(FlowEntry):
@@ -62,6 +66,22 @@ class UftEntry(FlowEntry):
             parent.drop()
 
 
+class UnifiedTable(FlowTable[UftEntry]):
+    """One direction's unified entries. They are what the layers and the connections say, kept for speed."""
+
+    def priority(self, entry: UftEntry, now_ms: int) -> int:
+        """Nothing is lost with an entry, so that none must stay: first go those of ill connections, then the idlest.
+
+        Upstream looks at no connection: every entry of one goes first, and any other one is protected.
+        """
+        if not self._semantics.idlest_entry_goes:
+            return super().priority(entry, now_ms)
+        flow = entry.tcp_flow
+        if flow is None:
+            return _LAST_TO_GO
+        return max(_LAST_TO_GO, flow.own_priority(now_ms)) if flow.holders else FIRST_TO_GO
+
+
 class UnifiedFlowTable:
     """Both directions of the unified flow table.
 
@@ -69,9 +89,9 @@ class UnifiedFlowTable:
         inbound, outbound: the tables; `inbound.entries` maps flow ids to entries.
     """
 
-    def __init__(self, limit: int, statistics: PortStatistics) -> None:
-        self.inbound: FlowTable[UftEntry] = FlowTable(limit)
-        self.outbound: FlowTable[UftEntry] = FlowTable(limit)
+    def __init__(self, limit: int, statistics: PortStatistics, semantics: Semantics = Semantics.CORRECT) -> None:
+        self.inbound = UnifiedTable(limit, semantics)
+        self.outbound = UnifiedTable(limit, semantics)
         self._statistics = statistics
 
     def table(self, direction: Direction) -> FlowTable[UftEntry]:

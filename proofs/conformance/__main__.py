@@ -1,6 +1,7 @@
 """`python -m proofs.conformance`: replay recordings of OPTE and compare everything they recorded.
 
-Exit status: 0 all equal, 1 something differs, 2 something could not be read or written, or the engine failed.
+Exit status: 0 all equal, or explained by corrections; 1 something differs; 2 something could not be read or written,
+or the engine failed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from proofs.conformance import machine_report, recording, report
+from proofs.conformance.attribution import Attribution
 from proofs.conformance.coverage import RECORDINGS
 from proofs.conformance.engine import EngineFailed
 from proofs.conformance.engines import (
@@ -27,6 +29,7 @@ from proofs.conformance.external import SECONDS_TO_ANSWER
 from proofs.conformance.progress import ReplayProgress
 from proofs.conformance.recording import UnreadableRecording
 from proofs.conformance.runner import Finding, Status, Summary, UnknownFeature, run, select
+from reference.semantics import Semantics
 
 UNUSABLE = 2
 
@@ -61,10 +64,14 @@ def main(
 ) -> None:
     """Replay recordings and compare everything they recorded; report each recording's first difference.
 
-    Exit status: 0 all equal, 1 something differs, 2 something could not be read or written, or the engine failed.
+    Under the corrected semantics each difference is attributed to the corrections that explain it.
+
+    Exit status: 0 all equal or explained, 1 something differs, 2 something could not be read or written, or the engine
+    failed.
     """
     try:
-        make_engine = EngineChoice(engine, semantics, design, timeout).factory()
+        choice = EngineChoice(engine, semantics, design, timeout)
+        make_engine = choice.factory()
         summary = Summary()
         files = select(recording.find(paths or [RECORDINGS]), only, summary)
         json_output = machine_report.ReportFile(json_file) if json_file else None
@@ -76,8 +83,10 @@ def main(
         _say(str(unreadable), sys.stderr)
     with json_output or nullcontext() as output:
         with ReplayProgress(len(files)) as progress:
+            by_semantics = choice.by_semantics() if semantics is SemanticsName.CORRECT else None
+            attribution = Attribution(by_semantics, progress.step) if by_semantics is not None else None
             try:
-                for found in run(files, engine, make_engine, summary, stop_after, progress.step):
+                for found in run(files, engine, make_engine, summary, stop_after, progress.step, attribution):
                     progress.recording()
                     if isinstance(found, Finding):
                         print_finding(found)
@@ -86,6 +95,8 @@ def main(
             except EngineFailed as failure:
                 _refuse(str(failure))
         print_summary(summary)
+        if attribution is not None:
+            print_corrections(attribution)
         left_out = len(files) - len(summary.findings) - sum(fault.path in files for fault in summary.unreadable)
         if left_out:
             _say(f"stopped after {stop_after} recordings that differ; not replayed: {left_out}")
@@ -99,6 +110,9 @@ def print_finding(finding: Finding) -> None:
     """The line of one recording, and the account of its first difference."""
     if finding.status is Status.NOT_COVERED:
         _say(f"not yet covered  {finding.replay.recording.name}: {finding.reason}")
+        return
+    if finding.status is Status.EXPLAINED:
+        _say(report.explained_line(finding.replay, finding.corrections))
         return
     _say(report.line(finding.replay))
     if finding.status is Status.LISTED_BUT_EQUAL:
@@ -134,6 +148,13 @@ def _say(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     stream.write(f"{text}\n")
     stream.flush()
+
+
+def print_corrections(attribution: Attribution) -> None:
+    """How many recordings each correction was needed for."""
+    for name in Semantics.names():
+        if attribution.counts[name]:
+            _say(f"  {name}: {attribution.counts[name]} recordings")
 
 
 def _refuse(message: str) -> NoReturn:

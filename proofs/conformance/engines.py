@@ -77,13 +77,23 @@ class EngineChoice:
             raise EngineUnavailable(f"no engine is called {self.name!r}; there are {known} and {PREFIX}COMMAND")
         return engine_factory(EngineName(self.name), self.design, self.semantics)
 
+    def by_semantics(self) -> Callable[[Semantics], Engine] | None:
+        """A function that makes an engine with any semantics; None where the engine only knows semantics by name."""
+        return None if self.name.startswith(PREFIX) else engines_by_semantics(EngineName(self.name), self.design)
+
 
 class EngineUnavailable(Exception):
     """The engine cannot be used as asked; the message says why."""
 
 
 def engine_factory(name: EngineName, design: Design | None, semantics: SemanticsName) -> Callable[[], Engine]:
-    """A function that makes a fresh engine for each recording.
+    """A function that makes a fresh engine for each recording; raises as `engines_by_semantics`."""
+    make = engines_by_semantics(name, design)
+    return lambda: make(semantics.semantics)
+
+
+def engines_by_semantics(name: EngineName, design: Design | None) -> Callable[[Semantics], Engine]:
+    """A function that makes a fresh engine with the semantics it is given.
 
     Raises:
         EngineUnavailable: a design was given for the reference, which has none, or the package has no port yet.
@@ -94,11 +104,12 @@ def engine_factory(name: EngineName, design: Design | None, semantics: Semantics
     port_type = getattr(package, "Port", None)
     if port_type is None:
         raise EngineUnavailable(f"the package {name} has no Port")
-    options: dict[str, Any] = {"semantics": semantics.semantics}
-    if name is EngineName.FASTPATH:
-        options["design"] = (design or DEFAULT_DESIGN).value
+    options = {"design": (design or DEFAULT_DESIGN).value} if name is EngineName.FASTPATH else {}
 
-    def make_port(config: VpcConfig, limits: TableLimits, mappings: Mappings) -> Any:
-        return port_type(config, limits=limits, mappings=mappings, **options)
+    def make_engine(semantics: Semantics) -> Engine:
+        def make_port(config: VpcConfig, limits: TableLimits, mappings: Mappings) -> Any:
+            return port_type(config, limits=limits, mappings=mappings, semantics=semantics, **options)
 
-    return lambda: PortEngine(make_port)
+        return PortEngine(make_port)
+
+    return make_engine

@@ -74,6 +74,7 @@ def _finding(finding: Finding) -> Plain:
         "recorded_panics_not_replayed": finding.replay.panics,
         "status": finding.status.value,
         "reason": finding.reason,
+        "explained_by": list(finding.corrections),
         "first_difference": _mismatch(finding.replay.mismatch),
     }
 

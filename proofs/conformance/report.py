@@ -25,6 +25,14 @@ def line(replay: Replay) -> str:
     return f"DIFF  {replay.recording.name:<36} {steps}; {_place(replay.mismatch)}: {sentence(first)}{more}{panics}"
 
 
+def explained_line(replay: Replay, corrections: tuple[str, ...]) -> str:
+    """Name, steps, the corrections that explain the differences, and where the first one is."""
+    assert replay.mismatch is not None
+    place = f"from {_place(replay.mismatch)}"
+    steps = f"{len(replay.recording.steps):5} steps"
+    return f"expl  {replay.recording.name:<36} {steps}; {place}: {', '.join(corrections)}"
+
+
 def sentence(difference: Difference) -> str:
     """One difference in one line."""
     return f"{difference.path}: expected {shown(difference.expected)}, got {shown(difference.got)}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from proofs.conformance.attribution import Attribution
 from proofs.conformance.coverage import reason_not_covered
 from proofs.conformance.engine import Engine
 from proofs.conformance.recording import UnreadableRecording, read, read_header
@@ -18,6 +19,7 @@ class Status(enum.Enum):
     """What a recording counts as."""
 
     EQUAL = "equal"
+    EXPLAINED = "different, explained by corrections"
     DIFFERENT = "different"
     NOT_COVERED = "not yet covered"
     LISTED_BUT_EQUAL = "listed as not yet covered, but equal"
@@ -32,11 +34,17 @@ class UnknownFeature(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One recording's replay and its standing; `reason` when it is on the list of those not yet covered."""
+    """One recording's replay and its standing.
+
+    Attributes:
+        reason: why, when it is on the list of those not yet covered.
+        corrections: the flags of the semantics that explain its differences.
+    """
 
     replay: Replay
     status: Status
     reason: str | None = None
+    corrections: tuple[str, ...] = ()
 
 
 @dataclass
@@ -71,7 +79,7 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0: all equal; 1: something differs, or is wrongly listed as not covered; 2: something could not be read."""
+        """0: all equal or explained; 1: something differs, or is wrongly listed; 2: something could not be read."""
         if self.unreadable:
             return 2
         return 1 if self.of(Status.DIFFERENT) or self.of(Status.LISTED_BUT_EQUAL) else 0
@@ -108,8 +116,11 @@ def run(
     summary: Summary,
     stop_after: int | None = None,
     on_step: Callable[[], None] | None = None,
+    attribution: Attribution | None = None,
 ) -> Iterator[Finding | UnreadableRecording]:
     """Replay each file on a fresh engine, adding to `summary`; stop after `stop_after` recordings that differ.
+
+    With an attribution, a difference that it explains does not count as one.
 
     Raises:
         EngineFailed: the engine could not go on.
@@ -124,11 +135,15 @@ def run(
         with make_engine() as engine:
             done = replay(recording, engine, on_step)
         reason = reason_not_covered(engine_name, path, recording.name)
-        if reason is None:
-            status = Status.EQUAL if done.equal else Status.DIFFERENT
-        else:
+        corrections: tuple[str, ...] | None = None
+        if reason is not None:
             status = Status.LISTED_BUT_EQUAL if done.equal else Status.NOT_COVERED
-        finding = Finding(done, status, reason)
+        elif done.equal:
+            status = Status.EQUAL
+        else:
+            corrections = attribution.explain(recording, done) if attribution is not None else None
+            status = Status.DIFFERENT if corrections is None else Status.EXPLAINED
+        finding = Finding(done, status, reason, corrections or ())
         summary.findings.append(finding)
         yield finding
         if stop_after is not None and len(summary.of(Status.DIFFERENT)) >= stop_after:

@@ -3,6 +3,7 @@
 A test is one recording, so that a failure names it and the tests can be spread over cores; the largest come first.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,20 @@ def name_of(path: Path) -> str:
     return path.name.removesuffix(".jsonl.gz")
 
 
-def covered_by(engine: EngineName) -> list[object]:
-    """One test parameter for each recording that the engine reproduces; the larger ones are slow."""
+def one_by_one(paths: Iterable[Path]) -> list[object]:
+    """One test parameter for each recording; the larger ones are slow."""
     return [
         pytest.param(path, id=name_of(path), marks=[pytest.mark.slow] if path.stat().st_size > SMALL_BYTES else [])
-        for path in PATHS
-        if name_of(path) not in NOT_YET_COVERED[engine]
+        for path in paths
     ]
+
+
+EVERY_RECORDING = one_by_one(PATHS)
+
+
+def covered_by(engine: EngineName) -> list[object]:
+    """Those that the engine reproduces."""
+    return one_by_one(path for path in PATHS if name_of(path) not in NOT_YET_COVERED[engine])
 
 
 def replayed(path: Path, engine: EngineName, design: Design | None = None) -> Replay:

@@ -113,6 +113,6 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
 
 
 def _entry_fields(layout: Any) -> dict[int, str]:
-    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "ACKNOWLEDGED", "PARTNER")
+    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "PARTNER")
     fields = {getattr(layout, name): name.lower() for name in names}
     return fields | {layout.KEY + word: f"key {word}" for word in range(layout.KEY_WORDS)}

@@ -100,12 +100,15 @@ def stays_wrong_by_the_same_amount(kernels: Any, field: np.uint64, delta: np.uin
     return moved and updated < MODULUS
 
 
-def leaves_absent_udp_checksums_absent(kernels: Any, field: np.uint64, delta: np.uint64) -> Truth:
-    """0 stays 0; every other checksum is updated like any transport's."""
-    updated = kernels.update_udp(field, delta)
+def leaves_absent_udp_checksums_absent(kernels: Any, field: np.uint64, delta: np.uint64, ones: np.uint64) -> Truth:
+    """0 stays 0; every other checksum is updated like any transport's, and is not 0 afterwards if that is asked."""
+    updated = kernels.update_udp(field, delta, ones != ZERO)
     if field == ZERO:
         return updated == ZERO
-    return updated == kernels.update(field, delta)
+    expected = kernels.update(field, delta)
+    if expected == ZERO and ones != ZERO:
+        return updated == MODULUS
+    return updated == expected
 
 
 def updates_like_the_reference(kernels: Any, field: np.uint64, delta: np.uint64, other: np.uint64) -> Truth:
@@ -139,7 +142,7 @@ ADDS = by_contract(
 SUMS = Theorem(sums_four_words, dict.fromkeys(("first", "second", "third", "fourth"), ONE_WORD))
 RESIDUE = Theorem(sums_modulo_0xffff, {"value": WORD}, Integers)
 KEEPS_ERRORS = by_contract(stays_wrong_by_the_same_amount, field=ONE_WORD, delta=SUM)
-UDP = by_contract(leaves_absent_udp_checksums_absent, field=ONE_WORD, delta=SUM)
+UDP = by_contract(leaves_absent_udp_checksums_absent, field=ONE_WORD, delta=SUM, ones=2)
 LIKE_REFERENCE = by_contract(updates_like_the_reference, field=ONE_WORD, delta=SUM, other=SUM)
 CHANGES = by_contract(changes_like_the_reference, old=ONE_WORD, new=ONE_WORD)
 FINISHES = by_contract(sums_are_finished_like_the_reference, total=WORD)
@@ -160,6 +163,7 @@ FAULTS = [
     (RESIDUE, "TWO_WORDS_BITS & WORD_MASK", "TWO_WORDS_BITS"),
     (KEEPS_ERRORS, "fold(total) ^ WORD_MASK", "fold(total) & WORD_MASK"),
     (UDP, "if checksum == ZERO", "if checksum == WORD_MASK"),
+    (UDP, "updated == ZERO and zero_as_ones", "zero_as_ones"),
     (LIKE_REFERENCE, "(checksum ^ WORD_MASK) + WORD_MASK", "checksum + WORD_MASK"),
     (CHANGES, "sum_of_words(~old) + sum_of_words(new)", "sum_of_words(~old) + sum_of_words(~new)"),
     (FINISHES, "fold(total) ^ WORD_MASK", "fold(total)"),
@@ -210,10 +214,9 @@ def test_a_wrong_checksum_stays_wrong_by_the_same_amount() -> None:
 
 @claim(
     "C1",
-    "a UDP checksum of 0 stays 0, every other is updated",
+    "a UDP checksum of 0 stays 0; every other is updated, to 0xffff instead of 0 unless upstream is followed",
     method=Method.PROVED,
     scope="all 16-bit checksums, deltas below 2^48",
-    assumptions="as upstream, an updated checksum that comes out as 0 is not replaced by 0xffff",
 )
 def test_an_absent_udp_checksum_stays_absent() -> None:
     UDP.prove(checksum)

@@ -107,6 +107,15 @@ class Packet:
         return self.buffer[self.body_offset :]
 
     @property
+    def payload_length(self) -> int:
+        """Bytes of data that the IP header says are behind the transport header, as far as they are in the frame."""
+        network = self.network
+        if network is None:
+            return 0
+        whole = network.total_length if isinstance(network, Ipv4) else Ipv6.LENGTH + network.payload_length
+        return max(0, min(network.offset + whole, len(self.buffer)) - self.body_offset)
+
+    @property
     def tcp(self) -> Tcp | None:
         """The transport header if it is TCP."""
         return self.transport if isinstance(self.transport, Tcp) else None

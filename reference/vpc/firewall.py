@@ -29,6 +29,7 @@ from reference.predicate import (
     one_number,
 )
 from reference.rule import Rule
+from reference.semantics import Semantics
 
 NAME = "firewall"
 
@@ -124,9 +125,9 @@ class FirewallRule:
         return Rule(self.priority, action, tuple(predicates))
 
 
-def build(limit: int) -> Layer:
+def build(limit: int, semantics: Semantics) -> Layer:
     """The layer without rules."""
-    return Layer(NAME, DefaultAction.DENY, DefaultAction.STATEFUL_ALLOW, limit)
+    return Layer(NAME, DefaultAction.DENY, DefaultAction.STATEFUL_ALLOW, limit, semantics)
 
 
 def layer_rules(rules: Iterable[FirewallRule]) -> tuple[list[Rule], list[Rule]]:

@@ -34,6 +34,7 @@ from reference.predicate import (
     one_number,
 )
 from reference.rule import Rule
+from reference.semantics import Semantics
 from reference.transform import HeaderTransform, InnerModification
 from reference.vpc.firewall import VNI_TAG
 from reference.vpc.mappings import VirtualToPhysical
@@ -106,9 +107,9 @@ class RewriteSourceMac(StaticAction):
         return self._text
 
 
-def build(network: VpcNetwork, limit: int) -> Layer:
+def build(network: VpcNetwork, limit: int, semantics: Semantics) -> Layer:
     """The layer with the rules for the port's addresses."""
-    layer = Layer(NAME, DefaultAction.DENY, DefaultAction.DENY, limit)
+    layer = Layer(NAME, DefaultAction.DENY, DefaultAction.DENY, limit, semantics)
     layer.set_rules(*_rules(network))
     return layer
 

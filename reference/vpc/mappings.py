@@ -1,8 +1,8 @@
 """Mappings from virtual to physical addresses, shared by the ports of a host.
 
 Upstream behaviour: `VpcMappings`, `Virt2Phys`, `Virt2Boundary` and `Mcast2Phys` in
-`lib/oxide-vpc/src/engine/overlay.rs`. A change of mappings does not raise any port's epoch: flows that are in a port's
-unified flow table keep their target.
+`lib/oxide-vpc/src/engine/overlay.rs`. Every table has a version, which rises with each change, so that ports can tell
+that what they have looked up is out of date; upstream has none.
 """
 
 from collections.abc import Iterable
@@ -34,13 +34,16 @@ class VirtualToPhysical:
 
     def __init__(self) -> None:
         self._tables: dict[int, dict[bytes, PhysicalAddress]] = {}
+        self.version = 0
 
     def set(self, address: bytes, physical: PhysicalAddress) -> None:
         """Map a virtual address, in the VPC that `physical.vni` names."""
+        self.version += 1
         self._tables.setdefault(physical.vni, {})[address] = physical
 
     def clear(self, address: bytes, vni: int) -> PhysicalAddress | None:
         """Forget a virtual address of a VPC; returns the mapping there was."""
+        self.version += 1
         return self._tables.get(vni, {}).pop(address, None)
 
     def get(self, address: bytes, vni: int) -> PhysicalAddress | None:
@@ -58,6 +61,7 @@ class VirtualToBoundary:
     def __init__(self) -> None:
         self._prefixes: dict[Cidr, dict[bytes, TunnelEndpoint]] = {}
         self._lengths: dict[int, list[int]] = {4: [], 6: []}
+        self.version = 0
 
     def set(self, prefix: Cidr, endpoints: Iterable[TunnelEndpoint]) -> tuple[TunnelEndpoint, ...] | None:
         """Add endpoints to a prefix; returns those it had, None if it was unknown.
@@ -65,6 +69,7 @@ class VirtualToBoundary:
         Endpoints with the same address are the same endpoint whatever their VNI: a present one stays as it is, and of
         several for a new prefix the last one counts.
         """
+        self.version += 1
         present = self._prefixes.get(prefix)
         if present is None:
             self._prefixes[prefix] = {endpoint.ip: endpoint for endpoint in endpoints}
@@ -77,6 +82,7 @@ class VirtualToBoundary:
 
     def clear(self, prefix: Cidr, endpoints: Iterable[TunnelEndpoint]) -> tuple[TunnelEndpoint, ...] | None:
         """Remove endpoints, by address, from a prefix; returns those it had, None if it was unknown."""
+        self.version += 1
         present = self._prefixes.get(prefix)
         if present is None:
             return None
@@ -111,6 +117,7 @@ class MulticastToPhysical:
 
     def __init__(self) -> None:
         self._groups: dict[bytes, bytes] = {}
+        self.version = 0
 
     def set(self, group: bytes, underlay: bytes) -> bytes | None:
         """Map a group; returns the underlay address it had.
@@ -121,12 +128,14 @@ class MulticastToPhysical:
         if underlay[:2] != b"\xff\x04":
             text = format_ip(underlay)
             raise InvalidMapping(f"address must be admin-scoped IPv6 multicast (ff04::/16), got: {text}")
+        self.version += 1
         before = self._groups.get(group)
         self._groups[group] = underlay
         return before
 
     def clear(self, group: bytes) -> bytes | None:
         """Forget a group; returns the underlay address it had."""
+        self.version += 1
         return self._groups.pop(group, None)
 
     def get(self, group: bytes) -> bytes | None:
@@ -147,3 +156,8 @@ class Mappings:
         self.v2p = VirtualToPhysical()
         self.v2b = VirtualToBoundary()
         self.m2p = MulticastToPhysical()
+
+    @property
+    def version(self) -> int:
+        """Rises with every change of any table."""
+        return self.v2p.version + self.v2b.version + self.m2p.version

@@ -16,9 +16,10 @@ from reference.packet.embedded import rewrite_embedded
 from reference.packet.flow import l4_hash
 from reference.packet.packet import Packet
 from reference.packet.protocol import EtherType
-from reference.port_data import PortData
+from reference.port_data import CONFIGURABLE, PortData
 from reference.predicate import EtherTypeIs, IpDestination, IpSource, MetaTag, Predicate
 from reference.rule import Rule
+from reference.semantics import Semantics
 from reference.transform import BodyTransform, HeaderTransform, InnerModification
 from reference.vpc.network import AddressFamily, VpcNetwork
 from reference.vpc.router import TARGET_CLASS_TAG, TARGET_TAG, RouterTarget, TargetKind
@@ -126,18 +127,16 @@ class ExternalIpTagger(MetaAction):
         return "ExternalIpTagger"
 
 
-def build(network: VpcNetwork, limit: int) -> Layer:
+def build(network: VpcNetwork, limit: int, semantics: Semantics) -> Layer:
     """The layer with the rules for the port's external addresses."""
-    layer = Layer(NAME, DefaultAction.ALLOW, DefaultAction.ALLOW, limit)
+    layer = Layer(NAME, DefaultAction.ALLOW, DefaultAction.ALLOW, limit, semantics)
     layer.set_rules(*_rules(network, None))
     return layer
 
 
 def refresh(data: PortData, network: VpcNetwork, gateways: GatewayMap | None) -> None:
-    """Make the rules anew; flows whose address the guest still owns keep it; raises `BadState`.
-
-    Source NAT gets new pools, so that flows which keep a port of an old pool do not reserve it in the new one.
-    """
+    """Make the rules anew; flows whose address the guest still owns keep it; raises `BadState`."""
+    data.require_state(*CONFIGURABLE)
     data.set_rules(NAME, *_rules(network, gateways), soft=True)
 
 
@@ -203,9 +202,10 @@ class _FamilyRules:
     def add_snat(self) -> None:
         """One outbound rule for each gateway of the shared address; all of them draw on the same ports."""
         snat = self.family.external_ips.snat
-        if snat is None:
+        pools = self.family.source_nat_pools()
+        if snat is None or pools is None:
             return
-        action = SourceNatAction(self.family.private_ip, snat)
+        action = SourceNatAction(self.family.private_ip, snat, pools)
         for gateway in self._gateways_of(snat.external_ip):
             self.outbound.append(Rule(_SNAT_PRIORITY, action, self._towards(gateway)))
 

@@ -12,6 +12,7 @@ from reference.packet.flow import l4_hash
 from reference.packet.geneve import OxideOption, encode_option
 from reference.packet.packet import Packet
 from reference.rule import Rule
+from reference.semantics import Semantics
 from reference.transform import HeaderTransform, InnerModification
 from reference.vpc.firewall import VNI_TAG
 from reference.vpc.mappings import PhysicalAddress
@@ -128,9 +129,9 @@ class MulticastVniValidator(MetaAction):
         return "mcast-vni-validator"
 
 
-def build(network: VpcNetwork, limit: int) -> Layer:
+def build(network: VpcNetwork, limit: int, semantics: Semantics) -> Layer:
     """The layer with its rules, which match every packet."""
-    layer = Layer(NAME, DefaultAction.DENY, DefaultAction.DENY, limit)
+    layer = Layer(NAME, DefaultAction.DENY, DefaultAction.DENY, limit, semantics)
     layer.add_rule(Direction.OUT, Rule(1, Encapsulate(network)))
     layer.add_rule(Direction.IN, Rule(1, Decapsulate()))
     layer.add_rule(Direction.IN, Rule(2, MulticastVniValidator(network.config.vni)))

@@ -19,6 +19,7 @@ from reference.packet.packet import Packet
 from reference.port_data import PortData
 from reference.predicate import AnyOf, IpDestination
 from reference.rule import Rule
+from reference.semantics import Semantics
 
 NAME = "router"
 
@@ -133,9 +134,9 @@ class Route(NamedTuple):
     router_class: RouterClass
 
 
-def build(limit: int) -> Layer:
+def build(limit: int, semantics: Semantics) -> Layer:
     """The layer without routes. Multicast does not depend on routes."""
-    layer = Layer(NAME, DefaultAction.ALLOW, DefaultAction.DENY, limit)
+    layer = Layer(NAME, DefaultAction.ALLOW, DefaultAction.DENY, limit, semantics)
     multicast = AnyOf(tuple(IpDestination((prefix,)) for prefix in MULTICAST_PREFIXES))
     layer.add_rule(Direction.OUT, Rule(0, SimpleAction.ALLOW, (multicast,)))
     return layer

@@ -21,20 +21,59 @@ _ECHO_REQUEST = {IpProtocol.ICMP: 8, IpProtocol.ICMPV6: 128}
 class PortPool:
     """The free ports of a range, handed out last in, first out, beginning with the highest."""
 
-    __slots__ = ("free",)
+    __slots__ = ("free", "range", "taken")
 
     def __init__(self, first: int, last: int) -> None:
-        self.free = list(range(first, last + 1))
+        self.range = range(first, last + 1)
+        self.free = list(self.range)
+        self.taken: set[int] = set()
 
     def take(self) -> int:
         """Take a port; raises `LayerError` when none is left."""
         if not self.free:
             raise LayerError('GenDesc(ResourceExhausted { name: "SNAT Pool (exhausted)" })')
-        return self.free.pop()
+        port = self.free.pop()
+        self.taken.add(port)
+        return port
 
     def give_back(self, port: int) -> None:
-        """Make a port the next one to be taken."""
-        self.free.append(port)
+        """Make a port the next one to be taken, if it still belongs to the range."""
+        self.taken.discard(port)
+        if port in self.range:
+            self.free.append(port)
+
+    def change_range(self, first: int, last: int) -> None:
+        """Have other ports from now on; those that are taken stay so."""
+        if self.range != range(first, last + 1):
+            self.range = range(first, last + 1)
+            self.free = [port for port in self.range if port not in self.taken]
+
+
+class PortPools:
+    """The pools behind one external address: TCP, UDP and echo have one each.
+
+    Attributes:
+        external_ip: the address.
+        retired: whether the guest has lost the address, or has other pools for it now.
+    """
+
+    def __init__(self, config: SourceNat) -> None:
+        self.external_ip = config.external_ip
+        self.retired = False
+        echo = IpProtocol.ICMP if len(config.external_ip) == 4 else IpProtocol.ICMPV6
+        self._by_protocol = {
+            protocol: PortPool(config.first_port, config.last_port)
+            for protocol in (IpProtocol.TCP, IpProtocol.UDP, echo)
+        }
+
+    def of(self, protocol: int) -> PortPool | None:
+        """The pool of a protocol; None for a protocol that is not translated."""
+        return self._by_protocol.get(IpProtocol(protocol))
+
+    def change_range(self, config: SourceNat) -> None:
+        """Have the ports of a configuration with the same address."""
+        for pool in self._by_protocol.values():
+            pool.change_range(config.first_port, config.last_port)
 
 
 class SourceNatDescriptor(ActionDescriptor):
@@ -45,12 +84,23 @@ class SourceNatDescriptor(ActionDescriptor):
         external_ip, external_port: what the network sees instead.
     """
 
-    __slots__ = ("_inbound", "_outbound", "_pool", "external_ip", "external_port", "private_ip", "private_port")
+    __slots__ = (
+        "_inbound",
+        "_outbound",
+        "_pool",
+        "_pools",
+        "external_ip",
+        "external_port",
+        "private_ip",
+        "private_port",
+    )
 
     def __init__(
-        self, pool: PortPool, private_ip: bytes, private_port: int, external_ip: bytes, external_port: int
+        self, pools: PortPools, pool: PortPool, private_ip: bytes, private_port: int, external_port: int
     ) -> None:
         super().__init__()
+        external_ip = pools.external_ip
+        self._pools = pools
         self._pool = pool
         self.private_ip = private_ip
         self.private_port = private_port
@@ -63,6 +113,10 @@ class SourceNatDescriptor(ActionDescriptor):
 
     def release(self) -> None:
         self._pool.give_back(self.external_port)
+
+    def is_valid(self) -> bool:
+        """The flow keeps its port as long as the guest has the pool, and the pool the port."""
+        return not self._pools.retired and self.external_port in self._pool.range
 
     def header_transform(self, direction: Direction, meta: ActionMeta) -> HeaderTransform:
         if direction is Direction.IN:
@@ -80,10 +134,10 @@ class SourceNatEchoDescriptor(SourceNatDescriptor):
     __slots__ = ()
 
     def __init__(
-        self, pool: PortPool, private_ip: bytes, identifier: int, external_ip: bytes, external_identifier: int
+        self, pools: PortPools, pool: PortPool, private_ip: bytes, identifier: int, external_identifier: int
     ) -> None:
-        super().__init__(pool, private_ip, identifier, external_ip, external_identifier)
-        outbound = InnerModification(ip_source=external_ip, icmp_identifier=self.external_port)
+        super().__init__(pools, pool, private_ip, identifier, external_identifier)
+        outbound = InnerModification(ip_source=self.external_ip, icmp_identifier=self.external_port)
         inbound = InnerModification(ip_destination=private_ip, icmp_identifier=identifier)
         self._outbound = HeaderTransform(_TRANSFORM_NAME, outbound)
         self._inbound = HeaderTransform(_TRANSFORM_NAME, inbound)
@@ -93,29 +147,25 @@ class SourceNatEchoDescriptor(SourceNatDescriptor):
 
 
 class SourceNatAction(StatefulAction):
-    """Begins source-translated flows. TCP, UDP and echo have pools of their own."""
+    """Begins source-translated flows."""
 
-    def __init__(self, private_ip: bytes, config: SourceNat) -> None:
+    def __init__(self, private_ip: bytes, config: SourceNat, pools: PortPools) -> None:
         self._private_ip = private_ip
         self._config = config
         self._icmp = IpProtocol.ICMP if len(private_ip) == 4 else IpProtocol.ICMPV6
-        self._pools = {
-            protocol: PortPool(config.first_port, config.last_port)
-            for protocol in (IpProtocol.TCP, IpProtocol.UDP, self._icmp)
-        }
+        self._pools = pools
 
     def describe(self, packet: Packet) -> ActionDescriptor | None:
         flow = packet.flow
-        pool = self._pools.get(IpProtocol(flow.protocol))
+        pool = self._pools.of(flow.protocol)
         if pool is None:
             name = "ICMP" if flow.protocol == IpProtocol.ICMP else "ICMPv6"
             raise LayerError(f'GenDesc(Unexpected {{ msg: "SNAT pool (unexpected ULP: {name})" }})')
         port = pool.take()
-        external_ip = self._config.external_ip
         if flow.protocol != self._icmp:
-            return SourceNatDescriptor(pool, self._private_ip, flow.source_port, external_ip, port)
+            return SourceNatDescriptor(self._pools, pool, self._private_ip, flow.source_port, port)
         if flow.source_port == _ECHO_REQUEST[self._icmp]:
-            return SourceNatEchoDescriptor(pool, self._private_ip, flow.icmp_identifier, external_ip, port)
+            return SourceNatEchoDescriptor(self._pools, pool, self._private_ip, flow.icmp_identifier, port)
         # Other messages cannot be translated; upstream refuses them only after it has found a free port.
         pool.give_back(port)
         return None

@@ -45,7 +45,13 @@ def test_a_word_replaced_by_itself_turns_minus_zero_into_zero_and_leaves_other_c
 
 
 def test_a_udp_checksum_that_was_never_computed_stays_so() -> None:
-    assert update_udp(0, 0x1234) == 0
+    assert update_udp(0, 0x1234, False) == update_udp(0, 0x1234, True) == 0
+
+
+def test_a_udp_checksum_that_comes_out_as_zero_is_sent_in_its_other_form_where_that_is_asked() -> None:
+    delta = delta_of_words(0x5555, 0x3285)
+    assert update_udp(0xDD2F, delta, False) == 0
+    assert update_udp(0xDD2F, delta, True) == 0xFFFF
 
 
 def test_an_update_without_any_change_is_one_by_minus_zero() -> None:
@@ -76,9 +82,9 @@ def test_a_kernel_of_one_value_is_the_same_compiled_and_uncompiled(name: str, va
     assert on_numbers(getattr(checksum, name))(value) == on_numbers(getattr(UNCOMPILED, name))(value)
 
 
-@given(old=values, new=values, field=words)
-def test_deltas_and_updates_are_the_same_compiled_and_uncompiled(old: int, new: int, field: int) -> None:
+@given(old=values, new=values, field=words, ones=st.booleans())
+def test_deltas_and_updates_are_the_same_compiled_and_uncompiled(old: int, new: int, field: int, ones: bool) -> None:
     delta = delta_of_words(old, new)
     assert delta == on_numbers(UNCOMPILED.delta_of_words)(old, new)
     assert update(field, delta) == on_numbers(UNCOMPILED.update)(field, delta)
-    assert update_udp(field, delta) == on_numbers(UNCOMPILED.update_udp)(field, delta)
+    assert update_udp(field, delta, ones) == on_numbers(UNCOMPILED.update_udp)(field, delta, ones)

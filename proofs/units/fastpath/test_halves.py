@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastpath.halves import Connection, Half, read_word
-from fastpath.layout import ACKNOWLEDGED, BYTES, HITS, LIFE, NUMBERS
+from fastpath.layout import BYTES, HITS, LIFE, NUMBERS
 from fastpath.tcp import ESTABLISHED
 from reference.direction import Direction
 from reference.packet.flow import FlowId
@@ -27,7 +27,6 @@ def leave_hits(words: np.ndarray, hits: int, length: int, now_ms: int) -> None:
     words[LIFE] = now_ms
     words[BYTES] += np.uint64(length)
     words[NUMBERS] = 5 << 32 | 9
-    words[ACKNOWLEDGED] = 1
     words[HITS] += np.uint64(hits)
 
 

@@ -14,6 +14,7 @@ from reference.flow_table import (
     FlowTable,
     Lifetime,
 )
+from reference.semantics import Semantics
 
 TCP = 6
 
@@ -118,10 +119,14 @@ def test_the_victim_is_the_most_eligible_oldest_first_whatever_the_order_of_inse
     assert table.find_victim(10) is expected
 
 
-def test_replacing_an_entry_of_a_full_table_evicts_another_one_first() -> None:
-    table = table_of(entry(1, 0, TCP), entry(2, 5, TCP), limit=2)
+@pytest.mark.parametrize(("semantics", "left"), [(Semantics.UPSTREAM, [2]), (Semantics.CORRECT, [1, 2])])
+def test_replacing_an_entry_of_a_full_table_evicts_another_one_upstream(semantics: Semantics, left: list[int]) -> None:
+    table: FlowTable[FlowEntry] = FlowTable(2, semantics)
+    table.put(entry(1, 0, TCP))
+    table.put(entry(2, 5, TCP))
     table.add(entry(2, 9, TCP), 9)
-    assert sorted(table.entries) == [udp_flow(2, TCP)]
+    assert sorted(table.entries) == [udp_flow(number, TCP) for number in left]
+    assert table.evictions == 2 - len(left)
 
 
 def test_a_parent_outlives_its_time_while_a_child_exists() -> None:

@@ -23,6 +23,7 @@ from reference.layer import DefaultAction, HandlePacket, Layer
 from reference.packet.packet import Packet
 from reference.passage import Passage
 from reference.rule import Rule
+from reference.semantics import Semantics
 from reference.transform import HeaderTransform, InnerModification
 from reference.verdict import DenyReason, Drop, Hairpin, LayerDrop
 
@@ -87,7 +88,7 @@ class Answering(HairpinAction):
 
 
 def layer_with(*actions: Action, limit: int = 4, default: DefaultAction = DefaultAction.DENY) -> Layer:
-    layer = Layer("test", DefaultAction.DENY, default, limit)
+    layer = Layer("test", DefaultAction.DENY, default, limit, Semantics.UPSTREAM)
     for action in actions:
         layer.add_rule(Direction.OUT, Rule(1, action))
     return layer
@@ -188,7 +189,7 @@ def test_a_killed_flow_makes_room_in_both_directions() -> None:
 def test_a_refused_flow_evicts_nobody() -> None:
     layer = layer_with(Translate(refuse=True), limit=1)
     other = layer_with(SimpleAction.STATEFUL_ALLOW, limit=1)
-    layer.outbound.table, layer.count = other.outbound.table, 1
+    layer.outbound.table, layer.flows.count = other.outbound.table, 1
     other.process(outbound(1))
     other.outbound.table.entries[udp_flow(1)].kill()
     assert layer.process(outbound(2)) == drop(DenyReason.ACTION)

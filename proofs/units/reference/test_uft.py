@@ -6,6 +6,7 @@ from proofs.units.reference.scene import udp_flow
 from reference.direction import Direction
 from reference.errors import TableFull
 from reference.flow_table import FlowEntry, Lifetime
+from reference.semantics import Semantics
 from reference.statistics import PortStatistics
 from reference.tcp_flows import TcpFlow
 from reference.transform import compile_transform
@@ -23,7 +24,7 @@ def entry(number: int, parents: tuple[FlowEntry, ...] = (), tcp_flow: TcpFlow | 
 
 def uft_of(limit: int = 2) -> tuple[UnifiedFlowTable, PortStatistics]:
     statistics = PortStatistics(limit, limit)
-    return UnifiedFlowTable(limit, statistics), statistics
+    return UnifiedFlowTable(limit, statistics, Semantics.UPSTREAM), statistics
 
 
 def test_an_installed_entry_is_a_child_of_what_it_came_from() -> None:

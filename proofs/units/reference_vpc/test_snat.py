@@ -8,13 +8,14 @@ from reference.action import ActionMeta
 from reference.direction import Direction
 from reference.errors import LayerError
 from reference.vpc.config import SourceNat
-from reference.vpc.snat import PortPool, SourceNatAction, SourceNatDescriptor
+from reference.vpc.snat import PortPool, PortPools, SourceNatAction, SourceNatDescriptor
 
 EXTERNAL = packed("10.77.77.13")
 
 
 def action(first: int = 10, last: int = 12) -> SourceNatAction:
-    return SourceNatAction(packed(GUEST_IP), SourceNat(EXTERNAL, first, last))
+    config = SourceNat(EXTERNAL, first, last)
+    return SourceNatAction(packed(GUEST_IP), config, PortPools(config))
 
 
 def descriptor_of(made: SourceNatAction, layers: object) -> SourceNatDescriptor:
@@ -90,8 +91,31 @@ def test_the_port_returns_when_the_descriptor_is_dropped_by_all() -> None:
     assert descriptor_of(made, udp()).external_port == 10
 
 
-def test_flows_do_not_survive_a_change_of_rules() -> None:
-    assert not descriptor_of(action(), udp()).is_valid()
+def test_a_flow_keeps_its_port_as_long_as_the_guest_has_the_pool_and_the_pool_the_port() -> None:
+    config = SourceNat(EXTERNAL, 10, 12)
+    pools = PortPools(config)
+    descriptor = descriptor_of(SourceNatAction(packed(GUEST_IP), config, pools), udp())
+    assert descriptor.is_valid()
+    pools.change_range(SourceNat(EXTERNAL, 10, 11))
+    assert not descriptor.is_valid()
+    pools.change_range(config)
+    assert descriptor.is_valid()
+    pools.retired = True
+    assert not descriptor.is_valid()
+
+
+def test_a_pool_whose_range_changes_never_hands_out_a_taken_port() -> None:
+    pool = PortPool(10, 12)
+    assert (pool.take(), pool.take()) == (12, 11)
+    pool.change_range(11, 14)
+    assert [pool.take(), pool.take()] == [14, 13]
+    pool.give_back(12)
+    assert pool.take() == 12
+    pool.change_range(13, 14)
+    pool.give_back(11)
+    assert pool.free == []
+    pool.change_range(10, 14)
+    assert pool.free == [10, 11]
 
 
 @pytest.mark.parametrize(
@@ -99,4 +123,5 @@ def test_flows_do_not_survive_a_change_of_rules() -> None:
 )
 def test_the_action_is_shown_as_address_and_range(external: str, text: str) -> None:
     private = packed(GUEST_IP if "." in external else "fd00::5")
-    assert str(SourceNatAction(private, SourceNat(packed(external), 10, 12))) == text
+    config = SourceNat(packed(external), 10, 12)
+    assert str(SourceNatAction(private, config, PortPools(config))) == text
