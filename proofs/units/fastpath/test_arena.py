@@ -2,7 +2,6 @@
 
 import gc
 import mmap
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +25,21 @@ def test_an_arena_says_its_geometry_and_is_zero_behind_the_header() -> None:
 def test_an_arena_begins_on_a_page_so_that_records_lie_on_whole_cache_lines() -> None:
     for _ in range(3):
         assert new_arena(SMALL).ctypes.data % HUGE_PAGE == 0
+
+
+@pytest.mark.parametrize("offset", [64, 4096, HUGE_PAGE - 4096])
+def test_an_arena_begins_on_a_page_wherever_the_system_puts_the_mapping(
+    offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    map_memory = mmap.mmap
+
+    def mapping(descriptor: int, size: int, **options: int) -> memoryview:
+        return memoryview(map_memory(descriptor, size + HUGE_PAGE, **options))[offset : offset + size]
+
+    monkeypatch.setattr(vars(arena)["mmap"], "mmap", mapping)
+    words = new_arena(SMALL)
+    assert words.ctypes.data % HUGE_PAGE == 0
+    assert len(words) == SMALL.words
 
 
 def test_the_secret_is_new_each_time_and_never_zero() -> None:
@@ -68,8 +82,7 @@ class Mapping(mmap.mmap):
 @pytest.mark.parametrize(("entries", "asks"), [(1_000, False), (1 << 18, True)])
 def test_only_a_large_arena_asks_for_huge_pages(entries: int, asks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     Mapping.advice = []
-    observed: Any = arena
-    monkeypatch.setattr(observed.mmap, "mmap", Mapping)
+    monkeypatch.setattr(vars(arena)["mmap"], "mmap", Mapping)
     geometry = Geometry(entries)
     assert (8 * geometry.words >= arena.HUGE_PAGES_FROM) is asks
     new_arena(geometry)

@@ -15,6 +15,7 @@ from fastpath.layout import (
     IP_SOURCE,
     PUSH_AT,
     PUSH_BYTES,
+    TRANSFORM_CHECKSUMS,
     TRANSFORM_FLAGS,
     TRANSFORM_WORDS,
 )
@@ -144,6 +145,13 @@ def test_setting_a_field_to_zero_is_not_leaving_it_alone(other: CompiledFlow) ->
     assert (
         other.transform[TRANSFORM_FLAGS] != NOTHING.transform[TRANSFORM_FLAGS] or other.transform != NOTHING.transform
     )
+
+
+@pytest.mark.parametrize("dirty", [False, True])
+def test_checksums_follow_where_the_reference_says_that_they_must(dirty: bool) -> None:
+    result = compile_flow(FOUR, CompiledTransform(None, InnerModification(), dirty, False))
+    assert result is not None
+    assert bool(result.transform[TRANSFORM_FLAGS] & int(TRANSFORM_CHECKSUMS)) is dirty
 
 
 def test_pushed_bytes_end_where_the_last_word_they_need_ends() -> None:

@@ -1,5 +1,6 @@
 """Parsing in place agrees with the reference about every frame it accepts, and reads no byte outside the frame."""
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,6 +121,30 @@ def test_a_frame_cut_anywhere_is_accepted_only_where_the_reference_does(sight: S
         check(sight.direction, sight.frame[:length])
 
 
+def cut_with_lengths(sight: Sight, length: int) -> bytes:
+    """The frame cut to a length, with length fields, as far as they are still there, that say so."""
+    packet = reference_parse.parse(sight.direction, sight.frame)
+    assert packet.network is not None
+    assert packet.transport is not None
+    fields = [(packet.network.offset, 2 if packet.flow.family == 4 else 4, 0 if packet.flow.family == 4 else 40)]
+    if packet.udp is not None:
+        fields.append((packet.transport.offset, 4, 0))
+    if packet.outer is not None:
+        fields += [(packet.outer.network.offset, 4, 40), (packet.outer.transport.offset, 4, 0)]
+    cut = bytearray(sight.frame[:length])
+    for header, field, uncounted in fields:
+        if header + field + 2 <= length:
+            cut[header + field : header + field + 2] = max(0, length - header - uncounted).to_bytes(2)
+    return bytes(cut)
+
+
+@given(sight=good_frames())
+@settings(max_examples=40)
+def test_a_frame_that_ends_inside_a_header_but_says_so_is_accepted_only_where_the_reference_does(sight: Sight) -> None:
+    for length in range(len(sight.frame)):
+        check(sight.direction, cut_with_lengths(sight, length))
+
+
 @given(sight=good_frames(), damage=damages)
 @settings(max_examples=300)
 def test_a_damaged_frame_is_accepted_only_where_the_reference_does(sight: Sight, damage: list[tuple[int, int]]) -> None:
@@ -142,9 +167,11 @@ def test_meaningless_bytes_are_accepted_only_where_the_reference_does(direction:
 
 def _sights() -> list[Sight]:
     tunnel = Tunnel(packets.UNDERLAY_A, packets.UNDERLAY_B, 99, bytes.fromhex("0129000001290201") + bytes(4))
-    content = Content(payload=b"payload", transport_options=b"\1" * 4, network_options=b"\1" * 4, padding=bytes(3))
+    bare = Content(payload=b"payload")
+    full = bare._replace(transport_options=b"\1" * 4, network_options=b"\1" * 4, padding=bytes(3))
     sights = []
-    for family, protocol in ((4, TCP), (6, TCP), (4, UDP), (6, UDP), (4, ICMP), (6, ICMPV6)):
+    kinds = ((4, TCP), (6, TCP), (4, UDP), (6, UDP), (4, ICMP), (6, ICMPV6))
+    for (family, protocol), content in itertools.product(kinds, (bare, full)):
         size = 4 if family == 4 else 16
         echo = {ICMP: 8, ICMPV6: 128}.get(protocol, 1_000)
         flow = FlowId(protocol, family, b"\x0a" * size, b"\x0b" * size, echo, 53)
@@ -153,7 +180,9 @@ def _sights() -> list[Sight]:
     return sights
 
 
-@pytest.mark.parametrize("sight", _sights(), ids=lambda sight: f"{sight.direction.value}-{sight.flow[:2]}")
+@pytest.mark.parametrize(
+    "sight", _sights(), ids=lambda sight: f"{sight.direction.value}-{sight.flow[:2]}-{len(sight.frame)}"
+)
 def test_any_value_of_any_header_byte_is_judged_as_the_reference_does(sight: Sight) -> None:
     """Every byte with every single bit flipped, and set to the values at the ends of its range."""
     direction, frame, _ = sight
