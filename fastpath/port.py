@@ -83,7 +83,7 @@ class Port(Reconfiguration):
         self._seats = Seats(threads)
         self._single = threading.local()
         # Upstream's clock may go back, and takes time stamps of hits back with it; hits here only ever move them on.
-        self._clock_may_go_back = not semantics.time_never_goes_back
+        self._clock_may_go_back = not semantics.hits_never_take_time_back
         self._latest_ms = 0
 
     def seat(self) -> int:
@@ -139,7 +139,6 @@ class Port(Reconfiguration):
         """
         self._check_time(now_ms)
         port = self._slow_path.port
-        now_ms = port.on_the_clock(now_ms)
         seat, now = self.seat(), np.uint64(now_ms)
         position = 0
         if batch.count and port.is_behind_mappings:
@@ -198,7 +197,6 @@ class Port(Reconfiguration):
         self._check_time(now_ms)
         with self._slow_path.operation() as port:
             port.data.require_state(PortState.RUNNING)
-            now_ms = port.on_the_clock(now_ms)
             self._slow_path.mirror.stop_expiring(now_ms)
             port.expire(now_ms)
 

@@ -46,14 +46,16 @@ class Lifetime:
         last_hit_ms: time of the last hit.
         killed: a parent was evicted; the entry takes up space but is never found.
         children: entries of other tables that depend on this one, each once.
+        only_ascends: whether a hit by a clock that lags leaves the time of the last hit as it is.
     """
 
-    __slots__ = ("children", "killed", "last_hit_ms")
+    __slots__ = ("children", "killed", "last_hit_ms", "only_ascends")
 
     def __init__(self, now_ms: int) -> None:
         self.last_hit_ms = now_ms
         self.killed = False
         self.children: list[FlowEntry] = []
+        self.only_ascends = True
 
 
 class FlowEntry:
@@ -115,9 +117,11 @@ class FlowEntry:
         """Called when nobody holds the entry any more; lets go of what it holds itself."""
 
     def hit(self, now_ms: int) -> None:
-        """Count a packet and take over its time stamp, even an earlier one."""
+        """Count a packet and take over its time stamp; upstream, even an earlier one."""
         self.hits += 1
-        self.lifetime.last_hit_ms = now_ms
+        lifetime = self.lifetime
+        if now_ms > lifetime.last_hit_ms or not lifetime.only_ascends:
+            lifetime.last_hit_ms = now_ms
 
     def hold(self) -> None:
         """Keep the entry in existence; to be paired with `drop`."""
@@ -239,6 +243,7 @@ class FlowTable(Generic[Entry]):
         """Add or replace an entry regardless of the limit."""
         replaced = self.entries.get(entry.flow)
         self.entries[entry.flow] = entry
+        entry.lifetime.only_ascends = self._semantics.hits_never_take_time_back
         entry.hold()
         if replaced is not None:
             self._release(replaced)

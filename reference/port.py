@@ -40,8 +40,8 @@ from reference.vpc.router import RouterControl
 class Port:
     """A port of the Oxide VPC.
 
-    Every operation but `process` and `expire` is independent of time. Times are milliseconds since any zero; one
-    that is earlier than the one before counts as that, unless upstream is followed.
+    Every operation but `process` and `expire` is independent of time. Times are milliseconds since any zero; they need
+    not ascend.
 
     Attributes:
         data: state, epoch, layers, tables and counters of the port. Another engine that answers hits by itself may keep
@@ -71,7 +71,6 @@ class Port:
         self.data = PortData(_layers(self.network, limits, semantics), limits.uft, limits.tcp, semantics)
         self.router = RouterControl(self.data)
         self._mappings_seen = self.network.mappings.version
-        self._latest_ms = 0
         self._slow_path = SlowPath(self.data, self._handle_packet, semantics)
 
     @property
@@ -104,13 +103,6 @@ class Port:
         self._mappings_seen = self.network.mappings.version
         self.data.epoch += 1
 
-    def on_the_clock(self, now_ms: int) -> int:
-        """The time that counts when a caller's clock says `now_ms`: the latest that any has said."""
-        if not self.semantics.time_never_goes_back:
-            return now_ms
-        self._latest_ms = max(self._latest_ms, now_ms)
-        return self._latest_ms
-
     def start(self) -> None:
         """Begin to process packets; from any state."""
         self.data.state = PortState.RUNNING
@@ -140,7 +132,6 @@ class Port:
             now_ms: the time.
             segments: lengths of the first buffers in which the frame was delivered; the rest is the last buffer.
         """
-        now_ms = self.on_the_clock(now_ms)
         if self.is_behind_mappings:
             self.follow_mappings()
         try:
@@ -244,7 +235,7 @@ class Port:
     def expire(self, now_ms: int) -> None:
         """Remove flows past their time to live; raises `BadState` unless running."""
         self.data.require_state(PortState.RUNNING)
-        self.data.expire(self.on_the_clock(now_ms))
+        self.data.expire(now_ms)
 
     def clear_uft(self) -> None:
         """Empty the unified flow table; raises `BadState` unless running."""

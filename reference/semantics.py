@@ -129,9 +129,10 @@ class Semantics:
     2^64 - 1; `flow-gauge`: four flows in a table of one.
     """
 
-    time_never_goes_back: bool = True
-    """A clock that says less than another has said before counts for nothing. Upstream takes any time over (`FlowTable`
-    in `flow_table.rs`): a live flow looks idle, and expires early.
+    hits_never_take_time_back: bool = True
+    """A hit by a clock that lags does not make a flow look older. Upstream stores whatever time the packet has
+    (`FlowEntry::hit` in `flow_table.rs`): a live flow looks idle, and expires early. With one thread this takes a clock
+    that goes back; with several, it is the exhibit `time-goes-back`.
     """
 
     UPSTREAM: ClassVar["Semantics"]
