@@ -234,8 +234,8 @@ def segment_beside_rule_change(modules: Interpreted, _design: Design) -> Program
     flow = Flow(modules)
     control: Any = modules.module("fastpath.control")
     reclaim: Any = modules.module("fastpath.reclaim")
-    layout, fin_ack = flow.arena.layout, int(flow.tcp.FIN_ACK)
-    initial = flow.word(flow.tcp.ESTABLISHED, sequence=99)
+    layout, ack = flow.arena.layout, int(flow.tcp.ACK)
+    initial = flow.word(flow.tcp.SYN_RECEIVED, sequence=99)
     shift = layout.CONTROL_EPOCH_SHIFT
 
     def start() -> Instance:
@@ -268,9 +268,9 @@ def segment_beside_rule_change(modules: Interpreted, _design: Design) -> Program
         def changing() -> None:
             history.perform(1, "change rules", (), change_rules)
             history.perform(1, "take over", (), take_over)
-            segment(1, ("in", fin_ack, 500, 101))
+            segment(1, ("in", ack, 500))
 
-        threads = [lambda: segment(0, ("out", fin_ack, 100, 500)), changing]
+        threads = [lambda: segment(0, ("out", ack, 100)), changing]
         instance = flow.instance(words, threads, history, FlowUnderRules(flow, initial), flow.tcp_word)
         return replace(instance, shared={"words": words, "announced": announced})
 

@@ -35,7 +35,7 @@ def compiled(flow: FlowId, push: Encapsulation | None = None, internal: bool = F
     """A flow with this modification."""
     modification = InnerModification(**inner)
     dirty = modification.touches_ip or modification.touches_transport
-    result = compile_flow(flow, CompiledTransform(push, modification, dirty, internal))
+    result = compile_flow(flow, CompiledTransform(push, modification, dirty, internal), udp_zero_as_ones=False)
     assert result is not None
     return result
 
@@ -149,7 +149,7 @@ def test_setting_a_field_to_zero_is_not_leaving_it_alone(other: CompiledFlow) ->
 
 @pytest.mark.parametrize("dirty", [False, True])
 def test_checksums_follow_where_the_reference_says_that_they_must(dirty: bool) -> None:
-    result = compile_flow(FOUR, CompiledTransform(None, InnerModification(), dirty, False))
+    result = compile_flow(FOUR, CompiledTransform(None, InnerModification(), dirty, False), udp_zero_as_ones=False)
     assert result is not None
     assert bool(result.transform[TRANSFORM_FLAGS] & int(TRANSFORM_CHECKSUMS)) is dirty
 
@@ -167,8 +167,14 @@ def test_an_encapsulation_longer_than_a_record_is_left_to_the_slow_path() -> Non
     fits = encapsulation(options=bytes((PUSH_BYTES - 70) // 4 * 4))
     too_long = encapsulation(options=bytes((PUSH_BYTES - 70) // 4 * 4 + 4))
     assert len(fits.header) <= PUSH_BYTES < len(too_long.header)
-    assert compile_flow(FOUR, CompiledTransform(fits, InnerModification(), False, False)) is not None
-    assert compile_flow(FOUR, CompiledTransform(too_long, InnerModification(), False, False)) is None
+    assert (
+        compile_flow(FOUR, CompiledTransform(fits, InnerModification(), False, False), udp_zero_as_ones=False)
+        is not None
+    )
+    assert (
+        compile_flow(FOUR, CompiledTransform(too_long, InnerModification(), False, False), udp_zero_as_ones=False)
+        is None
+    )
 
 
 @given(flow=flows(), port=st.integers(0, 0xFFFF))

@@ -71,7 +71,7 @@ def test_numbers_of_records_fit_half_a_word(geometry: Geometry) -> None:
 def test_what_threads_write_lies_on_lines_of_its_own() -> None:
     shared = [layout.CONTROL, layout.PORT_LOCK, layout.BUCKET_MASK, layout.SECRET]
     assert len({word // LINE for word in shared}) == len(shared)
-    written_by_hits = {layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.ACKNOWLEDGED, layout.PARTNER}
+    written_by_hits = {layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.PARTNER}
     constant = {*range(layout.KEY, layout.KEY + layout.KEY_WORDS), layout.BINDING, layout.ACTION, layout.REWRITE}
     assert {word // LINE for word in constant} == {0}
     assert {word // LINE for word in written_by_hits} == {1}
@@ -82,7 +82,7 @@ HEADER = (layout.CONTROL, layout.PORT_LOCK, BUCKET_MASK, BUCKETS_AT, ENTRIES_AT,
 ENTRY = (
     *range(layout.KEY, layout.KEY + layout.KEY_WORDS),
     *(layout.BINDING, layout.ACTION, layout.REWRITE),
-    *(layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.ACKNOWLEDGED, layout.PARTNER),
+    *(layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.PARTNER),
 )
 TRANSFORM = (
     *(layout.TRANSFORM_FLAGS, layout.ETHER_DESTINATION, layout.ETHER_SOURCE),

@@ -94,7 +94,7 @@ def check_copy(
     """An entry says what its original says."""
     words, place = parts.words, at(parts, direction, original.flow)
     assert original.transform.compiled is not None
-    compiled = compile_flow(original.flow, original.transform.compiled)
+    compiled = compile_flow(original.flow, original.transform.compiled, udp_zero_as_ones=True)
     assert compiled is not None
     transform = int(words[TRANSFORMS_AT]) + int(words[place + ACTION] >> np.uint64(32)) * TRANSFORM_WORDS
     assert tuple(words[transform : transform + TRANSFORM_WORDS].tolist()) == compiled.transform
@@ -277,7 +277,7 @@ def test_hits_of_a_thread_that_still_held_a_removed_half_are_not_lost() -> None:
     with parts.slow_path.operation() as port:
         port.clear_uft()
     counted = (connection.segments_out, connection.bytes_out)
-    uft.count_segment(parts.words, place, np.uint64(60), np.uint64(9), np.uint64(8), True)
+    uft.count_segment(parts.words, place, np.uint64(60), np.uint64(9), np.uint64(8))
     uft.count_hit(parts.words, place)
     leave(parts.words, 1)
     with parts.slow_path.operation():

@@ -109,7 +109,7 @@ class World:
         return 2 * number + (1 if direction is Direction.OUT else 2)
 
     def _write(self, entry: int, direction: Direction, flow: FlowId, transform: CompiledTransform, record: int) -> None:
-        compiled = compile_flow(flow, transform)
+        compiled = compile_flow(flow, transform, udp_zero_as_ones=False)
         assert compiled is not None
         at = int(self.words[TRANSFORMS_AT]) + entry * TRANSFORM_WORDS
         self.words[at : at + TRANSFORM_WORDS] = compiled.transform

@@ -116,7 +116,7 @@ def by_reference(case: Case) -> Emitted:
     compiled = case.transform.compiled
     assert compiled is not None
     case.transform.apply(packet)
-    finish_checksums(packet)
+    finish_checksums(packet, send_udp_zero_as_ones=False)
     spec = case.transform.emit_spec(packet, case.l4_hash, compiled.internal_destination)
     return Emitted(spec.apply(packet), spec.l4_hash, spec.mtu_unrestricted)
 
@@ -134,7 +134,7 @@ def applied(case: Case, slot: Slot, apply_: Any = apply, frames: Any = None) -> 
     """What the kernels make of the frame in a slot."""
     compiled = case.transform.compiled
     assert compiled is not None
-    flow = compile_flow(parse(case.sight.direction, case.sight.frame).flow, compiled)
+    flow = compile_flow(parse(case.sight.direction, case.sight.frame).flow, compiled, udp_zero_as_ones=False)
     assert flow is not None
     words = arena_with(flow.transform)
     before = words.copy()

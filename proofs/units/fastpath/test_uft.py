@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastpath import memory, uft
 from fastpath.hash_table import entry_at
-from fastpath.layout import ACKNOWLEDGED, BUCKET_WORDS, BYTES, DEAD, HITS, LIFE, NUMBERS, PARTNER, SLOTS, VERSION
+from fastpath.layout import BUCKET_WORDS, BYTES, DEAD, HITS, LIFE, NUMBERS, PARTNER, SLOTS, VERSION
 from fastpath.memory import Ordering, Words
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import Key, as_words, buckets_of, free_slots, slots, small_arena, write_half
@@ -234,20 +234,9 @@ def test_segments_add_up_and_leave_the_numbers_of_the_last_one(kernels: Any) -> 
     at = _at(words, 1)
     for length, sequence, acknowledgement in ((60, 1, 0xFFFF_FFFF), (1_500, 0xFFFF_FFFF, 9)):
         kernels.count_hit(words, at)
-        kernels.count_segment(words, at, np.uint64(length), np.uint64(sequence), np.uint64(acknowledgement), True)
-    assert (words[at + HITS], words[at + BYTES], words[at + ACKNOWLEDGED]) == (2, 1_560, 1)
+        kernels.count_segment(words, at, np.uint64(length), np.uint64(sequence), np.uint64(acknowledgement))
+    assert (words[at + HITS], words[at + BYTES]) == (2, 1_560)
     assert words[at + NUMBERS] == 0xFFFF_FFFF << 32 | 9
-
-
-@compiled_and_not
-def test_a_segment_without_acknowledgement_keeps_the_last_one(kernels: Any) -> None:
-    words = _installed(INBOUND[0])
-    at = _at(words, 1)
-    kernels.count_segment(words, at, np.uint64(60), np.uint64(7), np.uint64(5), False)
-    assert (words[at + NUMBERS], words[at + ACKNOWLEDGED]) == (7 << 32, 0)
-    kernels.count_segment(words, at, np.uint64(60), np.uint64(8), np.uint64(5), True)
-    kernels.count_segment(words, at, np.uint64(60), np.uint64(9), np.uint64(6), False)
-    assert (words[at + NUMBERS], words[at + ACKNOWLEDGED]) == (9 << 32 | 5, 1)
 
 
 class HitComesFirst(memory.Memory):
