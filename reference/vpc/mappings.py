@@ -1,8 +1,11 @@
 """Mappings from virtual to physical addresses, shared by the ports of a host.
 
 Upstream behaviour: `VpcMappings`, `Virt2Phys`, `Virt2Boundary` and `Mcast2Phys` in
-`lib/oxide-vpc/src/engine/overlay.rs`. Every table has a version, which rises with each change, so that ports can tell
+`lib/oxide-vpc/src/engine/overlay.rs`. Every table has a version, which rises after each change, so that ports can tell
 that what they have looked up is out of date; upstream has none.
+
+Changes follow one another. Readers may be elsewhere at the same time: what they look up is a value that was published
+in one assignment, the one before a change or the one after it.
 """
 
 from collections.abc import Iterable
@@ -38,13 +41,16 @@ class VirtualToPhysical:
 
     def set(self, address: bytes, physical: PhysicalAddress) -> None:
         """Map a virtual address, in the VPC that `physical.vni` names."""
+        if physical.vni not in self._tables:
+            self._tables = {**self._tables, physical.vni: {}}
+        self._tables[physical.vni][address] = physical
         self.version += 1
-        self._tables.setdefault(physical.vni, {})[address] = physical
 
     def clear(self, address: bytes, vni: int) -> PhysicalAddress | None:
         """Forget a virtual address of a VPC; returns the mapping there was."""
+        before = self._tables.get(vni, {}).pop(address, None)
         self.version += 1
-        return self._tables.get(vni, {}).pop(address, None)
+        return before
 
     def get(self, address: bytes, vni: int) -> PhysicalAddress | None:
         """The guest with a virtual address in a VPC."""
@@ -59,7 +65,7 @@ class VirtualToBoundary:
     """Tunnel endpoints by destination prefix; the longest prefix that contains an address decides."""
 
     def __init__(self) -> None:
-        self._prefixes: dict[Cidr, dict[bytes, TunnelEndpoint]] = {}
+        self._prefixes: dict[Cidr, tuple[TunnelEndpoint, ...]] = {}
         self._lengths: dict[int, list[int]] = {4: [], 6: []}
         self.version = 0
 
@@ -69,29 +75,28 @@ class VirtualToBoundary:
         Endpoints with the same address are the same endpoint whatever their VNI: a present one stays as it is, and of
         several for a new prefix the last one counts.
         """
-        self.version += 1
-        present = self._prefixes.get(prefix)
-        if present is None:
-            self._prefixes[prefix] = {endpoint.ip: endpoint for endpoint in endpoints}
-            self._index()
-            return None
-        before = _in_order(present)
+        before = self._prefixes.get(prefix)
+        present = {endpoint.ip: endpoint for endpoint in before or ()}
         for endpoint in endpoints:
-            present.setdefault(endpoint.ip, endpoint)
+            if before is None:
+                present[endpoint.ip] = endpoint
+            else:
+                present.setdefault(endpoint.ip, endpoint)
+        self._replace(prefix, present)
         return before
 
     def clear(self, prefix: Cidr, endpoints: Iterable[TunnelEndpoint]) -> tuple[TunnelEndpoint, ...] | None:
         """Remove endpoints, by address, from a prefix; returns those it had, None if it was unknown."""
+        before = self._prefixes.get(prefix)
+        if before is not None:
+            gone = {endpoint.ip for endpoint in endpoints}
+            left = {endpoint.ip: endpoint for endpoint in before if endpoint.ip not in gone}
+            if left:
+                self._replace(prefix, left)
+            else:
+                del self._prefixes[prefix]
+                self._index()
         self.version += 1
-        present = self._prefixes.get(prefix)
-        if present is None:
-            return None
-        before = _in_order(present)
-        for endpoint in endpoints:
-            present.pop(endpoint.ip, None)
-        if not present:
-            del self._prefixes[prefix]
-            self._index()
         return before
 
     def get(self, address: bytes) -> tuple[TunnelEndpoint, ...] | None:
@@ -99,17 +104,21 @@ class VirtualToBoundary:
         for length in self._lengths[4 if len(address) == 4 else 6]:
             endpoints = self._prefixes.get(Cidr.of(address, length))
             if endpoints is not None:
-                return _in_order(endpoints)
+                return endpoints
         return None
 
+    def _replace(self, prefix: Cidr, endpoints: dict[bytes, TunnelEndpoint]) -> None:
+        known = prefix in self._prefixes
+        self._prefixes[prefix] = tuple(endpoints[ip] for ip in sorted(endpoints))
+        if not known:
+            self._index()
+        self.version += 1
+
     def _index(self) -> None:
-        for family in self._lengths:
-            lengths = {prefix.length for prefix in self._prefixes if prefix.family == family}
-            self._lengths[family] = sorted(lengths, reverse=True)
-
-
-def _in_order(endpoints: dict[bytes, TunnelEndpoint]) -> tuple[TunnelEndpoint, ...]:
-    return tuple(endpoints[ip] for ip in sorted(endpoints))
+        self._lengths = {
+            family: sorted({prefix.length for prefix in self._prefixes if prefix.family == family}, reverse=True)
+            for family in self._lengths
+        }
 
 
 class MulticastToPhysical:
@@ -128,15 +137,16 @@ class MulticastToPhysical:
         if underlay[:2] != b"\xff\x04":
             text = format_ip(underlay)
             raise InvalidMapping(f"address must be admin-scoped IPv6 multicast (ff04::/16), got: {text}")
-        self.version += 1
         before = self._groups.get(group)
         self._groups[group] = underlay
+        self.version += 1
         return before
 
     def clear(self, group: bytes) -> bytes | None:
         """Forget a group; returns the underlay address it had."""
+        before = self._groups.pop(group, None)
         self.version += 1
-        return self._groups.pop(group, None)
+        return before
 
     def get(self, group: bytes) -> bytes | None:
         """The underlay address of a group."""
