@@ -224,7 +224,8 @@ def test_a_word_and_a_reference_flow_go_the_same_way(
     header = Tcp(bytearray(Tcp.LENGTH))
     for direction, header.flags, header.sequence, header.acknowledgement in segments:
         code = tcp.OUTBOUND if direction is Direction.OUT else tcp.INBOUND
-        outcome, word = kernels.step_tcp(word, code, np.uint64(header.flags), np.uint64(header.sequence))
+        numbers = np.uint64(header.flags), np.uint64(header.sequence)
+        outcome, word = (np.uint64(value) for value in kernels.step_tcp(np.uint64(word), code, *numbers))
         following = flow.update(header, direction, 60, None)
         if outcome == tcp.LEAVE:
             word = _word_of(flow)
