@@ -22,7 +22,6 @@ from fastpath.layout import (
     REWRITE,
     TRANSFORM_WORDS,
     TRANSFORMS_AT,
-    Geometry,
 )
 from fastpath.memory import Words
 from fastpath.pipeline import process_batch_for
@@ -35,7 +34,6 @@ from reference.flow_table import FLOW_TIME_TO_LIVE_MS
 from reference.packet.flow import FlowId
 from reference.tcp_flows import INCIPIENT_TIME_TO_LIVE_MS
 from reference.uft import UftEntry
-from reference.verdict import Modified
 from reference.vpc.config import TableLimits
 from reference.vpc.firewall import FirewallRule
 
@@ -240,50 +238,6 @@ def test_what_comes_goes_and_comes_again_within_one_operation_is_there_once() ->
         port.process(OUT, outbound(1), NOW)
     check_in_step(parts)
     assert parts.entry(OUT, flow(1))
-
-
-def test_an_entry_is_not_reused_while_a_thread_may_still_hold_it() -> None:
-    parts = Parts(geometry=Geometry(entries=3, spare=0, threads=3))
-    parts.converse(1)
-    held = {parts.entry(OUT, flow(1)), parts.entry(IN, flow(1).mirror())}
-    before = {entry: parts.words[entry_place(parts.words, entry) :][:8].tolist() for entry in held}
-    enter(parts.words, 1)
-    with parts.slow_path.operation() as port:
-        port.clear_uft()
-    parts.converse(2)
-    in_use = {parts.entry(OUT, flow(2)), parts.entry(IN, flow(2).mirror())}
-    assert in_use - {0} != set()
-    assert not held & in_use
-    assert {entry: parts.words[entry_place(parts.words, entry) :][:8].tolist() for entry in held} == before
-    leave(parts.words, 1)
-    parts.converse(3)
-    parts.converse(4)
-    assert held & set(slots(parts.words).values())
-
-
-def test_what_does_not_fit_is_counted_and_served_by_the_slow_path() -> None:
-    parts = Parts(geometry=Geometry(entries=3, spare=0, threads=1))
-    for number in range(4):
-        parts.converse(number)
-    assert parts.slow_path.mirror.refused == 5
-    assert len(slots(parts.words)) == 3
-    assert len(parts.port.uft.outbound) == 4
-    assert isinstance(parts.process(OUT, outbound(3)), Modified)
-    for number in range(4):
-        parts.connect(number)
-    check_nothing_leaks(parts)
-
-
-def test_room_that_comes_free_is_used_again() -> None:
-    parts = Parts(geometry=Geometry(entries=4, spare=0, threads=1))
-    for _ in range(5):
-        for number in range(2):
-            parts.converse(number)
-            parts.connect(number)
-            with parts.slow_path.operation() as port:
-                port.clear_uft()
-                port.tcp_flows.clear()
-    assert parts.slow_path.mirror.refused == 0
 
 
 def test_hits_of_a_thread_that_still_held_a_removed_half_are_not_lost() -> None:
