@@ -56,8 +56,8 @@ capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl
 test: lint  ## everything CI runs: lint, types, every check
 	@$(RUN) -m pytest --ledger=results/ledger.json
 
-quick: lint  ## the inner loop: lint, types, the fast checks
-	@$(RUN) -m pytest -m "not slow"
+quick: lint  ## the inner loop: lint, types, the small fast tests of reference, fast path and models
+	@$(RUN) -m pytest -n 2 -m "not slow" $(wildcard proofs/units/reference*) proofs/units/fastpath proofs/units/model
 
 lint: $(STAMP)  ## ruff, its formatter and mypy
 	@$(RUN) -m ruff check .

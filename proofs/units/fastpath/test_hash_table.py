@@ -134,6 +134,7 @@ class Meddling(memory.Memory):
 
     def pause(self) -> None:
         self.pauses += 1
+        assert self.pauses < 10, "what was waited for has happened"
         self._write()
 
 
@@ -186,6 +187,9 @@ def test_up_to_four_buckets_are_locked_in_ascending_order_each_once(numbers: lis
             order.append(int(index))
             return super().compare_and_swap(words, index, *arguments)
 
+        def pause(self) -> None:
+            raise AssertionError("a bucket is waited for that nobody else has")
+
     with memory.using(Noting()):
         locked = UNCOMPILED.lock_in_order(words, *wanted)
     assert order == sorted(set(wanted))
@@ -220,6 +224,8 @@ def test_a_slot_is_known_by_its_whole_content(kernels: Any) -> None:
     assert content == 0xABCD_EF01_0000_000C
     kernels.write_slot(words, bucket + 5, np.uint64(content))
     assert kernels.slot_holding(words, bucket, np.uint64(content)) == bucket + 5
+    kernels.write_slot(words, bucket + SLOTS, np.uint64(content ^ 3))
+    assert kernels.slot_holding(words, bucket, np.uint64(content ^ 3)) == bucket + SLOTS
     assert kernels.slot_holding(words, bucket, np.uint64(content ^ 1)) == -1
     assert kernels.slot_holding(words, bucket, np.uint64(0)) == bucket + 1
     words[bucket + 1 : bucket + 1 + SLOTS] = 1

@@ -22,12 +22,11 @@ from fastpath.layout import (
     REWRITE,
     TRANSFORM_WORDS,
     TRANSFORMS_AT,
-    Geometry,
 )
 from fastpath.memory import Words
 from fastpath.pipeline import process_batch_for
 from fastpath.reclaim import enter, leave
-from proofs.equivalence.frames import ACK, FIN, RST, TCP, UDP, Content
+from proofs.equivalence.frames import ACK, FIN, RST, SYN, TCP, UDP, Content
 from proofs.units.fastpath.arenas import entry_place, slots
 from proofs.units.fastpath.ports import IN, LIMITS, NOW, OUT, Parts, flow, inbound, outbound
 from reference.direction import Direction
@@ -222,23 +221,23 @@ def test_both_halves_leave_together() -> None:
     assert parts.entry(OUT, flow(2))
 
 
-def test_an_entry_is_not_reused_while_a_thread_may_still_hold_it() -> None:
-    parts = Parts(geometry=Geometry(entries=3, spare=0, threads=3))
-    parts.converse(1)
-    held = {parts.entry(OUT, flow(1)), parts.entry(IN, flow(1).mirror())}
-    before = {entry: parts.words[entry_place(parts.words, entry) :][:8].tolist() for entry in held}
-    enter(parts.words, 1)
+def test_what_comes_and_goes_within_one_operation_never_becomes_reachable() -> None:
+    parts = Parts()
     with parts.slow_path.operation() as port:
+        port.process(OUT, outbound(1), NOW)
         port.clear_uft()
-    parts.converse(2)
-    in_use = {parts.entry(OUT, flow(2)), parts.entry(IN, flow(2).mirror())}
-    assert in_use - {0} != set()
-    assert not held & in_use
-    assert {entry: parts.words[entry_place(parts.words, entry) :][:8].tolist() for entry in held} == before
-    leave(parts.words, 1)
-    parts.converse(3)
-    parts.converse(4)
-    assert held & set(slots(parts.words).values())
+    assert slots(parts.words) == {}
+    check_nothing_leaks(parts)
+
+
+def test_what_comes_goes_and_comes_again_within_one_operation_is_there_once() -> None:
+    parts = Parts()
+    with parts.slow_path.operation() as port:
+        port.process(OUT, outbound(1), NOW)
+        port.clear_uft()
+        port.process(OUT, outbound(1), NOW)
+    check_in_step(parts)
+    assert parts.entry(OUT, flow(1))
 
 
 def test_hits_of_a_thread_that_still_held_a_removed_half_are_not_lost() -> None:
@@ -347,11 +346,22 @@ def test_a_hit_before_the_expiry_pass_keeps_its_half_alive() -> None:
 
 def test_a_connection_past_its_time_goes_although_its_halves_are_not() -> None:
     parts = Parts()
-    parts.process(OUT, outbound(1, Content(flags=2), TCP))
+    parts.process(OUT, outbound(1, Content(flags=SYN), TCP))
     _expire(parts, NOW + INCIPIENT_TIME_TO_LIVE_MS)
     assert not parts.port.tcp_flows.entries
     assert hit(parts, (OUT, outbound(1, SEGMENT, TCP))) == 0
     check_in_step(parts)
+
+
+@pytest.mark.parametrize("early_ms", [0, 1])
+def test_an_expiry_pass_stops_hits_on_a_connection_past_its_time_although_its_halves_are_not(early_ms: int) -> None:
+    parts = Parts()
+    syn = (OUT, outbound(1, Content(flags=SYN), TCP))
+    parts.process(*syn)
+    now = NOW + INCIPIENT_TIME_TO_LIVE_MS - early_ms
+    with parts.slow_path.operation():
+        parts.slow_path.mirror.stop_expiring(now)
+        assert hit(parts, syn, now_ms=now) == early_ms
 
 
 def test_a_half_that_an_expiry_pass_stopped_but_the_reference_kept_comes_back() -> None:

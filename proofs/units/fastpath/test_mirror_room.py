@@ -1,7 +1,8 @@
 """When the arena is full: what finds no room is served slowly, and copied once there is some."""
 
 from fastpath.layout import Geometry
-from proofs.units.fastpath.arenas import slots
+from fastpath.reclaim import enter, leave
+from proofs.units.fastpath.arenas import entry_place, slots
 from proofs.units.fastpath.ports import IN, OUT, Parts, flow, outbound
 from proofs.units.fastpath.test_mirror import check_nothing_leaks
 from reference.verdict import Modified
@@ -51,3 +52,22 @@ def test_room_that_comes_free_is_used_again() -> None:
                 port.clear_uft()
                 port.tcp_flows.clear()
     assert parts.slow_path.mirror.refused == 0
+
+
+def test_an_entry_is_not_reused_while_a_thread_may_still_hold_it() -> None:
+    parts = Parts(geometry=Geometry(entries=3, spare=0, threads=3))
+    parts.converse(1)
+    held = {parts.entry(OUT, flow(1)), parts.entry(IN, flow(1).mirror())}
+    before = {entry: parts.words[entry_place(parts.words, entry) :][:8].tolist() for entry in held}
+    enter(parts.words, 1)
+    with parts.slow_path.operation() as port:
+        port.clear_uft()
+    parts.converse(2)
+    in_use = {parts.entry(OUT, flow(2)), parts.entry(IN, flow(2).mirror())}
+    assert in_use - {0} != set()
+    assert not held & in_use
+    assert {entry: parts.words[entry_place(parts.words, entry) :][:8].tolist() for entry in held} == before
+    leave(parts.words, 1)
+    parts.converse(3)
+    parts.converse(4)
+    assert held & set(slots(parts.words).values())

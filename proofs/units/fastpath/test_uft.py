@@ -19,10 +19,10 @@ compiled_and_not = pytest.mark.parametrize("kernels", [uft, UNCOMPILED], ids=["c
 
 
 def _crowd(count: int, direction: int) -> list[Key]:
-    """Keys that all have the same two buckets to go to."""
+    """Keys that all prefer the same bucket and have the same other one to go to."""
     words = small_arena()
-    wanted = set(buckets_of(words, arenas.keys_with(words, lambda a, b: a != b, 1)[0]))
-    return arenas.keys_with(words, lambda a, b: {a, b} == wanted, count, direction)
+    wanted = buckets_of(words, arenas.keys_with(words, lambda a, b: a != b, 1)[0])
+    return arenas.keys_with(words, lambda a, b: (a, b) == wanted, count, direction)
 
 
 INBOUND, OUTBOUND = _crowd(6, direction=0), _crowd(6, direction=1)
