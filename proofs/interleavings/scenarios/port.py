@@ -31,7 +31,7 @@ from proofs.interleavings.observed import observed
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
-from proofs.units.reference_packet.frames import TCP
+from proofs.units.reference_packet.frames import TCP, ipv4
 from reference import Direction
 from reference.address import Cidr
 from reference.vpc.firewall import FirewallRule
@@ -183,7 +183,7 @@ def from_neighbour(name: str, flags: str, sequence: int, acknowledgement: int) -
 def to_neighbour(name: str, flags: str, sequence: int, acknowledgement: int) -> Call:
     """A segment from the guest's server to the neighbour."""
     segment = TCP(sport=22, dport=40_000, flags=flags, seq=sequence, ack=acknowledgement)
-    return packet(name, Direction.OUT, bytes(scene.ipv4(dst=scene.NEIGHBOUR_IP) / segment), NOW)
+    return packet(name, Direction.OUT, bytes(ipv4(dst=scene.NEIGHBOUR_IP) / segment), NOW)
 
 
 def inbound(name: str, flags: str, sequence: int, acknowledgement: int) -> Call:
