@@ -7,7 +7,7 @@ from fastpath.interpreted import interpreted
 from proofs.ledger import Method, claim
 from proofs.smt.mutants import Mutant, mutants
 from proofs.smt.source import SOURCE_TEXT
-from proofs.smt.test_tcp_word import OWNERSHIP, PACKS, STEPS, STORES
+from proofs.smt.test_tcp_word import OWNERSHIP, PACKS, SERVES, STEPS, STORES
 
 STATES = (
     "CLOSED",
@@ -32,7 +32,7 @@ def is_found(mutant: Mutant) -> bool:
     """Whether some theorem about the TCP word is refuted by inputs on which the mutant fails when it is run."""
     faulty = interpreted(tcp.__name__, {tcp.__name__: mutant.rewrite})
     vars(faulty)[SOURCE_TEXT] = mutant.text
-    for theorem in (STEPS, STORES, OWNERSHIP, PACKS):
+    for theorem in (STEPS, SERVES, STORES, OWNERSHIP, PACKS):
         values = theorem.counterexample(faulty)
         if values is not None and not theorem.replay(faulty, values):
             return True
