@@ -52,6 +52,24 @@ def test_a_parsed_message_encodes_to_the_same_bytes() -> None:
     assert message.encode() == SOLICIT
 
 
+plain_options = st.builds(
+    Option,
+    st.integers(0, 0xFFFF).filter(lambda code: code not in list(Code)),
+    st.binary(max_size=40),
+)
+messages = st.builds(
+    Message,
+    st.integers(0, 255),
+    st.binary(min_size=3, max_size=3),
+    st.lists(plain_options, min_size=1, max_size=5).map(tuple),
+)
+
+
+@given(messages)
+def test_an_encoded_message_parses_as_the_same_message(message: Message) -> None:
+    assert parse_message(message.encode()) == message
+
+
 @given(st.binary(max_size=120))
 def test_any_bytes_parse_or_do_not_and_what_parses_encodes_again(body: bytes) -> None:
     message = parse_message(body)
