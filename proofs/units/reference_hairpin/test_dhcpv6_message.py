@@ -40,6 +40,7 @@ def test_the_options_of_a_real_message_are_found() -> None:
     assert message is not None
     assert (message.message_type, message.transaction_id) == (1, b"\xab\xcd\xef")
     assert [option.code for option in message.options] == [8, 1, 6, 3]
+    assert [option.options for option in message.options] == [()] * 4
     assert message.asks_for(Code.DNS_SERVERS)
     assert not message.asks_for(Code.FQDN)
     assert message.has(Code.IA_NA)
