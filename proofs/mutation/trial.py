@@ -47,7 +47,7 @@ class Trial:
     caught_by: str = ""
 
 
-class TestsFailUnchanged(Exception):
+class UnfitTests(Exception):
     """Tests fail without any fault, so they could not tell one; the message holds the end of their output."""
 
     def __init__(self, stage: str, output: str) -> None:
@@ -70,13 +70,13 @@ class Workplace:
         """Run every stage without a fault, once: compiles what is imported, and measures.
 
         Raises:
-            TestsFailUnchanged: a stage fails.
+            UnfitTests: a stage fails.
         """
         for name, tests in everything(self.root).items():
             started = time.monotonic()
             verdict, output = self._run(tests, 3600.0, write_bytecode=True)
             if verdict is not Verdict.SURVIVED:
-                raise TestsFailUnchanged(name, output)
+                raise UnfitTests(name, output)
             self.seconds[name] = time.monotonic() - started
 
     def try_out(self, mutant: Mutant) -> Trial:

@@ -25,7 +25,7 @@ def is_right(frame: bytes, may_lack: type[Layers] | None = None) -> bool:
         for name in ("len", "plen") if lacking else ("chksum", "cksum", "len", "plen"):
             if name in layer.fields:
                 delattr(layer, name)
-        if isinstance(layer, ICMP) or layer.name.startswith("ICMPv6"):
+        if isinstance(layer, ICMP) or type(layer).__name__.startswith("ICMPv6"):
             break
     return bytes(layers) == frame
 
