@@ -36,11 +36,11 @@ console = Console(markup=False, highlight=False, soft_wrap=True)
 @application.command()
 def run(
     workers: Annotated[int, typer.Option(min=1, help="How many mutants are tried at a time.")] = 2,
-    survivors: Annotated[bool, typer.Option(help="Try only those anew that survived the last time.")] = False,
+    survivors: Annotated[bool, typer.Option(help="Try only those anew that no test caught the last time.")] = False,
 ) -> None:
     """Plant each fault of the sample in a copy of the reference and see whether the tests catch it."""
     mutants = sample(PROJECT, "reference")
-    known = {row.change: row for row in read() if row.verdict is not Verdict.SURVIVED} if survivors else {}
+    known = {row.change: row for row in read() if row.verdict is Verdict.CAUGHT} if survivors else {}
     results = [_moved(known[_change(mutant)], mutant) for mutant in mutants if _change(mutant) in known]
     for mutant, trial in _trials([mutant for mutant in mutants if _change(mutant) not in known], workers):
         results.append(result(mutant, trial))
@@ -57,9 +57,11 @@ def run(
 def _trials(mutants: Sequence[Mutant], workers: int) -> Iterator[tuple[Mutant, Trial]]:
     with ExitStack() as stack, ThreadPoolExecutor(workers) as executor:
         places: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
-        copies = [stack.enter_context(workplace(PROJECT)) for _ in range(workers)]
-        for copy in executor.map(_warmed, copies):
-            places.put(copy)
+        first = stack.enter_context(workplace(PROJECT))
+        first.warm()
+        places.put(first)
+        for _ in range(workers - 1):
+            places.put(stack.enter_context(workplace(first.root)))
 
         def tried(mutant: Mutant) -> Trial:
             place = places.get()
@@ -71,11 +73,6 @@ def _trials(mutants: Sequence[Mutant], workers: int) -> Iterator[tuple[Mutant, T
         under_way = {executor.submit(tried, mutant): mutant for mutant in mutants}
         for done in as_completed(under_way):
             yield under_way[done], done.result()
-
-
-def _warmed(place: Workplace) -> Workplace:
-    place.warm()
-    return place
 
 
 def _change(mutant: Mutant) -> tuple[str, str, str]:
