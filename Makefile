@@ -3,11 +3,13 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: .venv help run capture test quick lint units ledger notebooks conformance lock clean always
+.PHONY: .venv help run capture test quick lint units ledger notebooks conformance coverage mutation lock clean always
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
+REFERENCE_UNITS := $(wildcard proofs/units/reference*)
+RECORDINGS_ON_REFERENCE := proofs/conformance/test_recordings.py::test_the_reference_reproduces_what_opte_did
 
 # The stamp is named after the lock's content and written last: an interrupted bootstrap, a changed lock
 # or an interpreter that no longer starts all lead to a new environment, nothing else does.
@@ -57,7 +59,7 @@ test: lint  ## everything CI runs: lint, types, every check
 	@$(RUN) -m pytest -n 2 --ledger=results/ledger.json
 
 quick: lint  ## the inner loop: lint, types, the small fast tests of reference, fast path and models
-	@$(RUN) -m pytest -n 2 -m "not slow" $(wildcard proofs/units/reference*) proofs/units/fastpath proofs/units/model
+	@$(RUN) -m pytest -n 2 -m "not slow" $(REFERENCE_UNITS) proofs/units/fastpath proofs/units/model
 
 lint: $(STAMP)  ## ruff, its formatter and mypy
 	@$(RUN) -m ruff check .
@@ -72,6 +74,14 @@ notebooks: $(STAMP)  ## execute every notebook
 
 conformance: $(STAMP)  ## replay the recordings of the real OPTE [RECORDINGS=]
 	@$(RUN) -m proofs.conformance $(or $(RECORDINGS),proofs/conformance/recordings)
+
+coverage: $(STAMP)  ## the branches of the reference that its own tests take; fails below the threshold
+	@mkdir -p results
+	@$(RUN) -m coverage run -m pytest -q $(REFERENCE_UNITS) $(RECORDINGS_ON_REFERENCE)
+	@$(RUN) -m coverage report
+
+mutation: $(STAMP)  ## plant a fixed sample of faults in the reference: do the tests catch them? [SURVIVORS=yes]
+	@$(RUN) -m proofs.mutation $(if $(SURVIVORS),--survivors)
 
 lock:  ## resolve pyproject.toml into requirements.lock, for every supported Python at once [UPGRADE=yes]
 	@set -e; $(FIND_PYTHON); \

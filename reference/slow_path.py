@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeAlias
 from reference.direction import Direction
 from reference.errors import LayerError, ProcessingError, TableFull
 from reference.layer import HandlePacket, LayerOutcome
-from reference.packet.embedded import NoPayload
 from reference.packet.flow import NO_FLOW, FlowId, l4_hash
 from reference.packet.modify import finish_checksums
 from reference.packet.packet import Packet
@@ -115,8 +114,6 @@ class SlowPath:
                 outcome: LayerOutcome = layer.process(passage)
             except LayerError as error:
                 raise ProcessingError(f"Layer({error})") from error
-            except NoPayload as error:
-                raise ProcessingError("Layer(BodyTransform(NoPayload))") from error
             if isinstance(outcome, HandlePacket):
                 return self._handle_packet(passage.packet)
             if outcome is not None:
@@ -184,5 +181,5 @@ def finish(
 ) -> Modified:
     """The finished frame of a packet whose inner headers have been transformed: checksums, then the encapsulation."""
     finish_checksums(packet, send_udp_zero_as_ones=semantics.udp_zero_as_ones)
-    frame = transform.emit_spec(packet, flow_hash, unrestricted).apply(packet)
-    return Modified(frame, flow_hash, unrestricted)
+    specification = transform.emit_spec(packet, flow_hash, unrestricted)
+    return Modified(specification.apply(packet), specification.l4_hash, specification.mtu_unrestricted)

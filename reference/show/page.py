@@ -152,8 +152,13 @@ def _result_text(result: Plain) -> str:
             text = str(kind)
         case _:
             text = _value(result)
-    extras = [f"{name} {_value(result[name])}" for name in RESULT_EXTRAS if result.get(name) not in (None, False)]
+    extras = [f"{name} {_value(result[name])}" for name in RESULT_EXTRAS if not _is_absent(result.get(name))]
     return ", ".join([text, *extras])
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether a detail says nothing; the number 0 says something."""
+    return value is None or value is False
 
 
 def _moved_text(table: TableMovement) -> str:

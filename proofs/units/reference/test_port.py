@@ -202,6 +202,25 @@ def test_the_gateway_answers_arp_for_itself_only() -> None:
     assert (scene.counter("out_hairpin"), scene.counter("out_drop_handle_pkt")) == (1, 1)
 
 
+def test_a_connection_takes_along_the_inbound_flow_that_was_seen_last() -> None:
+    two_ways = ExternalIps(ephemeral_ip=packed("10.60.1.20"), floating_ips=(packed("10.60.1.21"),))
+    scene = Scene(two_ways, rules=("dir=in action=allow priority=10 protocol=TCP",))
+
+    def arrive(destination: str, flags: str) -> None:
+        segment = TCP(sport=4000, dport=80, flags=flags, seq=1)
+        assert isinstance(scene.receive(from_internet(segment, destination)), Modified)
+
+    arrive("10.60.1.20", "S")
+    arrive("10.60.1.21", "A")
+    arrive("10.60.1.20", "A")
+    assert scene.sizes("uft")["in"] == 2
+    answer = ipv4(dst=REMOTE_IP) / TCP(sport=80, dport=4000, flags="A")
+    assert isinstance(scene.send(answer), Modified)
+    assert isinstance(scene.send(ipv4(dst=REMOTE_IP) / TCP(sport=80, dport=4000, flags="R")), Modified)
+    [left] = scene.port.snapshot()["uft"]["in"]
+    assert left["flow"]["dst"] == "10.60.1.21"
+
+
 def test_a_broken_arp_frame_is_an_error() -> None:
     scene = Scene()
     frame = bytes(arp_request("172.30.0.1"))[:30]
@@ -215,6 +234,16 @@ def test_icmp_without_a_body_on_a_flow_that_rewrites_bodies_is_an_error_that_no_
     assert isinstance(scene.send(echo / b"body"), Modified)
     assert scene.send(echo) == ProcessError("BodyTransform(NoPayload)")
     assert (scene.counter("out_uft_hit"), scene.counter("out_process_err")) == (1, 0)
+
+
+def test_icmp_without_a_body_passes_the_layers_as_it_is() -> None:
+    scene = Scene(ExternalIps(ephemeral_ip=packed("10.60.1.20")))
+    echo = ipv4(dst=REMOTE_IP) / ICMP(id=7)
+    first = inner(scene.send(echo))
+    scene.port.clear_uft()
+    again = inner(scene.send(echo))
+    assert first.buffer == again.buffer
+    assert scene.counter("out_lft_hit", "nat") == 1
 
 
 def test_a_full_unified_table_refuses_but_leaves_the_layers_flow() -> None:

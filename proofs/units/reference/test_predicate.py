@@ -1,6 +1,8 @@
 """Predicates: what they match, and their exact texts."""
 
 import pytest
+from scapy.layers.inet import icmptypes
+from scapy.layers.inet6 import icmp6types
 
 from proofs.units.reference.scene import arp_request, outbound_packet, packed, udp
 from proofs.units.reference_packet.frames import GATEWAY_MAC, GUEST_MAC, ICMP, TCP, UDP, ICMPv6EchoRequest, ipv4, ipv6
@@ -123,3 +125,38 @@ def test_predicates_of_the_same_kind_and_values_are_equal() -> None:
     destination: Predicate = IpDestination((packed("10.0.0.1"),))
     assert source == IpSource((packed("10.0.0.1"),))
     assert source != destination
+
+
+SCAPY_NAMES = {
+    "dest unreach": "destination unreachable",
+    "redirect": "message redirect",
+    "timestamp request": "timestamp",
+    "mld query": "multicast listener query",
+    "mld report version 2": "multicast listener report",
+    "redirect message": "redirect",
+    "rpl control message": "RPL control message",
+}
+"""What scapy calls otherwise than OPTE does."""
+
+
+def named_by_scapy(names: dict[int, str], number: int) -> str:
+    name = names[number].lower().replace("-", " ")
+    return SCAPY_NAMES.get(name, name)
+
+
+@pytest.mark.parametrize("number", [0, 3, 5, 8, 9, 10, 11, 12, 13, 14])
+def test_icmp_types_go_by_their_names(number: int) -> None:
+    text = str(IcmpType(IpProtocol.ICMP, one_number(number)))
+    assert text == f"inner.icmp.type={named_by_scapy(icmptypes, number)}"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 128, 129, 130, 133, 134, 135, 136, 137, 143, 155])
+def test_icmpv6_types_go_by_their_names(number: int) -> None:
+    text = str(IcmpType(IpProtocol.ICMPV6, one_number(number)))
+    assert text == f"inner.icmp.type={named_by_scapy(icmp6types, number)}"
+
+
+@pytest.mark.parametrize("protocol", [IpProtocol.ICMP, IpProtocol.ICMPV6])
+@pytest.mark.parametrize("number", [6, 7, 42, 255])
+def test_icmp_types_without_a_name_are_numbers(protocol: IpProtocol, number: int) -> None:
+    assert str(IcmpType(protocol, one_number(number))) == f"inner.icmp.type={number}"

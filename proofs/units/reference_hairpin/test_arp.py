@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.layers.l2 import ARP
 
 from proofs.units.reference_hairpin.requests import (
@@ -17,6 +19,7 @@ from proofs.units.reference_hairpin.requests import (
     packet,
 )
 from proofs.units.reference_packet.frames import Layers
+from reference.address import format_ip, format_mac
 from reference.hairpin.arp import ArpReply
 from reference.hairpin.errors import HandlePacketError
 
@@ -41,6 +44,14 @@ def test_a_request_for_the_gateway_is_answered_with_its_mac_address() -> None:
 def test_the_answer_goes_to_the_sender_that_the_request_names() -> None:
     reply = dissected(GATEWAY.reply(packet(arp(hwsrc="02:00:00:00:00:09", psrc="0.0.0.0"))))
     assert (reply.dst, reply[ARP].hwdst, reply[ARP].pdst) == ("02:00:00:00:00:09", "02:00:00:00:00:09", "0.0.0.0")
+
+
+@given(st.binary(min_size=6, max_size=6), st.binary(min_size=4, max_size=4))
+def test_the_answer_turns_any_request_round(mac: bytes, address: bytes) -> None:
+    request = arp(hwsrc=format_mac(mac), psrc=format_ip(address))
+    reply = dissected(GATEWAY.reply(packet(request)))[ARP]
+    turned = ARP(op=2, hwsrc=GATEWAY_MAC_TEXT, psrc=GATEWAY_IP_TEXT, hwdst=request[ARP].hwsrc, pdst=request[ARP].psrc)
+    assert bytes(reply) == bytes(turned)
 
 
 def test_padding_behind_the_request_does_not_matter() -> None:

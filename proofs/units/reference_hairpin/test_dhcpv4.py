@@ -21,7 +21,8 @@ from proofs.units.reference_hairpin.requests import (
     packet,
 )
 from proofs.units.reference_packet.frames import IP, UDP, Layers
-from reference.hairpin.dhcpv4 import DhcpReply, DhcpReplyType, message_type, parse_request
+from reference.address import format_ip
+from reference.hairpin.dhcpv4 import DhcpReply, DhcpReplyType, DhcpRequest, message_type, parse_request
 from reference.hairpin.errors import MalformedRequest
 from reference.hairpin.options import DhcpOptions
 
@@ -101,6 +102,36 @@ def test_a_search_list_longer_than_an_option_is_split_into_several() -> None:
     assert rest == b"\xff"
     assert [len(piece) for piece in pieces[:-1]] == [255] * (len(pieces) - 1)
     assert b"".join(pieces) == options.encoded_search_list
+
+
+texts = st.text(st.characters(min_codepoint=0x61, max_codepoint=0x7A), min_size=1, max_size=30)
+
+
+@given(
+    st.integers(0, 0xFFFFFFFF),
+    st.booleans(),
+    st.lists(st.binary(min_size=4, max_size=4), max_size=3).map(tuple),
+    st.none() | texts,
+    st.none() | texts,
+)
+def test_scapy_reads_in_the_answer_what_went_into_it(
+    transaction: int, broadcast: bool, servers: tuple[bytes, ...], name: str | None, domain: str | None
+) -> None:
+    options = DhcpOptions(name, domain, (), servers)
+    request = discover(xid=transaction, flags=BROADCAST_FLAG * broadcast)
+    reply = dissected(action(options=options).reply(packet(request)))
+    assert (reply[BOOTP].xid, reply.dst == "ff:ff:ff:ff:ff:ff") == (transaction, broadcast)
+    found = lease(reply)
+    assert found.get("hostname") == (name.encode() if name is not None else None)
+    assert found.get("domain") == (domain.encode() if domain is not None else None)
+    told = found.get("name_server", ())
+    assert (told if isinstance(told, tuple) else (told,)) == tuple(map(format_ip, servers))
+
+
+@given(st.integers(0, 0xFFFFFFFF), st.booleans(), st.sampled_from([1, 3, 4, 7, 8]))
+def test_a_request_reads_as_scapy_wrote_it(transaction: int, broadcast: bool, kind: int) -> None:
+    request = message(("message-type", kind), xid=transaction, flags=BROADCAST_FLAG * broadcast)
+    assert parse_request(bytes(request)) == DhcpRequest(kind, transaction, broadcast)
 
 
 @pytest.mark.parametrize(("name", "number"), [("discover", 1), ("request", 3), ("decline", 4), ("release", 7)])

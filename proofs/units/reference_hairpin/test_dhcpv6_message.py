@@ -40,6 +40,7 @@ def test_the_options_of_a_real_message_are_found() -> None:
     assert message is not None
     assert (message.message_type, message.transaction_id) == (1, b"\xab\xcd\xef")
     assert [option.code for option in message.options] == [8, 1, 6, 3]
+    assert [option.options for option in message.options] == [()] * 4
     assert message.asks_for(Code.DNS_SERVERS)
     assert not message.asks_for(Code.FQDN)
     assert message.has(Code.IA_NA)
@@ -50,6 +51,24 @@ def test_a_parsed_message_encodes_to_the_same_bytes() -> None:
     message = parse_message(SOLICIT)
     assert message is not None
     assert message.encode() == SOLICIT
+
+
+plain_options = st.builds(
+    Option,
+    st.integers(0, 0xFFFF).filter(lambda code: code not in list(Code)),
+    st.binary(max_size=40),
+)
+messages = st.builds(
+    Message,
+    st.integers(0, 255),
+    st.binary(min_size=3, max_size=3),
+    st.lists(plain_options, min_size=1, max_size=5).map(tuple),
+)
+
+
+@given(messages)
+def test_an_encoded_message_parses_as_the_same_message(message: Message) -> None:
+    assert parse_message(message.encode()) == message
 
 
 @given(st.binary(max_size=120))

@@ -164,11 +164,20 @@ def test_options_that_cannot_hold_a_packet_keep_their_bytes(options: bytes) -> N
     assert packet.buffer == inbound(frame).buffer
 
 
-def test_the_addresses_must_belong_to_the_protocol() -> None:
-    frame = icmp_error(3, PUBLIC, REMOTE)
-    packet = inbound(frame)
-    rewrite_embedded(packet, PRIVATE_6_BYTES, PUBLIC_6_BYTES)
-    assert packet.buffer == inbound(frame).buffer
+@pytest.mark.parametrize("message_type", [1, 2, 3, 4, 5, 11, 12, 137])
+def test_the_addresses_must_belong_to_the_protocol(message_type: int) -> None:
+    quoted = bytes(IPv6(src=PUBLIC_6, dst=REMOTE_6) / UDP(sport=1, dport=2))
+    over_ipv4 = frames.ipv4(proto=1) / bytes([message_type, 0, 0, 0, 0, 0, 0, 0]) / quoted
+    over_ipv6 = (
+        frames.ipv6(nh=58) / bytes([message_type, 0, 0, 0, 0, 0, 0, 0]) / bytes(IP(src=PUBLIC, dst=REMOTE) / UDP())
+    )
+    for frame, private, public in (
+        (over_ipv4, PRIVATE_6_BYTES, PUBLIC_6_BYTES),
+        (over_ipv6, PRIVATE_BYTES, PUBLIC_BYTES),
+    ):
+        packet = inbound(frame)
+        rewrite_embedded(packet, private, public)
+        assert packet.buffer == inbound(frame).buffer
 
 
 def test_a_real_redirect_has_addresses_where_options_are_looked_for() -> None:

@@ -15,6 +15,27 @@ def test_options_split_into_what_was_encoded(options: list[tuple[OxideOption, by
     assert split_options(encoded) == tuple(Option(OXIDE_OPTION_CLASS, *option) for option in options)
 
 
+@given(st.binary(max_size=80))
+def test_any_bytes_that_split_are_the_options_one_after_the_other(options: bytes) -> None:
+    try:
+        found = split_options(options)
+    except ValueError:
+        return
+    put_together = b"".join(
+        one.option_class.to_bytes(2) + bytes((one.option_type, len(one.body) // 4)) + one.body for one in found
+    )
+    assert put_together == without_reserved_bits(options)
+
+
+def without_reserved_bits(options: bytes) -> bytes:
+    """The options with the three bits cleared that stand in front of each length."""
+    cleared, position = bytearray(options), 3
+    while position < len(cleared):
+        cleared[position] &= 0x1F
+        position += 4 + 4 * cleared[position]
+    return bytes(cleared)
+
+
 @given(bodies, st.data())
 def test_options_that_end_inside_one_are_refused(body: bytes, data: st.DataObject) -> None:
     encoded = encode_option(OxideOption.MSS, body)

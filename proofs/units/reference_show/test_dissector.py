@@ -3,15 +3,18 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.dhcp import BOOTP, DHCP, DHCPTypes
+from scapy.layers.dhcp6 import dhcp6types
 from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Ether
+from scapy.layers.inet6 import ICMPv6Unknown, IPv6, icmp6types
+from scapy.layers.l2 import ARP, Ether
 
 from proofs.conformance.coverage import RECORDINGS
 from proofs.conformance.recording import read
 from proofs.conformance.steps import Process
 from proofs.differential.requests import Request
 from proofs.equivalence import vpc
+from proofs.units.reference_packet import frames
 from reference.show.dissector import Part, dissect
 
 
@@ -49,6 +52,115 @@ def part(frame: bytes, name: str) -> Part:
 )
 def test_the_most_telling_fields_of_a_header_are_shown(frame: Ether, expected: str) -> None:
     assert expected in map(str, dissect(bytes(frame)))
+
+
+def fields(frame: bytes, name: str) -> dict[str, str]:
+    return dict(part(frame, name).fields)
+
+
+@given(frames.frames())
+def test_every_field_shown_is_the_one_that_scapy_reads(frame: bytes) -> None:
+    layers = Ether(frame)
+    assert fields(frame, "Ethernet") == {"type": f"0x{layers.type:04x}"}
+    if IP in layers:
+        header = layers[IP]
+        expected = {"ttl": str(header.ttl), "protocol": str(header.proto), "length": str(header.len),
+                    "id": str(header.id), "fragment": f"0x{bytes(header)[6:8].hex()}",
+                    "checksum": f"0x{header.chksum:04x}"}  # fmt: skip
+        options = bytes(header)[20 : header.ihl * 4].hex()
+        assert fields(frame, "IPv4") == expected | ({"options": options} if options else {})
+    else:
+        header = layers[IPv6]
+        expected = {"hop limit": str(header.hlim), "next header": str(header.nh), "length": str(header.plen)}
+        shown = fields(frame, "IPv6")
+        extensions = bytes.fromhex(shown.pop("extension headers", ""))
+        assert shown == expected
+        assert frame[54:].startswith(extensions)
+        assert bool(extensions) == (header.nh not in (6, 17, 58))
+    if TCP in layers:
+        header = layers[TCP]
+        options = bytes(header)[20 : header.dataofs * 4].hex()
+        expected = {"window": str(header.window), "checksum": f"0x{header.chksum:04x}"}
+        assert fields(frame, "TCP") == expected | ({"options": options} if options else {})
+    if UDP in layers:
+        assert fields(frame, "UDP") == {"length": str(layers[UDP].len), "checksum": f"0x{layers[UDP].chksum:04x}"}
+
+
+def test_versions_that_do_not_belong_to_the_header_are_shown() -> None:
+    assert fields(bytes(Ether(type=0x0800) / IP(version=5)), "IPv4")["version"] == "5"
+    assert fields(bytes(Ether(type=0x86DD) / IPv6(version=7, nh=59)), "IPv6")["version"] == "7"
+
+
+def test_arp_is_shown_with_all_its_addresses() -> None:
+    request = ARP(op=1, hwsrc="a8:40:25:00:00:01", psrc="10.0.0.1", hwdst="a8:40:25:00:00:02", pdst="10.0.0.2")
+    frame = bytes(Ether() / request)
+    macs = {"sender": "A8:40:25:00:00:01", "target": "A8:40:25:00:00:02"}
+    assert part(frame, "ARP").brief == "who has 10.0.0.2? asks 10.0.0.1"
+    assert fields(frame, "ARP") == {"hardware": "1", "protocol": "0x0800"} | macs
+    request.op = 2
+    assert part(bytes(Ether() / request), "ARP").brief == "reply: 10.0.0.1 is at A8:40:25:00:00:01"
+    request.op = 9
+    assert part(bytes(Ether() / request), "ARP").brief == "operation 9: 10.0.0.1 is at A8:40:25:00:00:01"
+
+
+@pytest.mark.parametrize("number", [0, 3, 5, 8, 11, 77])
+def test_icmp_types_have_the_names_that_scapy_gives_them(number: int) -> None:
+    frame = Ether() / IP() / ICMP(type=number)
+    scapys = frame[ICMP].sprintf("%ICMP.type%").replace("dest-unreach", "destination-unreachable").replace("-", " ")
+    brief = part(bytes(frame), "ICMP").brief
+    assert brief.removesuffix(" id 0 seq 0") == (scapys if number != 77 else "type 77")
+    assert brief.endswith(" id 0 seq 0") == (number in (0, 8))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 128, 129, 133, 134, 135, 136])
+def test_icmpv6_types_have_the_names_that_scapy_gives_them(number: int) -> None:
+    frame = bytes(Ether() / IPv6() / ICMPv6Unknown(type=number, msgbody=b"\0\7\0\11"))
+    echo = " id 7 seq 9" if number in (128, 129) else ""
+    assert part(frame, "ICMPv6").brief == icmp6types[number].lower().replace("neighbor", "neighbour") + echo
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_dhcp_messages_have_the_names_that_scapy_gives_them(number: int) -> None:
+    options = [("message-type", number), "end"]
+    by_server = DHCPTypes[number] in ("offer", "ack", "nak")
+    bootp = BOOTP(op=2 if by_server else 1, yiaddr="10.0.0.7", chaddr=b"\xa8\x40\x25\0\0\1")
+    frame = bytes(Ether() / IP() / UDP(sport=68, dport=67) / bootp / DHCP(options=options))
+    assert part(frame, "DHCP").brief == DHCPTypes[number]
+    assert fields(frame, "DHCP") == {"yours": "10.0.0.7", "options": frame[-4:].hex()}
+
+
+@pytest.mark.parametrize("number", [*range(1, 10), 11])
+def test_dhcpv6_messages_have_the_names_that_scapy_gives_them(number: int) -> None:
+    frame = bytes(Ether() / IPv6() / UDP(sport=546, dport=547) / bytes((number, 1, 2, 3, 0, 14, 0, 0)))
+    assert part(frame, "DHCPv6") == Part(
+        "DHCPv6", dhcp6types[number].lower().replace("-", " "), (("options", "000e0000"),), 62
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "critical", "brief"),
+    [
+        ((), False, "vni 99"),
+        ((frames.option(0),), False, "vni 99, external"),
+        ((frames.option(0x80),), True, "vni 99, critical, 0129:80"),
+        ((frames.option(1, b"\x40\0\0\0"), frames.option(2, b"\0\0\5\xb4")), False,
+         "vni 99, multicast=40000000, mss=000005b4"),
+        ((frames.option(1, b"\1\2\3\4", option_class=0x0200),), False, "vni 99, 0200:01=01020304"),
+    ],
+)  # fmt: skip
+def test_geneve_options_have_names_where_they_are_known(
+    options: tuple[object, ...], critical: bool, brief: str
+) -> None:
+    inner = bytes(Ether() / IP() / UDP())
+    frame = bytes(frames.encapsulated(inner, options=options, critical=int(critical), proto=0x6558))
+    assert part(frame, "Geneve").brief == brief
+    assert fields(frame, "Geneve") == {"protocol": "0x6558", "version": "0"}
+
+
+def test_geneve_options_that_do_not_fit_are_shown_as_bytes() -> None:
+    frame = bytearray(bytes(frames.encapsulated(bytes(Ether()), options=(frames.option(1, bytes(4)),))))
+    frame[62 + 8 + 3] = 9  # the length of the option, in words
+    assert part(bytes(frame), "Geneve").brief == "vni 99, options that do not fit: 0129010900000000"
 
 
 def test_addresses_and_lengths_are_those_that_scapy_finds() -> None:
@@ -90,7 +202,12 @@ def test_a_frame_cut_anywhere_is_shown_as_far_as_it_goes() -> None:
         for end in range(len(frame)):
             parts = dissect(frame[:end])
             assert all(0 <= part.offset <= end for part in parts)
-            assert [part.name for part in parts][:-1] == whole[: len(parts) - 1]
+            *complete, last = parts
+            assert [part.name for part in complete] == whole[: len(complete)]
+            assert last.name in (whole[len(complete)], "payload")
+            if last.brief.startswith("cut short"):
+                assert str(last) == f"{last.name} cut short after {end - last.offset} bytes"
+                assert frame[last.offset : end].hex().startswith(dict(last.fields)["bytes"].removesuffix("..."))
 
 
 @settings(max_examples=200)

@@ -1,5 +1,7 @@
 """The overlay: where packets go, in which encapsulation, and which are refused."""
 
+import pytest
+
 from proofs.units.reference.scene import (
     NEIGHBOUR_IP,
     NEIGHBOUR_MAC,
@@ -22,9 +24,13 @@ from proofs.units.reference_packet.frames import (
     ipv4,
 )
 from reference import DenyReason, Drop, LayerDrop, Modified, PhysicalAddress, TunnelEndpoint, Verdict
+from reference.action import ActionMeta
 from reference.address import Cidr, format_ip, parse_mac
+from reference.direction import Direction
 from reference.packet.flow import l4_hash
-from reference.vpc.overlay import MULTICAST_VNI
+from reference.packet.parse import parse
+from reference.vpc.firewall import VNI_TAG
+from reference.vpc.overlay import MULTICAST_VNI, MulticastVniValidator
 
 REFUSED = Drop(LayerDrop("overlay", DenyReason.ACTION))
 GROUP = "224.1.2.3"
@@ -134,6 +140,26 @@ def test_decapsulation_leaves_the_inner_frame() -> None:
 def test_an_inbound_packet_of_any_vni_is_taken_in() -> None:
     scene = Scene(rules=("dir=in action=allow priority=1",))
     assert isinstance(scene.receive(from_neighbour(UDP(dport=9), vni=5)), Modified)
+
+
+@pytest.mark.parametrize(
+    ("vni", "destination", "allowed"),
+    [
+        (str(VNI), GROUP, True),
+        (str(MULTICAST_VNI), GROUP, True),
+        (str(VNI + 1), GROUP, False),
+        (str(VNI + 1), GUEST_IP, True),
+        (None, GROUP, True),
+    ],
+)
+def test_the_multicast_validator_refuses_groups_of_other_vpcs_only(
+    vni: str | None, destination: str, allowed: bool
+) -> None:
+    meta = ActionMeta()
+    if vni is not None:
+        meta.tags[VNI_TAG] = vni
+    packet = parse(Direction.OUT, bytes(ipv4(dst=destination) / UDP()))
+    assert MulticastVniValidator(VNI).apply(packet, meta) is allowed
 
 
 def test_bytes_behind_the_packet_stay_attached() -> None:

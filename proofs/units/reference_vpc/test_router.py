@@ -50,10 +50,17 @@ def test_targets_have_a_text_to_read_one_to_match_and_one_to_show(
     assert str(RouterAction(target)) == action
 
 
+def test_the_target_that_drops_has_a_text_too() -> None:
+    target = RouterTarget.parse("DROP")
+    assert target.kind is TargetKind.DROP
+    assert str(target) == "Drop"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("nonsense", "malformed router target: nonsense"),
+        ("ig=banana", "badly formed hexadecimal UUID string"),
         ("ip4=banana", "bad IP: invalid IPv4 address syntax"),
         ("ip4=fd00::1", "bad IP: invalid IPv4 address syntax"),
         ("ip6=10.0.0.1", "Invalid IPv6 address"),

@@ -1,0 +1,1 @@
+"""Seeded faults in the reference: how many of them do the tests catch, and which not."""

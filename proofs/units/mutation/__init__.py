@@ -1,0 +1,1 @@
+"""Small tests of proofs/mutation/, one file per source file."""
