@@ -183,6 +183,7 @@ def _subject(name: str, make: MakePort, semantics: Semantics, limits: TableLimit
 
 
 def set_up(port: Any, _: Mappings) -> None:
+    """Give a new port the VPC's routes and firewall rules, and start it."""
     for family in (4, 6):
         target = RouterTarget.parse(f"sub{family}={vpc.SUBNET[family]}")
         port.router.add(Cidr.parse(vpc.SUBNET[family]), target, RouterClass.SYSTEM)
