@@ -21,6 +21,12 @@ def test_port_ranges_must_ascend_within_sixteen_bits(ports: tuple[int, int]) -> 
         SourceNat(packed("10.0.0.1"), *ports)
 
 
+@pytest.mark.parametrize("ports", [(0, 65535), (0, 0), (65535, 65535)])
+def test_a_port_range_may_hold_any_port(ports: tuple[int, int]) -> None:
+    source_nat = SourceNat(packed("10.0.0.1"), *ports)
+    assert (source_nat.first_port, source_nat.last_port) == ports
+
+
 def test_a_vni_has_24_bits() -> None:
     with pytest.raises(ValueError, match="vni 16777216: must fit into 24 bits"):
         VpcConfig(bytes(6), bytes(6), 1 << 24, bytes(16))

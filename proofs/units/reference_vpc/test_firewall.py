@@ -10,7 +10,8 @@ from proofs.units.reference.scene import Scene, from_internet, from_neighbour, u
 from proofs.units.reference_packet.frames import TCP, UDP
 from reference import DenyReason, Direction, Drop, LayerDrop, Modified
 from reference.errors import TextError
-from reference.vpc.firewall import FirewallRule, join_ranges
+from reference.packet.protocol import IpProtocol
+from reference.vpc.firewall import FirewallAction, FirewallRule, ProtocolFilter, join_ranges
 
 DENIED_BY_DEFAULT = Drop(LayerDrop("firewall", DenyReason.DEFAULT))
 DENIED_BY_RULE = Drop(LayerDrop("firewall", DenyReason.RULE))
@@ -38,6 +39,12 @@ def predicates(text: str) -> list[str]:
 )
 def test_filters_become_predicates(filters: str, expected: list[str]) -> None:
     assert predicates(f"dir=in action=allow priority=10 {filters}".strip()) == expected
+
+
+def test_a_message_type_without_codes_matches_any_code() -> None:
+    echo = ProtocolFilter(protocol=IpProtocol.ICMP, icmp_type=8)
+    rule = FirewallRule(Direction.IN, FirewallAction.ALLOW, 10, protocol=echo).rule()
+    assert [str(predicate) for predicate in rule.predicates] == ["inner.icmp.type=echo request"]
 
 
 @pytest.mark.parametrize(
