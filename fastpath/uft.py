@@ -204,6 +204,18 @@ def touch(words: Words, entry_base: Index, now: np.uint64) -> bool:
 
 
 @kernel
+def touch_plainly(words: Words, entry_base: Index, now: np.uint64) -> None:
+    """Note a hit at `now` milliseconds by a store, dead or not.
+
+    Right where a port lock keeps everybody else out. Past the port lock, as in `pr585` and `rwlock`, a removal is not
+    noticed, and a thread that stalls before the store takes the time back: upstream's defects `orphan-hit` and
+    `time-goes-back`.
+    """
+    if load_relaxed(words, entry_base + LIFE) < now:
+        store_relaxed(words, entry_base + LIFE, now)
+
+
+@kernel
 def count_hit(words: Words, entry_base: Index) -> None:
     """Count a hit of an entry whose direction may be served by several threads."""
     fetch_add_relaxed(words, entry_base + HITS, ONE)
@@ -215,4 +227,19 @@ def count_segment(
 ) -> None:
     """Count a TCP segment of `length` bytes (the whole frame) and keep its numbers for dumps."""
     fetch_add_relaxed(words, entry_base + BYTES, length)
+    store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
+
+
+@kernel
+def count_hit_alone(words: Words, entry_base: Index) -> None:
+    """As `count_hit`, where the port lock keeps everybody else out."""
+    store_relaxed(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)
+
+
+@kernel
+def count_segment_alone(
+    words: Words, entry_base: Index, length: np.uint64, sequence: np.uint64, acknowledgement: np.uint64
+) -> None:
+    """As `count_segment`, where the port lock keeps everybody else out."""
+    store_relaxed(words, entry_base + BYTES, load_relaxed(words, entry_base + BYTES) + length)
     store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)

@@ -16,7 +16,8 @@ from fastpath import tcp, uft
 from fastpath.compile_flow import compile_flow, key_words
 from fastpath.compiler import OPTIONS
 from fastpath.control import publish
-from fastpath.designs import POLICIES, Design, lock_port, unlock_port
+from fastpath.designs import POLICIES, Design
+from fastpath.port_lock import lock_port, unlock_port
 from fastpath.frames import FrameBatch, Undecided
 from fastpath.layout import (
     BYTES,
