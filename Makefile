@@ -54,7 +54,7 @@ capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl
 	@$(RUN) -m experiments.record_capture
 
 test: lint  ## everything CI runs: lint, types, every check
-	@$(RUN) -m pytest --ledger=results/ledger.json
+	@$(RUN) -m pytest -n 2 --ledger=results/ledger.json
 
 quick: lint  ## the inner loop: lint, types, the small fast tests of reference, fast path and models
 	@$(RUN) -m pytest -n 2 -m "not slow" $(wildcard proofs/units/reference*) proofs/units/fastpath proofs/units/model

@@ -22,6 +22,4 @@ def pytest_configure(config: pytest.Config) -> None:
     """Follow the session for the ledger, when asked to."""
     target: Path | None = config.getoption("--ledger")
     if target is not None:
-        if config.getoption("numprocesses", None):
-            raise pytest.UsageError("--ledger follows one process: leave -n out")
         config.pluginmanager.register(LedgerRecorder(target), "ledger-recorder")

@@ -1,6 +1,8 @@
 """The pytest side of the ledger: turns what happened to each claimed check into a row.
 
-`--ledger=FILE` writes the rows of the run as JSON when the session ends, however it ends.
+`--ledger=FILE` writes the rows of the run as JSON when the session ends, however it ends. Where the checks are spread
+over processes (`-n`), each worker hands its records to the process that started it. What a worker that dies had found
+out dies with it: its checks count as left out.
 """
 
 import platform
@@ -8,10 +10,16 @@ import sys
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from proofs.ledger import Claim, Ledger, Result, Row, Unknown, write
+
+WORKER_OUTPUT = "ledger"
+"""Name under which a worker's records travel."""
+LEFT_OUT = "left out of this run"
 
 
 @dataclass
@@ -21,7 +29,13 @@ class Record:
     claims: list[Claim]
     result: Result = Result.NOT_RUN
     seconds: float = 0.0
-    reason: str = "left out of this run"
+    reason: str = LEFT_OUT
+
+    def merge(self, other: "Record") -> None:
+        """Take in what another process found out about the same test."""
+        self.seconds += other.seconds
+        if other.reason != LEFT_OUT:
+            self.add(other.result, other.reason)
 
     def add(self, result: Result, reason: str) -> None:
         """Take in what one phase found; once a phase has decided, only a worse finding counts."""
@@ -65,9 +79,27 @@ class LedgerRecorder:
                 record.add(*finding)
         return report
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the ledger."""
-        write(self.ledger(), self.target)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the ledger, or hand the records over for it."""
+        output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+        if output is None:
+            write(self.ledger(), self.target)
+        else:
+            output[WORKER_OUTPUT] = msgspec.to_builtins([self.records, self.uncollected])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take in the records of a worker that has ended."""
+        output = getattr(node, "workeroutput", {}).get(WORKER_OUTPUT)
+        if output is None:
+            return
+        records, uncollected = msgspec.convert(output, tuple[dict[str, Record], list[str]])
+        for nodeid, record in records.items():
+            if nodeid in self.records:
+                self.records[nodeid].merge(record)
+            else:
+                self.records[nodeid] = record
+        self.uncollected += [name for name in uncollected if name not in self.uncollected]
 
     def ledger(self) -> Ledger:
         """The rows as they stand now: one per check and claim, parameters taken together."""

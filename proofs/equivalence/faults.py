@@ -61,7 +61,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a segment that closes is a hit like any other",
         "flow",
-        "if outcome != ADVANCE and outcome != UNEXPECTED:",
+        "if outcome == LEAVE:",
         "if False:",
     ),
     Fault(
@@ -87,7 +87,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the guest's acknowledgement is not brought home",
         "halves",
-        "flow.guest_acknowledgement = acknowledgement if acknowledged else flow.guest_acknowledgement",
+        "flow.guest_acknowledgement = acknowledgement",
         "pass",
     ),
     Fault(
@@ -162,7 +162,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a UDP checksum appears where there was none",
         "transform",
-        "update_udp(load_be16(frames, transport + 6), delta)",
+        "update_udp(load_be16(frames, transport + 6), delta, ones)",
         "update(load_be16(frames, transport + 6), delta)",
     ),
     Fault(

@@ -23,7 +23,7 @@ STATES = (
     "NO_TRANSITION",
 )
 FLAGS = ("FIN", "SYN", "RST", "ACK")
-OUTCOMES = ("ADVANCE", "UNEXPECTED", "NEW_FLOW", "CLOSES")
+OUTCOMES = ("ADVANCE", "UNEXPECTED", "LEAVE")
 NEXT = {name: names[names.index(name) - 1] for names in (STATES, FLAGS, OUTCOMES) for name in names}
 """Each constant is mistaken for its neighbour."""
 
@@ -48,5 +48,5 @@ def is_found(mutant: Mutant) -> bool:
 )
 def test_every_mutant_of_the_tcp_word_is_found() -> None:
     outcomes = {mutant.what: is_found(mutant) for mutant in mutants(tcp, NEXT)}
-    assert len(outcomes) > 150
+    assert len(outcomes) > 60
     assert [what for what, found in outcomes.items() if not found] == []

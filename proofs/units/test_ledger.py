@@ -128,6 +128,24 @@ def test_a_file_that_cannot_be_imported_leaves_the_ledger_incomplete(
     assert not ledger.holds()
 
 
+def test_checks_spread_over_processes_make_the_same_rows(pytester: pytest.Pytester) -> None:
+    alone, spread = run(pytester, CHECKS), run(pytester, CHECKS, "-n", "2")
+    assert results(spread) == results(alone)
+    assert {row.check: row.reason for row in spread.rows} == {row.check: row.reason for row in alone.rows}
+
+
+def test_what_a_process_that_died_was_to_check_is_not_held(pytester: pytest.Pytester) -> None:
+    source = """
+    import os
+    from proofs.ledger import Method, claim
+
+    @claim("dies", "ends its process", method=Method.TESTED, scope="here")
+    def test_dies(): os._exit(1)
+    """
+    ledger = run(pytester, source, "-n", "1", "--max-worker-restart", "0")
+    assert not ledger.holds()
+
+
 def test_an_unknown_fails_the_run(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile("from proofs.ledger import Unknown\ndef test_it(): raise Unknown('?')")

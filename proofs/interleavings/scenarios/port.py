@@ -31,7 +31,7 @@ from proofs.interleavings.observed import observed
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
-from proofs.units.reference_packet.frames import TCP
+from proofs.units.reference_packet.frames import TCP, ipv4
 from reference import Direction
 from reference.address import Cidr
 from reference.vpc.firewall import FirewallRule
@@ -174,6 +174,18 @@ def outbound(name: str, layers: Any, now_ms: int = NOW) -> Call:
     return packet(name, Direction.OUT, bytes(layers), now_ms)
 
 
+def from_neighbour(name: str, flags: str, sequence: int, acknowledgement: int) -> Call:
+    """A segment from the neighbour to the guest's server."""
+    segment = TCP(sport=40_000, dport=22, flags=flags, seq=sequence, ack=acknowledgement)
+    return packet(name, Direction.IN, bytes(scene.from_neighbour(segment)), NOW)
+
+
+def to_neighbour(name: str, flags: str, sequence: int, acknowledgement: int) -> Call:
+    """A segment from the guest's server to the neighbour."""
+    segment = TCP(sport=22, dport=40_000, flags=flags, seq=sequence, ack=acknowledgement)
+    return packet(name, Direction.OUT, bytes(ipv4(dst=scene.NEIGHBOUR_IP) / segment), NOW)
+
+
 def inbound(name: str, flags: str, sequence: int, acknowledgement: int) -> Call:
     """A segment from the internet to the guest's connection."""
     segment = TCP(sport=80, dport=scene.LAST_PORT, flags=flags, seq=sequence, ack=acknowledgement)
@@ -191,6 +203,9 @@ HANDSHAKE = (
     inbound("SYN, ACK", "SA", 500, 101),
     outbound("ACK", scene.tcp("A", seq=101, ack=501)),
 )
+ACCEPTED = (from_neighbour("neighbour's SYN", "S", 500, 0), to_neighbour("guest's SYN, ACK", "SA", 100, 501))
+"""A connection to the guest that the neighbour's next acknowledgement establishes."""
+ESTABLISHING = from_neighbour("neighbour's ACK", "A", 501, 101)
 SAME_RULES = rules("set the same rules", scene.ALLOW_SSH, scene.ALLOW_VPC)
 OUT_DATA = outbound("data out", scene.tcp("A", seq=101, ack=501))
 OUT_FIN = outbound("FIN out", scene.tcp("FA", seq=101, ack=501))
@@ -241,9 +256,9 @@ SCENARIOS = (
     ),
     _scenario(
         "port: segments in both directions",
-        "a connection's two directions at once",
-        HANDSHAKE,
-        [[OUT_FIN], [IN_FIN]],
+        "a connection's two directions at once: one establishes it, the other has a sequence number",
+        ACCEPTED,
+        [[to_neighbour("guest's data", "A", 101, 501)], [ESTABLISHING]],
         {"store without swap": STORE_WITHOUT_SWAP},
         at_least=5,
     ),
@@ -280,8 +295,8 @@ SCENARIOS = (
     _scenario(
         "port: segment beside clearing the table",
         "a segment beside the removal of its flow's entries is not lost",
-        HANDSHAKE,
-        [[OUT_FIN], [control("clear", lambda port: port.clear_uft())]],
+        ACCEPTED,
+        [[ESTABLISHING], [control("clear", lambda port: port.clear_uft())]],
         {"no freezing": NO_FREEZING},
         slow=True,
     ),
@@ -319,7 +334,13 @@ SCENARIOS = (
         "port: segment beside expiry",
         "a connection that was used in time survives; one that has expired is made anew",
         [*HANDSHAKE, OUT_FIN, IN_FIN],
-        [[outbound("last ACK", scene.tcp("A", seq=102, ack=502), CLOSED_BY)], [control("expire", _expire_closed)]],
+        [
+            [
+                outbound("last ACK", scene.tcp("A", seq=102, ack=502), CLOSED_BY),
+                outbound("last ACK again", scene.tcp("A", seq=102, ack=502), CLOSED_BY),
+            ],
+            [control("expire", _expire_closed)],
+        ],
         at_least=10,
     ),
     _scenario(

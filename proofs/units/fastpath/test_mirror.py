@@ -356,12 +356,11 @@ def test_a_connection_past_its_time_goes_although_its_halves_are_not() -> None:
 @pytest.mark.parametrize("early_ms", [0, 1])
 def test_an_expiry_pass_stops_hits_on_a_connection_past_its_time_although_its_halves_are_not(early_ms: int) -> None:
     parts = Parts()
-    syn = (OUT, outbound(1, Content(flags=SYN), TCP))
-    parts.process(*syn)
+    parts.process(OUT, outbound(1, Content(flags=SYN), TCP))
     now = NOW + INCIPIENT_TIME_TO_LIVE_MS - early_ms
     with parts.slow_path.operation():
         parts.slow_path.mirror.stop_expiring(now)
-        assert hit(parts, syn, now_ms=now) == early_ms
+        assert hit(parts, (OUT, outbound(1, SEGMENT, TCP)), now_ms=now) == early_ms
 
 
 def test_a_half_that_an_expiry_pass_stopped_but_the_reference_kept_comes_back() -> None:

@@ -26,6 +26,7 @@ from proofs.units.fastpath.ports import (
     is_hit,
     outbound,
     reference_port,
+    set_up,
 )
 from reference.direction import Direction
 from reference.errors import BadState, LayerNotFound
@@ -38,8 +39,8 @@ from reference.verdict import Drop, Modified, ParseError, ProcessError
 LONG_ENOUGH = 20.0
 """Seconds."""
 
-REFERENCE_ONLY = {"data", "network", "semantics", "tcp_flows", "uft"}
-"""What lies open in the reference for those who look inside: its tables and its configuration."""
+REFERENCE_ONLY = {"data", "follow_mappings", "is_behind_mappings", "network", "semantics", "tcp_flows", "uft"}
+"""What lies open in the reference for those who look inside: tables, configuration, what it knows of mappings."""
 FAST_ONLY = {"design", "policy", "process_batch", "refused", "seat", "ticket", "words"}
 """What only a fast port has."""
 
@@ -384,7 +385,7 @@ def test_expiry_counts_from_the_last_hit(design: Design) -> None:
 def test_two_ports_share_mappings_and_nothing_else() -> None:
     mappings = vpc.mappings()
     ports = [fastpath.Port(vpc.config(), LIMITS, mappings, threads=2) for _ in range(2)]
-    ports[0].start()
+    set_up(ports[0])
     ports[0].process(OUT, outbound(1), NOW)
     assert ports[1].state is PortState.READY
     assert ports[1].flow_counts() != ports[0].flow_counts()
