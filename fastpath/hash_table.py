@@ -1,9 +1,9 @@
 """The versioned hash table: from the key of a half to its entry, read without a lock.
 
-A bucket is one cache line: a version and seven slots. A key has two candidate buckets and lies in the first unless
-that was full. Who changes a bucket makes its version odd, writes, and makes it even again (a sequence lock); a reader
-takes an even version, reads, and starts over if the version has changed meanwhile. So a reader sees a bucket as it
-was at one moment, and writes nothing.
+A bucket is one cache line: a version and seven slots. A key has two candidate buckets and lies in the first unless that
+was crowded. Who changes a bucket makes its version odd, writes, and makes it even again (a sequence lock); a reader
+takes an even version, reads, and starts over if the version has changed meanwhile. So a reader sees a bucket as it was
+at one moment, and writes nothing.
 
 Thread safety: `find` may run at any time, inside an announced batch (`reclaim.py`), so that what it reads is not
 reused meanwhile. Buckets are locked in ascending order only. A key is an array and an index: five words as laid out
