@@ -45,11 +45,8 @@ PORTS: Final = 60_000
 """Source ports of the guest for each port of the neighbour."""
 NEIGHBOUR_PORT: Final = 80
 GUEST, NEIGHBOUR = bytes([10, 0, 0, 5]), bytes([10, 0, 0, 6])
-GUEST_MAC, NEIGHBOUR_MAC, GATEWAY_MAC = (
-    bytes.fromhex(text) for text in ("a84025fafa37", "a84025fafa38", "a84025ff7777")
-)
-    bytes.fromhex(text) for text in ("a84025fafa37", "a84025fafa38", "a84025ff7777")
-)
+GUEST_MAC, NEIGHBOUR_MAC = bytes.fromhex("a84025fafa37"), bytes.fromhex("a84025fafa38")
+GATEWAY_MAC = bytes.fromhex("a84025ff7777")
 GUEST_HOST, NEIGHBOUR_HOST = (bytes.fromhex("fd00") + bytes(13) + bytes([host]) for host in (1, 2))
 VNI: Final = 99
 
