@@ -19,7 +19,6 @@ from typing import Annotated, Any, Final
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -208,10 +207,14 @@ def settings_of(sizes: tuple[int, ...], policies: dict[str, Policy]) -> list[Set
     for name, policy in policies.items():
         for flows in sizes:
             found += [Setting(flows, policy, name, ((direction, (0, flows)),)) for direction in Direction]
-        flows, half = sizes[0], sizes[0] // 2 shares = ((0, half), (half, flows - half)) found += [Setting(flows,
-        policy, name, tuple((direction, share) for share in shares)) for direction in Direction] found +=
-        [Setting(flows, policy, name, ((direction, (0, 1)),)) for direction in Direction] found.append(Setting(flows,
-        policy, name, tuple((direction, (0, 1)) for direction in Direction)))
+        flows, half = sizes[0], sizes[0] // 2
+        shares = ((0, half), (half, flows - half))
+        lanes: list[tuple[tuple[Direction, tuple[int, int]], ...]] = [
+            tuple((direction, share) for share in shares) for direction in Direction
+        ]
+        lanes += [((direction, (0, 1)),) for direction in Direction]
+        lanes.append(tuple((direction, (0, 1)) for direction in Direction))
+        found += [Setting(flows, policy, name, threads) for threads in lanes]
     return found
 
 

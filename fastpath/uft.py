@@ -116,7 +116,7 @@ def _is_present(words: Words, entry: np.uint64, hash_: np.uint64) -> bool:
 
 @kernel
 def _free_slot(words: Words, hash_: np.uint64) -> Index:
-    """An empty slot for a key, -1 if there is none: in the first bucket, until that is crowded and the other less so."""
+    """An empty slot for a key, or -1: in the first bucket, unless that is crowded and the other one less so."""
     first, second = first_bucket(words, hash_), second_bucket(words, hash_)
     crowd = filled_slots(words, first)
     chosen = first if crowd < CROWDED or crowd <= filled_slots(words, second) else second
