@@ -12,7 +12,7 @@ import numpy as np
 from fastpath.atomics import load_acquire
 from fastpath.compiler import kernel
 from fastpath.flow import advance, advance_alone, advance_locked
-from fastpath.hash_table import entry_at, find, hash_key
+from fastpath.hash_table import entry_at, find, find_hinted, hash_key
 from fastpath.layout import (
     CONTROL,
     CONTROL_EPOCH_SHIFT,
@@ -26,6 +26,7 @@ from fastpath.layout import (
     WORK_HASH,
     WORK_KEY,
     WORK_SEQUENCE,
+    WORK_SLOT,
     WORK_TCP_FLAGS,
     Index,
 )
@@ -47,7 +48,8 @@ def reach(words: Words, work: Words, record: Index) -> tuple[np.uint64, np.uint6
     epoch = control >> CONTROL_EPOCH_SHIFT
     if control & CONTROL_STATE_MASK != STATE_RUNNING:
         return _NOTHING, _NOTHING, epoch, _NOTHING, _NOTHING
-    entry, binding, action, rewrite = find(words, work, record + WORK_KEY, work[record + WORK_HASH])
+    hash_, slot = work[record + WORK_HASH], work[record + WORK_SLOT]
+    entry, binding, action, rewrite = find_hinted(words, work, record + WORK_KEY, hash_, slot)
     if entry == _NOTHING or binding >> SHIFT_32 != epoch & LOW_32:
         return _NOTHING, _NOTHING, epoch, _NOTHING, _NOTHING
     return entry, binding & LOW_32, epoch, action, rewrite

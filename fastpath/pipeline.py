@@ -32,6 +32,7 @@ from fastpath.layout import (
     WORK_HASH,
     WORK_KEY,
     WORK_NETWORK,
+    WORK_SLOT,
     WORK_WORDS,
     Index,
 )
@@ -65,10 +66,12 @@ def prepare(
             prefetch_bucket(words, work[record + WORK_HASH])
     for position in range(count):
         if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
-            prefetch_entry(words, work[position * WORK_WORDS + WORK_HASH])
+            record = position * WORK_WORDS
+            work[record + WORK_SLOT] = prefetch_entry(words, work[record + WORK_HASH])
     for position in range(count):
         if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
-            prefetch_flow(words, work[position * WORK_WORDS + WORK_HASH])
+            record = position * WORK_WORDS
+            prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
 
 
 def specialise(policy: Policy) -> Any:
