@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpath.atomics import load_acquire
+from fastpath.atomics import load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
 from fastpath.flow import advance, advance_alone, advance_locked
 from fastpath.hash_table import entry_at, find, find_hinted, hash_key
@@ -20,8 +20,10 @@ from fastpath.layout import (
     FRAME_DIRECTION,
     FRAME_LENGTH,
     LOW_32,
+    ONE,
     SHIFT_32,
     STATE_RUNNING,
+    THREAD_HITS,
     WORK_ACKNOWLEDGEMENT,
     WORK_HASH,
     WORK_KEY,
@@ -66,7 +68,10 @@ def flow_looked_up(words: Words, work: Words, record: Index) -> np.uint64:
 
 
 def tracking(policy: Policy) -> Any:
-    """The kernel that tracks a packet in the entry that was reached: its time, its connection, its count."""
+    """The kernel that tracks a packet in the entry that was reached: its time, its connection, its counts.
+
+    `line` is the thread's own, where it counts the hits of the port.
+    """
     takes_no_lock = not policy.has_port_lock
     alone = policy.tracks_alone
     looks_up = policy.tcp_state is TcpState.LOOKED_UP
@@ -83,14 +88,16 @@ def tracking(policy: Policy) -> Any:
         flow: np.uint64,
         epoch: np.uint64,
         now: np.uint64,
+        line: Index,
     ) -> bool:
+        direction = descriptors[at + FRAME_DIRECTION]
         if not takes_no_lock:
             touch_plainly(words, base, now)
         elif not touch(words, base, now):
             return False
         if flow != _NOTHING:
-            direction, flags = descriptors[at + FRAME_DIRECTION], work[record + WORK_TCP_FLAGS]
-            sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
+            flags, sequence = work[record + WORK_TCP_FLAGS], work[record + WORK_SEQUENCE]
+            acknowledgement = work[record + WORK_ACKNOWLEDGEMENT]
             if looks_up:
                 flow = flow_looked_up(words, work, record)
                 if flow == _NOTHING:
@@ -111,6 +118,8 @@ def tracking(policy: Policy) -> Any:
             count_hit_alone(words, base)
         else:
             count_hit(words, base)
+        counter = line + THREAD_HITS + np.int64(direction)
+        store_relaxed(words, counter, load_relaxed(words, counter) + ONE)
         return True
 
     return track
@@ -139,14 +148,21 @@ def hit_under(policy: Policy) -> Any:
 
     @kernel
     def hit(
-        words: Words, frames: Frame, descriptors: Words, at: Index, work: Words, record: Index, now: np.uint64
+        words: Words,
+        frames: Frame,
+        descriptors: Words,
+        at: Index,
+        work: Words,
+        record: Index,
+        now: np.uint64,
+        line: Index,
     ) -> bool:
         lock(words)
         entry, flow, epoch, action, rewrite = reach(words, work, record)
         if not tracks_inside:
             unlock(words)
         decided = entry != _NOTHING and track(
-            words, descriptors, at, work, record, entry_at(words, entry), flow, epoch, now
+            words, descriptors, at, work, record, entry_at(words, entry), flow, epoch, now, line
         )
         if tracks_inside and not transforms_inside:
             unlock(words)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from fastpath.atomics import load_relaxed, store_relaxed
 from fastpath.compiler import entry_point, kernel
 from fastpath.designs import POLICIES, Design
 from fastpath.hash_table import hash_key, prefetch_bucket, prefetch_entry, prefetch_flow
@@ -22,11 +21,8 @@ from fastpath.headers import read_headers
 from fastpath.hit import hit_under
 from fastpath.layout import (
     DESCRIPTOR_WORDS,
-    FRAME_DIRECTION,
     FRAME_TICKET,
     FRAME_VERDICT,
-    ONE,
-    THREAD_HITS,
     VERDICT_SLOW,
     WINDOW,
     WORK_HASH,
@@ -100,17 +96,14 @@ def specialise(policy: Policy) -> Any:
             for member in range(window):
                 at = position * DESCRIPTOR_WORDS
                 record = member * WORK_WORDS
-                direction = np.int64(descriptors[at + FRAME_DIRECTION])
                 descriptors[at + FRAME_TICKET] = _NOTHING
                 descriptors[at + FRAME_VERDICT] = VERDICT_SLOW
                 decided = False
                 if work[record + WORK_NETWORK] != _NOTHING:
-                    decided = hit(words, frames, descriptors, at, work, record, now)
+                    decided = hit(words, frames, descriptors, at, work, record, now, line)
                 if not decided:
                     undecided = True
                     break
-                counter = line + THREAD_HITS + direction
-                store_relaxed(words, counter, load_relaxed(words, counter) + ONE)
                 position += 1
         leave(words, thread)
         return position
