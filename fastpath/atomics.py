@@ -223,6 +223,18 @@ def store_be64(frames: Frame, offset: SupportsIndex, value: Value) -> None:
     _store_bytes(frames, offset, value, 8, "big")
 
 
+@lowers_to(lowering.unaligned_store(16, "little"), NOTHING)
+def store_le16(frames: Frame, offset: SupportsIndex, value: Value) -> None:
+    """`mov`: the low two bytes of `value`, least significant first."""
+    _store_bytes(frames, offset, value, 2, "little")
+
+
+@lowers_to(lowering.unaligned_store(32, "little"), NOTHING)
+def store_le32(frames: Frame, offset: SupportsIndex, value: Value) -> None:
+    """`mov`: the low four bytes of `value`, least significant first."""
+    _store_bytes(frames, offset, value, 4, "little")
+
+
 @lowers_to(lowering.unaligned_store(64, "little"), NOTHING)
 def store_le64(frames: Frame, offset: SupportsIndex, value: Value) -> None:
     """`mov`: `value`, least significant byte first."""

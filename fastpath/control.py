@@ -33,14 +33,15 @@ def publish(words: Words, control: np.uint64) -> None:
 class Control:
     """The control word of one port. Used under the slow lock.
 
-    `hits_are_excluded` says that slow operations already run under a lock that every hit takes: then there is nobody to
-    wait for.
+    `waits_for_hits` says whether a change waits for the hits under way. Where every hit takes a lock under which slow
+    operations run, it must not: a hit that waits for the lock is under way too. That leaves hits that are past the
+    lock.
     """
 
-    def __init__(self, words: Words, *, hits_are_excluded: bool) -> None:
+    def __init__(self, words: Words, *, waits_for_hits: bool) -> None:
         self._words = words
         self._announced = np.zeros(int(words[THREAD_COUNT]), np.uint64)
-        self._hits_are_excluded = hits_are_excluded
+        self._waits_for_hits = waits_for_hits
         self._published = int(words[CONTROL])
 
     def follow(self, state: PortState, epoch: int) -> None:
@@ -56,5 +57,5 @@ class Control:
             return
         publish(self._words, np.uint64(control))
         self._published = control
-        if not self._hits_are_excluded:
+        if self._waits_for_hits:
             wait_for_grace(self._words, self._announced)

@@ -1,26 +1,16 @@
-"""The lock designs that are compared: one source, a compile-time policy each.
+"""The lock designs that are compared: presets of the switches of `fastpath.policy`.
 
-A policy is a set of constants that the compiler sees; nothing else differs between two designs, so that measuring
-them side by side measures locking and nothing else.
-
-`mutex` is OPTE of 2023: one lock around the whole port, taken for every packet in either direction, for expiry and
-for reconfiguration (upstream issue 435). `fine` takes no lock for a hit: see `docs/protocol.md`.
+`mutex` is OPTE of 2023: one lock around the port, taken for every packet in either direction, for expiry and for
+reconfiguration (upstream issue 435), and all the work of a packet under it. `pr585` is OPTE of 2024 (upstream PR 585):
+the lock is held for the look-up only. `rwlock` is OPTE today (upstream PR 636): hits share the lock, everything else
+takes it alone. `fine` takes no lock for a hit. What each excludes, and what that leaves open: `docs/protocol.md`.
 """
 
 import enum
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NoReturn
 
-import numpy as np
-
-from fastpath.atomics import compare_and_swap, load_relaxed, pause, store_release, yield_thread
-from fastpath.compiler import entry_point, kernel
-from fastpath.layout import ONE, PORT_LOCK
-from fastpath.memory import Words
-
-_FREE = np.uint64(0)
-_SPINS_BEFORE_YIELD: Final = 100
+from fastpath.policy import Checksums, FlowHash, Metadata, Parsing, Policy, PortLock, Push, TcpState, Transforms
 
 
 class UnknownDesign(ValueError):
@@ -28,9 +18,11 @@ class UnknownDesign(ValueError):
 
 
 class Design(enum.Enum):
-    """A lock design by name; an unknown name raises `UnknownDesign`."""
+    """A lock design by name, from the oldest to the newest; an unknown name raises `UnknownDesign`."""
 
     MUTEX = "mutex"
+    PR585 = "pr585"
+    RWLOCK = "rwlock"
     FINE = "fine"
 
     @classmethod
@@ -38,52 +30,21 @@ class Design(enum.Enum):
         raise UnknownDesign(f"no lock design is called {value!r}: choose from {', '.join(item.value for item in cls)}")
 
 
-@dataclass(frozen=True)
-class LockPolicy:
-    """What a design locks.
-
-    Attributes:
-        port_lock: each packet is processed under the port's one lock, and so is every slow operation from beginning
-        to end.
-    """
-
-    port_lock: bool
-
-
-POLICIES: Final = MappingProxyType({Design.MUTEX: LockPolicy(port_lock=True), Design.FINE: LockPolicy(port_lock=False)})
+POLICIES: Final = MappingProxyType(
+    {
+        Design.MUTEX: Policy(
+            PortLock.EXCLUSIVE,
+            Parsing.COPYING,
+            Metadata.FULL,
+            Checksums.FULL,
+            FlowHash.RECOMPUTED,
+            Push.SERIALISED,
+            Transforms.INSIDE,
+            TcpState.LOOKED_UP,
+        ),
+        Design.PR585: Policy(PortLock.EXCLUSIVE, tcp_state=TcpState.FLOW_LOCK),
+        Design.RWLOCK: Policy(PortLock.SHARED, tcp_state=TcpState.FLOW_LOCK),
+        Design.FINE: Policy(),
+    }
+)
 """The policy of each design."""
-
-
-@kernel
-def acquire_port_lock(words: Words) -> None:
-    """Take the port lock: test, then test and set.
-
-    After a while another thread is let run, for the holder may need this core.
-    """
-    spins = 0
-    while True:
-        if load_relaxed(words, PORT_LOCK) == _FREE and compare_and_swap(words, PORT_LOCK, _FREE, ONE):
-            return
-        spins += 1
-        if spins % _SPINS_BEFORE_YIELD == 0:
-            yield_thread()
-        else:
-            pause()
-
-
-@kernel
-def release_port_lock(words: Words) -> None:
-    """Give the port lock back. Release: the next holder sees all that was written under it."""
-    store_release(words, PORT_LOCK, _FREE)
-
-
-@entry_point
-def lock_port(words: Words) -> None:
-    """`acquire_port_lock` for a slow operation."""
-    acquire_port_lock(words)
-
-
-@entry_point
-def unlock_port(words: Words) -> None:
-    """`release_port_lock` for a slow operation."""
-    release_port_lock(words)

@@ -4,16 +4,22 @@ Hits advance the word with compare-and-swap, one flow's two directions in one or
 decide something about the flow freezes the word first; hits then leave their packets to the slow path, which waits
 for that operation. A dead word never lives again: a connection that is opened anew gets a record of its own.
 
-Thread safety: `advance` may run at any time inside an announced batch; `freeze`, `thaw` and `bury` under the slow lock.
+Designs differ in how a hit makes its step: by compare-and-swap (`advance`); under a lock of the flow's own
+(`advance_locked`), which is one bit of the word, so that whoever freezes the word waits for it; or plainly
+(`advance_alone`), where a port lock keeps everybody else out.
+
+Thread safety: `advance` and `advance_locked` may run at any time inside an announced batch; `freeze`, `thaw` and `bury`
+under the slow lock.
 """
 
 import numpy as np
 
-from fastpath.atomics import compare_and_swap, load_acquire, load_relaxed, store_release
+from fastpath.atomics import compare_and_swap, load_acquire, load_relaxed, store_relaxed, store_release
 from fastpath.compiler import entry_point, kernel
 from fastpath.layout import FLOW_WORDS, FLOWS_AT, TCP_WORD, Index
 from fastpath.memory import Words
-from fastpath.tcp import DEAD, FROZEN, LEAVE, may_advance, step_tcp
+from fastpath.port_lock import wait_a_moment
+from fastpath.tcp import DEAD, FROZEN, LEAVE, LOCKED, ZERO, may_advance, step_tcp
 
 
 @kernel
@@ -49,12 +55,62 @@ def advance(
             return True
 
 
+@kernel
+def advance_locked(
+    words: Words, flow: np.uint64, epoch: np.uint64, direction: np.uint64, flags: np.uint64, sequence: np.uint64
+) -> bool:
+    """As `advance`, under the lock of the flow, which others wait for.
+
+    The step takes effect with the store that gives the lock back. Release: the next one to lock it sees the step.
+    """
+    at = tcp_word_at(words, flow)
+    spins: Index = 0
+    while True:
+        word = load_acquire(words, at)
+        if not may_advance(word, epoch):
+            return False
+        if word & LOCKED == ZERO and compare_and_swap(words, at, word, word | LOCKED):
+            break
+        spins = wait_a_moment(spins)
+    outcome, advanced = step_tcp(word, direction, flags, sequence)
+    passes = outcome != LEAVE
+    store_release(words, at, advanced if passes else word)
+    return passes
+
+
+@kernel
+def advance_alone(
+    words: Words, flow: np.uint64, epoch: np.uint64, direction: np.uint64, flags: np.uint64, sequence: np.uint64
+) -> bool:
+    """As `advance`, where the port lock keeps everybody else out."""
+    at = tcp_word_at(words, flow)
+    word = load_relaxed(words, at)
+    if not may_advance(word, epoch):
+        return False
+    outcome, advanced = step_tcp(word, direction, flags, sequence)
+    if outcome == LEAVE:
+        return False
+    store_relaxed(words, at, advanced)
+    return True
+
+
+@kernel
+def unlocked_word(words: Words, at: Index) -> np.uint64:
+    """The TCP word, once no hit holds the lock of its flow."""
+    spins: Index = 0
+    while True:
+        word = load_relaxed(words, at)
+        if word & LOCKED == ZERO:
+            return word
+        spins = wait_a_moment(spins)
+
+
 @entry_point
 def freeze(words: Words, flow: np.uint64) -> np.uint64:
     """Stop hits from advancing the flow; the word as the last of them left it."""
     at = tcp_word_at(words, flow)
     while True:
-        word = load_relaxed(words, at)
+        word = unlocked_word(words, at)
         # Acquire: the counters of the hits that advanced the word so far are on their way or visible.
         if compare_and_swap(words, at, word, word | FROZEN):
             return word
@@ -75,6 +131,6 @@ def bury(words: Words, flow: np.uint64) -> None:
     """Mark the flow dead for good."""
     at = tcp_word_at(words, flow)
     while True:
-        word = load_relaxed(words, at)
+        word = unlocked_word(words, at)
         if compare_and_swap(words, at, word, word | DEAD):
             return

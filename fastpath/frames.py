@@ -22,8 +22,7 @@ from fastpath.layout import (
     OUTBOUND,
     VERDICT_OTHER,
     VERDICT_SLOW,
-    WINDOW,
-    WORK_WORDS,
+    WORK_ARRAY_WORDS,
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
@@ -64,7 +63,7 @@ class FrameBatch:
         self.slot = -(-(HEADROOM + frame_size) // 64) * 64
         self.frames: Frame = np.zeros(capacity * self.slot, np.uint8)
         self.descriptors: Words = np.zeros(capacity * DESCRIPTOR_WORDS, np.uint64)
-        self.work: Words = np.zeros(WINDOW * WORK_WORDS, np.uint64)
+        self.work: Words = np.zeros(WORK_ARRAY_WORDS, np.uint64)
         self.count = 0
         self._others: dict[int, Verdict] = {}
 

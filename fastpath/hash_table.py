@@ -1,9 +1,9 @@
 """The versioned hash table: from the key of a half to its entry, read without a lock.
 
-A bucket is one cache line: a version and seven slots. A key has two candidate buckets and lies in the first unless
-that was full. Who changes a bucket makes its version odd, writes, and makes it even again (a sequence lock); a reader
-takes an even version, reads, and starts over if the version has changed meanwhile. So a reader sees a bucket as it
-was at one moment, and writes nothing.
+A bucket is one cache line: a version and seven slots. A key has two candidate buckets and lies in the first unless that
+was crowded. Who changes a bucket makes its version odd, writes, and makes it even again (a sequence lock); a reader
+takes an even version, reads, and starts over if the version has changed meanwhile. So a reader sees a bucket as it was
+at one moment, and writes nothing.
 
 Thread safety: `find` may run at any time, inside an announced batch (`reclaim.py`), so that what it reads is not
 reused meanwhile. Buckets are locked in ascending order only. A key is an array and an index: five words as laid out
@@ -33,6 +33,7 @@ from fastpath.layout import (
     BUCKETS_AT,
     ENTRIES_AT,
     ENTRY_WORDS,
+    FLOW_WORDS,
     FLOWS_AT,
     KEY,
     KEY_WORDS,
@@ -144,38 +145,66 @@ def find(words: Words, keys: Words, at: Index, hash_: np.uint64) -> tuple[np.uin
 
 
 @kernel
+def find_hinted(
+    words: Words, keys: Words, at: Index, hash_: np.uint64, slot: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """As `find`, looking first at slot number `slot` of the first bucket, 0 for none. A wrong hint costs time only."""
+    if slot != NOTHING:
+        bucket = first_bucket(words, hash_)
+        # Acquire, and the fence below: as in `find_in_bucket`.
+        version = load_acquire(words, bucket + VERSION)
+        content = load_relaxed(words, bucket + np.int64(slot))
+        if version & ONE == NOTHING and content >> SLOT_TAG_SHIFT == hash_ >> SLOT_TAG_SHIFT:
+            entry = content & LOW_32
+            base = entry_at(words, entry)
+            if entry != NOTHING and same_key(words, base, keys, at):
+                binding = load_relaxed(words, base + BINDING)
+                action = load_relaxed(words, base + ACTION)
+                rewrite = load_relaxed(words, base + REWRITE)
+                fence_acquire()
+                if load_relaxed(words, bucket + VERSION) == version:
+                    return entry, binding, action, rewrite
+    return find(words, keys, at, hash_)
+
+
+@kernel
 def prefetch_bucket(words: Words, hash_: np.uint64) -> None:
     """Ask for the bucket where a look-up will begin."""
     prefetch(words, first_bucket(words, hash_))
 
 
 @kernel
-def prefetch_entry(words: Words, hash_: np.uint64) -> None:
-    """Ask for both lines of the entry that a look-up will probably find. A wrong guess costs time only."""
-    bucket = first_bucket(words, hash_)
+def slot_with_tag(words: Words, bucket: Index, hash_: np.uint64) -> np.uint64:
+    """Number of a slot with the key's tag, 0 for none; without branches, for which slot it is cannot be foreseen."""
     tag = hash_ >> SLOT_TAG_SHIFT
-    for slot in range(1, SLOTS + 1):
-        content = load_relaxed(words, bucket + slot)
-        if content >> SLOT_TAG_SHIFT == tag:
-            prefetch(words, entry_at(words, content & LOW_32))
-            prefetch(words, entry_at(words, content & LOW_32) + LINE)
+    found = NOTHING
+    for slot in range(SLOTS, 0, -1):
+        found = np.uint64(slot) if load_relaxed(words, bucket + slot) >> SLOT_TAG_SHIFT == tag else found
+    return found
 
 
 @kernel
-def prefetch_flow(words: Words, hash_: np.uint64) -> None:
+def prefetch_entry(words: Words, hash_: np.uint64) -> np.uint64:
+    """Ask for both lines of the entry that a look-up will probably find; its slot, for `find_hinted`.
+
+    A wrong guess costs time only.
+    """
+    bucket = first_bucket(words, hash_)
+    slot = slot_with_tag(words, bucket, hash_)
+    base = entry_at(words, load_relaxed(words, bucket + np.int64(slot)) & LOW_32 if slot != NOTHING else NOTHING)
+    prefetch(words, base)
+    prefetch(words, base + LINE)
+    return slot
+
+
+@kernel
+def prefetch_flow(words: Words, hash_: np.uint64, slot: np.uint64) -> None:
     """Ask for the flow record and the transform of the entry that a look-up will probably find."""
     bucket = first_bucket(words, hash_)
-    tag = hash_ >> SLOT_TAG_SHIFT
-    for slot in range(1, SLOTS + 1):
-        content = load_relaxed(words, bucket + slot)
-        if content >> SLOT_TAG_SHIFT == tag:
-            base = entry_at(words, content & LOW_32)
-            prefetch(words, np.int64(words[FLOWS_AT]) + np.int64(load_relaxed(words, base + BINDING) & LOW_32) * LINE)
-            prefetch(
-                words,
-                np.int64(words[TRANSFORMS_AT])
-                + np.int64(load_relaxed(words, base + ACTION) >> SHIFT_32) * TRANSFORM_WORDS,
-            )
+    base = entry_at(words, load_relaxed(words, bucket + np.int64(slot)) & LOW_32 if slot != NOTHING else NOTHING)
+    flow, transform = load_relaxed(words, base + BINDING) & LOW_32, load_relaxed(words, base + ACTION) >> SHIFT_32
+    prefetch(words, np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS)
+    prefetch(words, np.int64(words[TRANSFORMS_AT]) + np.int64(transform) * TRANSFORM_WORDS)
 
 
 @kernel

@@ -42,7 +42,7 @@ STATE_SEALED: Final = np.uint64(3)
 """Hits are held off while a full table chooses whom to evict."""
 
 PORT_LOCK: Final = 1 * LINE
-"""The one lock of the `mutex` design: 0 free, 1 held."""
+"""The lock of the designs that have one: see `port_lock.py`."""
 
 BUCKET_MASK: Final = 2 * LINE
 BUCKETS_AT: Final = 2 * LINE + 1
@@ -181,6 +181,24 @@ WORK_ENCAPSULATION: Final = 8
 WORK_TCP_FLAGS: Final = 9
 WORK_SEQUENCE: Final = 10
 WORK_ACKNOWLEDGEMENT: Final = 11
+WORK_BODY_SUM: Final = 12
+"""Sum of what follows the transport header, where a policy wants it (`policy.Checksums.FULL`)."""
+
+WORK_SLOT: Final = 13
+"""Which slot of the first bucket had the key's tag when the bucket was fetched, 0 for none: a hint."""
+
+COPIES_AT: Final = WINDOW * WORK_WORDS
+"""Behind the work records: a copy of each frame's headers, where a policy wants one (`headers.py`)."""
+COPY_WORDS: Final = 8 * LINE
+COPY_HEADERS: Final = LINE
+"""A descriptor of the copy comes first, then the headers."""
+COPIED_BYTES: Final = 8 * (COPY_WORDS - COPY_HEADERS)
+"""More than all headers that are served: an outer header with the longest options, and an inner one."""
+METADATA_AT: Final = COPIES_AT + WINDOW * COPY_WORDS
+"""Behind the copies: every header field of each frame, where a policy wants them (`metadata.py`)."""
+METADATA_WORDS: Final = 8 * LINE
+WORK_ARRAY_WORDS: Final = METADATA_AT + WINDOW * METADATA_WORDS
+"""Length of the array that a batch brings along for all of this."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
 from fastpath.layout import DEAD, Geometry
-from fastpath.pipeline import process_batch_for
+from fastpath.pipeline import process_batch_under
+from fastpath.policy import Policy
 from fastpath.reconfiguration import Reconfiguration
 from fastpath.seats import Seats
 from fastpath.slow_path import SlowPath
@@ -49,6 +50,7 @@ class Port(Reconfiguration):
 
     Attributes:
         design: how hits and slow operations exclude each other.
+        policy: the switches behind it.
         words: the arena, for measurements and proofs that drive the kernels themselves.
     """
 
@@ -61,6 +63,7 @@ class Port(Reconfiguration):
         design: Design | str = Design.FINE,
         threads: int = 64,
         seed: int | None = None,
+        policy: Policy | None = None,
     ) -> None:
         """Make a port in state `READY`.
 
@@ -72,14 +75,16 @@ class Port(Reconfiguration):
             design: a lock design or its name.
             threads: how many threads may process packets at once.
             seed: makes the hash secret reproducible; for tests only.
+            policy: switches to use in place of the design's, to measure one step alone.
         """
         limits = limits or TableLimits()
         self.design = Design(design)
+        self.policy = policy or POLICIES[self.design]
         geometry = Geometry(entries=2 * limits.uft, threads=threads)
         self.words = new_arena(geometry, seed)
         port = reference.Port(config, limits, mappings, semantics)
-        super().__init__(SlowPath(port, self.words, geometry, POLICIES[self.design]))
-        self._process_batch = process_batch_for(self.design)
+        super().__init__(SlowPath(port, self.words, geometry, self.policy))
+        self._process_batch = process_batch_under(self.policy)
         self._seats = Seats(threads)
         self._single = threading.local()
         # Upstream's clock may go back, and takes time stamps of hits back with it; hits here only ever move them on.

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 import reference
 from fastpath.control import Control
-from fastpath.designs import LockPolicy, lock_port, unlock_port
 from fastpath.layout import THREAD_COUNT, THREAD_HITS, Geometry
 from fastpath.memory import Words
 from fastpath.mirror import Mirror, Side
+from fastpath.policy import Policy
+from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from reference.direction import Direction
 
@@ -29,13 +30,13 @@ class SlowPath:
         tickets: how many slow operations there have been.
     """
 
-    def __init__(self, port: reference.Port, words: Words, geometry: Geometry, policy: LockPolicy) -> None:
+    def __init__(self, port: reference.Port, words: Words, geometry: Geometry, policy: Policy) -> None:
         self.port = port
         self.mirror = Mirror(words, geometry, port.semantics)
         self.tickets = 0
         self._words = words
         self._policy = policy
-        self._control = Control(words, hits_are_excluded=policy.port_lock)
+        self._control = Control(words, waits_for_hits=not policy.has_port_lock)
         self._lock = threading.Lock()
         self._latest = threading.local()
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
@@ -80,7 +81,7 @@ class SlowPath:
     @contextmanager
     def _hits_excluded(self) -> Iterator[None]:
         """Hold the port lock, where hits take it."""
-        if not self._policy.port_lock:
+        if not self._policy.has_port_lock:
             yield
             return
         lock_port(self._words)

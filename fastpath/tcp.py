@@ -8,7 +8,7 @@ compare-and-swap:
     bits 33-36   state
     bit   37     FROZEN: a slow operation owns the flow for the moment
     bit   38     DEAD: closed, expired or evicted, never live again
-    bit   39     zero
+    bit   39     LOCKED: a hit owns the word for the moment, in designs with a lock per flow
     bits 40-63   TAG: low 24 bits of the epoch under which the flow was last installed
 
 The machine follows segments from the middle (RFC 9293 section 3.3.2 seen from outside): it trusts what passes, and
@@ -34,6 +34,7 @@ STATE_MASK = np.uint64(0xF)
 STATE_FIELD = np.uint64(0xF << 33)
 FROZEN = np.uint64(1 << 37)
 DEAD = np.uint64(1 << 38)
+LOCKED = np.uint64(1 << 39)
 TAG_SHIFT = np.uint64(40)
 TAG_FIELD = np.uint64(0xFF_FFFF << 40)
 OWNERSHIP_FIELDS = np.uint64(0xFF_FFFF << 40 | 1 << 38 | 1 << 37)

@@ -11,6 +11,9 @@ import numpy as np
 from fastpath.atomics import load_be16, load_plain, store_be16, store_be32, store_be64, store_le64
 from fastpath.checksum import finish, internet_sum, update, update_udp
 from fastpath.compiler import kernel
+from fastpath.flow_hash import flow_hash
+from fastpath.full_checksum import recompute_transport_checksum
+from fastpath.headers import write_back
 from fastpath.layout import (
     ETHER_DESTINATION,
     ETHER_SOURCE,
@@ -55,7 +58,10 @@ from fastpath.layout import (
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
+from fastpath.metadata import write_metadata
 from fastpath.parse import ETHERNET_LENGTH, ICMP, ICMPV6, IPV6_LENGTH, TCP, UDP
+from fastpath.policy import COPYING, FULL_CHECKSUMS, FULL_METADATA, NO_OLD_WAYS, RECOMPUTED_HASH, SERIALISED_PUSH
+from fastpath.serialise import write_outer_headers
 
 OUTER_TRANSPORT = ETHERNET_LENGTH + IPV6_LENGTH
 """Offset of the outer UDP header in what is pushed."""
@@ -84,30 +90,37 @@ def apply(
     record: Index,
     action: np.uint64,
     rewrite: np.uint64,
+    old_ways: np.uint64 = NO_OLD_WAYS,
 ) -> None:
     """Finish a frame: inner headers, checksums, then what is popped or pushed.
 
-    The descriptor tells where the frame is now.
+    The descriptor tells where the frame is now. `old_ways` is `policy.Policy.old_ways`, a constant.
     """
     transform = transform_at(words, action)
     flags = load_plain(words, transform + TRANSFORM_FLAGS)
     start = np.int64(descriptors[at + FRAME_OFFSET])
     length = np.int64(descriptors[at + FRAME_LENGTH])
     encapsulation = np.int64(work[record + WORK_ENCAPSULATION])
-    set_ethernet(words, transform, flags, frames, start + encapsulation)
+    headers = work.view(np.uint8) if old_ways & COPYING != _NOTHING else frames
+    if old_ways & FULL_METADATA != _NOTHING:
+        write_metadata(headers, work, record)
+    set_ethernet(words, transform, flags, headers, np.int64(work[record + WORK_NETWORK]) - ETHERNET_LENGTH)
     if flags & TRANSFORM_CHECKSUMS != _NOTHING:
-        translate(words, transform, flags, frames, work, record, rewrite)
+        translate(words, transform, flags, headers, work, record, rewrite, old_ways)
+    if old_ways & COPYING != _NOTHING:
+        write_back(frames, start, work, record)
     if flags & TRANSFORM_POP != _NOTHING:
         start += encapsulation
         length -= encapsulation
     pushed = np.int64(flags & TRANSFORM_PUSH_LENGTH_MASK)
     if pushed != 0:
-        push(words, transform, pushed, frames, start, length, rewrite)
+        push(words, transform, pushed, frames, start, length, rewrite, old_ways)
         start -= pushed
         length += pushed
     descriptors[at + FRAME_OFFSET] = np.uint64(start)
     descriptors[at + FRAME_LENGTH] = np.uint64(length)
-    descriptors[at + FRAME_L4_HASH] = action & LOW_32
+    recomputed = old_ways & RECOMPUTED_HASH != _NOTHING
+    descriptors[at + FRAME_L4_HASH] = flow_hash(work, record) if recomputed else action & LOW_32
     descriptors[at + FRAME_FLAGS] = flags & TRANSFORM_INTERNAL
     descriptors[at + FRAME_VERDICT] = VERDICT_MODIFIED
 
@@ -127,11 +140,19 @@ def set_ethernet(words: Words, transform: Index, flags: np.uint64, frames: Frame
 
 @kernel
 def translate(
-    words: Words, transform: Index, flags: np.uint64, frames: Frame, work: Words, record: Index, rewrite: np.uint64
+    words: Words,
+    transform: Index,
+    flags: np.uint64,
+    frames: Frame,
+    work: Words,
+    record: Index,
+    rewrite: np.uint64,
+    old_ways: np.uint64 = NO_OLD_WAYS,
 ) -> None:
     """Set addresses and ports, and keep the checksums.
 
-    The transport's follows by the flow's delta, IPv4's is computed from scratch, as upstream does.
+    The transport's follows by the flow's delta, IPv4's is computed from scratch, as upstream does. `frames` holds the
+    headers, wherever they are.
     """
     network = np.int64(work[record + WORK_NETWORK])
     transport = np.int64(work[record + WORK_TRANSPORT])
@@ -155,7 +176,10 @@ def translate(
         store_be16(frames, transport + 2, rewrite)
     if flags & TRANSFORM_ICMP_IDENTIFIER != _NOTHING:
         store_be16(frames, transport + 4, rewrite)
-    update_transport_checksum(frames, transport, protocol, rewrite >> REWRITE_CHECKSUM_SHIFT, flags)
+    if old_ways & FULL_CHECKSUMS != _NOTHING:
+        recompute_transport_checksum(frames, work, record, flags)
+    else:
+        update_transport_checksum(frames, transport, protocol, rewrite >> REWRITE_CHECKSUM_SHIFT, flags)
     if meta >> META_FAMILY_SHIFT & LOW_8 == _FAMILY_4:
         recompute_ipv4_checksum(frames, network)
 
@@ -184,17 +208,27 @@ def recompute_ipv4_checksum(frames: Frame, network: Index) -> None:
 
 @kernel
 def push(
-    words: Words, transform: Index, pushed: Index, frames: Frame, start: Index, length: Index, rewrite: np.uint64
+    words: Words,
+    transform: Index,
+    pushed: Index,
+    frames: Frame,
+    start: Index,
+    length: Index,
+    rewrite: np.uint64,
+    old_ways: np.uint64 = NO_OLD_WAYS,
 ) -> None:
     """Write the outer headers in front of `start` and complete them: lengths of IPv6 and UDP, and the UDP source port.
 
     A length too great for its field is written as 0xffff, as upstream does. Whole words are copied, so that up to seven
     bytes of headroom in front of the frame are overwritten.
     """
-    word_count = (pushed + 7) // 8
-    target = start - 8 * word_count
-    for word in range(word_count):
-        store_le64(frames, target + 8 * word, load_plain(words, transform + PUSH_AT + word))
+    if old_ways & SERIALISED_PUSH != _NOTHING:
+        write_outer_headers(words, transform, pushed, frames, start)
+    else:
+        word_count = (pushed + 7) // 8
+        target = start - 8 * word_count
+        for word in range(word_count):
+            store_le64(frames, target + 8 * word, load_plain(words, transform + PUSH_AT + word))
     outer = start - pushed
     payload = np.uint64(min(pushed - OUTER_TRANSPORT + length, GREATEST_LENGTH))
     store_be16(frames, outer + ETHERNET_LENGTH + 4, payload)

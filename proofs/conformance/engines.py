@@ -27,6 +27,8 @@ class Design(enum.StrEnum):
     """Lock design of the fast path."""
 
     MUTEX = "mutex"
+    PR585 = "pr585"
+    RWLOCK = "rwlock"
     FINE = "fine"
 
 

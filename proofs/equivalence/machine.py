@@ -11,7 +11,7 @@ from proofs.equivalence.changes import CLEARING, LIFECYCLE, PAUSE, RULES, START,
 from proofs.equivalence.conversation import Conversation, Line, Opening
 from proofs.equivalence.stage import Stage
 from proofs.equivalence.strategies import directions, lines, odd_lines, openings, waits
-from proofs.equivalence.world import BOTH_DESIGNS, MakePort, World
+from proofs.equivalence.world import EVERY_DESIGN, MakePort, World
 from reference.direction import Direction
 from reference.semantics import Semantics
 from reference.vpc.config import TableLimits
@@ -21,7 +21,7 @@ class EquivalenceMachine(RuleBasedStateMachine):
     """Tells one story; its subclasses choose the semantics and the ports."""
 
     semantics: Semantics
-    fast_ports: Mapping[str, MakePort] = BOTH_DESIGNS
+    fast_ports: Mapping[str, MakePort] = EVERY_DESIGN
 
     conversations: Bundle[Conversation] = Bundle("conversations")
 
@@ -129,6 +129,6 @@ class EquivalenceMachine(RuleBasedStateMachine):
             self.stage.compare()
 
 
-def machine(semantics: Semantics, fast_ports: Mapping[str, MakePort] = BOTH_DESIGNS) -> type[Any]:
+def machine(semantics: Semantics, fast_ports: Mapping[str, MakePort] = EVERY_DESIGN) -> type[Any]:
     """The machine for some semantics and ports."""
     return type("Machine", (EquivalenceMachine,), {"semantics": semantics, "fast_ports": fast_ports})

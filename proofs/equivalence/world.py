@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 import fastpath
 import reference
+from fastpath.policy import Policy
 from proofs.conformance.compare import Difference, differences
 from proofs.conformance.port_engine import plain_verdict
 from proofs.equivalence import vpc
@@ -49,16 +50,19 @@ class MakePort(Protocol):
     def __call__(self, config: VpcConfig, limits: TableLimits, mappings: Mappings, semantics: Semantics) -> Any: ...
 
 
-def fast_port(design: fastpath.Design, port_type: Callable[..., Any] = fastpath.Port) -> MakePort:
-    """Makes fast ports of a design."""
+def fast_port(
+    design: fastpath.Design, port_type: Callable[..., Any] = fastpath.Port, policy: Policy | None = None
+) -> MakePort:
+    """Makes fast ports of a design, or with the switches of a policy."""
 
     def make(config: VpcConfig, limits: TableLimits, mappings: Mappings, semantics: Semantics) -> Any:
-        return port_type(config, limits, mappings, semantics, design.value, threads=8, seed=HASH_SEED)
+        options = {} if policy is None else {"policy": policy}
+        return port_type(config, limits, mappings, semantics, design.value, threads=8, seed=HASH_SEED, **options)
 
     return make
 
 
-BOTH_DESIGNS: Mapping[str, MakePort] = {design.value: fast_port(design) for design in fastpath.Design}
+EVERY_DESIGN: Mapping[str, MakePort] = {design.value: fast_port(design) for design in fastpath.Design}
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class World:
         self,
         semantics: Semantics = Semantics.CORRECT,
         limits: TableLimits = vpc.ROOMY,
-        fast_ports: Mapping[str, MakePort] = BOTH_DESIGNS,
+        fast_ports: Mapping[str, MakePort] = EVERY_DESIGN,
         now_ms: int = 1_000_000,
     ) -> None:
         self.now_ms = now_ms

@@ -29,7 +29,12 @@ FaultOption = Annotated[str | None, typer.Option(help="Change the production sou
 def show_scenarios() -> None:
     """Show all scenarios with their threads and faults."""
     for scenario in SCENARIOS.values():
-        designs = ", ".join(design.value for design in scenario.designs)
+        designs = ", ".join(
+            [
+                *(design.value for design in scenario.designs),
+                *(f"{design.value} fails: {defect}" for design, defect in scenario.broken.items()),
+            ]
+        )
         lines = [scenario.about, *(f"thread: {work}" for work in scenario.threads)]
         lines += [f"fault {name!r}: {fault.about}" for name, fault in scenario.faults.items()]
         lines += [f"harmless {name!r}: {fault.about}" for name, fault in scenario.harmless.items()]

@@ -38,6 +38,15 @@ def fault_cases(scenarios: Iterable[Scenario]) -> list[object]:
     ]
 
 
+def broken_cases(scenarios: Iterable[Scenario]) -> list[object]:
+    """Each scenario under each design that has a defect there, as parameters of a test."""
+    return [
+        pytest.param(scenario, design, id=f"{scenario.name}, {design.value}: {defect}")
+        for scenario in scenarios
+        for design, defect in scenario.broken.items()
+    ]
+
+
 def scope(scenarios: Iterable[Scenario]) -> str:
     """What the scenarios run, for the ledger."""
     return "; ".join(scenario.scope for scenario in scenarios)
@@ -61,6 +70,15 @@ def assert_holds(scenario: Scenario, design: Design, search: Search = Search.RED
         f"only {report.executions} executions: is there nothing to interleave?"
     )
     return report
+
+
+def assert_broken(scenario: Scenario, design: Design) -> None:
+    """Explore a scenario under a design that has a defect until it fails; the same schedule is harmless to `fine`."""
+    program = scenario.program(design=design)
+    report = explore(program, most_seconds=MOST_SECONDS)
+    assert report.counterexample is not None, f"{design.value} holds in all {report.executions} executions"
+    assert type(replay(program, report.counterexample).failure) is type(report.failure)
+    assert replay(scenario.program(), report.counterexample, strict=False).failure is None
 
 
 def assert_found(scenario: Scenario, fault: str) -> str:

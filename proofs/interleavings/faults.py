@@ -165,7 +165,7 @@ NO_GRACE_NO_TAG = Fault(
 
 EPOCH_IGNORED = Fault(
     "a hit does not ask under which rules its entry was made",
-    [("fastpath.pipeline", "if entry == _NOTHING or binding >> SHIFT_32 != epoch & LOW_32:", "if entry == _NOTHING:")],
+    [("fastpath.hit", "if entry == _NOTHING or binding >> SHIFT_32 != epoch & LOW_32:", "if entry == _NOTHING:")],
 )
 NO_FREEZING = Fault(
     "a slow operation reads a TCP word and leaves it to hits",

@@ -45,7 +45,8 @@ class Scenario:
         build: makes the program from interpreted modules, for a lock design.
         faults: by name, each found by exploring the program made from the changed source.
         harmless: by name, changes that must not be found: something else still protects.
-        designs: the lock designs it can be run under.
+        designs: the lock designs it holds under.
+        broken: designs under which exploring it must find a failure, because it is a defect of the design: which one.
         slow: exploring it takes more than a few seconds.
         at_least: executions that a search makes at the least, so that one which found next to nothing to do is noticed.
     """
@@ -57,6 +58,7 @@ class Scenario:
     faults: Mapping[str, Fault]
     harmless: Mapping[str, Fault] = field(default_factory=dict)
     designs: Sequence[Design] = (Design.FINE,)
+    broken: Mapping[Design, str] = field(default_factory=dict)
     slow: bool = False
     at_least: int = 20
 
@@ -68,8 +70,9 @@ class Scenario:
 
     def program(self, fault: str | None = None, design: Design = Design.FINE) -> Program:
         """The program, on the production source or with one of the faults. Raises UnknownNameError."""
-        if design not in self.designs:
-            raise UnknownNameError(f"{self.name} has no design {design.value}: there is {_listed(self.designs)}")
+        known = (*self.designs, *self.broken)
+        if design not in known:
+            raise UnknownNameError(f"{self.name} has no design {design.value}: there is {_listed(known)}")
         if fault is None:
             return self.build(_modules({}), design)
         changes = {**self.faults, **self.harmless}

@@ -5,8 +5,10 @@ import pytest
 from fastpath.designs import Design
 from proofs.interleavings.exploring import (
     ASSUMPTIONS,
+    assert_broken,
     assert_found,
     assert_holds,
+    broken_cases,
     cases,
     fault_cases,
     fault_scope,
@@ -39,3 +41,16 @@ def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None
 @pytest.mark.parametrize(("scenario", "fault"), fault_cases(SCENARIOS))
 def test_finds_the_seeded_fault(scenario: Scenario, fault: str) -> None:
     assert assert_found(scenario, fault) is not None
+
+
+@claim(
+    "C11",
+    "hits that are past the port lock have upstream's defects `orphan-hit` and `time-goes-back`: exploring finds them "
+    "under `pr585` and `rwlock`, and not under `mutex` and `fine`",
+    method=Method.TESTED,
+    scope=", ".join(scenario.name for scenario in SCENARIOS if scenario.broken),
+    assumptions=ASSUMPTIONS,
+)
+@pytest.mark.parametrize(("scenario", "design"), broken_cases(SCENARIOS))
+def test_finds_the_defect_of_the_design(scenario: Scenario, design: Design) -> None:
+    assert_broken(scenario, design)

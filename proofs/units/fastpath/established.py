@@ -19,7 +19,7 @@ from proofs.units.fastpath import arenas, packets
 from proofs.units.fastpath.arenas import entry_place
 from reference.direction import Direction
 from reference.packet.emit import Encapsulation
-from reference.packet.flow import FlowId
+from reference.packet.flow import FlowId, l4_hash
 from reference.transform import CompiledTransform, InnerModification
 from reference.verdict import Modified
 
@@ -27,7 +27,6 @@ EPOCH = 5
 NOW = 1_000
 THREAD = 1
 FLOWS = 4
-HASHES = tuple(0xAAAA_0000 | number for number in range(2 * FLOWS))
 
 PUSH = Encapsulation(bytes(6), packets.UNDERLAY_A, packets.UNDERLAY_B, 99, 0xBEEF)
 TUNNEL = Tunnel(packets.UNDERLAY_B, packets.UNDERLAY_A, 99)
@@ -89,7 +88,7 @@ class World:
         assert compiled is not None
         at = int(self.words[TRANSFORMS_AT]) + entry * TRANSFORM_WORDS
         self.words[at : at + TRANSFORM_WORDS] = compiled.transform
-        payload = (EPOCH << 32 | record, entry << 32 | HASHES[entry - 1], compiled.rewrite)
+        payload = (EPOCH << 32 | record, entry << 32 | l4_hash(flow), compiled.rewrite)
         arenas.write_half(self.words, entry, key_words(direction, flow), payload, last_hit_ms=NOW - 1)
 
     def field(self, frame: Frame, field: int) -> int:
@@ -125,7 +124,7 @@ def run(
 def expected(frame: Frame) -> Modified:
     """What becomes of a packet that hits."""
     direction, wire = sight(frame)
-    l4_hash = HASHES[World.entry(frame.number, direction) - 1]
+    flow = outbound_flow(frame.number)
     if direction is Direction.OUT:
-        return Modified(PUSH.wrap(wire[:6] + bytes(6) + wire[12:]), l4_hash, True)
-    return Modified(wire[70:76] + bytes(6) + wire[82:], l4_hash, False)
+        return Modified(PUSH.wrap(wire[:6] + bytes(6) + wire[12:]), l4_hash(flow), True)
+    return Modified(wire[70:76] + bytes(6) + wire[82:], l4_hash(flow.mirror()), False)

@@ -89,6 +89,8 @@ OPERATIONS = (
     Operation("store_be16", ("frames", 3, 5), r"store i16 .* align 1", r"r[ol][lr]w|movbew|bswap"),
     Operation("store_be32", ("frames", 3, 5), r"store i32 .* align 1", r"bswapl|movbel"),
     Operation("store_be64", ("frames", 3, 5), r"store i64 .* align 1", r"bswapq|movbeq"),
+    Operation("store_le16", ("frames", 3, 5), r"store i16 .* align 1", r"movw"),
+    Operation("store_le32", ("frames", 3, 5), r"store i32 .* align 1", r"movl"),
     Operation("store_le64", ("frames", 3, 5), r"store i64 .* align 1", r"movq"),
     Operation("copy_bytes", ("frames", 3, "frames", 5, 16), r"@llvm\.memmove", r"memmove"),
     Operation("multiply_mix", (5, 7), r"mul .*i128|mul nuw i128", r"mul[xq]"),
@@ -238,6 +240,8 @@ def test_byte_stores_agree_interpreted_and_compiled(offset: int, value: int) -> 
         frame_after = frame.copy()
         frame_after[offset : offset + width] = (value % 256**width).to_bytes(width, "big")
         assert stored.tolist() == frame_after
+    both(atomics.store_le16, frame, np.uint8, (offset, value))
+    both(atomics.store_le32, frame, np.uint8, (offset, value))
     both(atomics.store_le64, frame, np.uint8, (offset, value))
 
 

@@ -39,13 +39,13 @@ READY, RUNNING, PAUSED, SEALED = (int(code) for code in (STATE_READY, STATE_RUNN
 @pytest.mark.parametrize("epoch", [1, 0xFFFF_FFFF, 1 << 40])
 def test_hits_go_by_the_state_and_epoch_that_were_published(state: PortState, code: int, epoch: int) -> None:
     words = small_arena()
-    Control(words, hits_are_excluded=False).follow(state, epoch)
+    Control(words, waits_for_hits=True).follow(state, epoch)
     assert read(words) == (epoch, code)
 
 
 def test_every_state_of_a_port_can_be_followed() -> None:
     words = small_arena()
-    control = Control(words, hits_are_excluded=False)
+    control = Control(words, waits_for_hits=True)
     seen = []
     for state in PortState:
         control.follow(state, 3)
@@ -55,7 +55,7 @@ def test_every_state_of_a_port_can_be_followed() -> None:
 
 def test_sealing_keeps_the_epoch_and_ends_with_the_next_state() -> None:
     words = small_arena()
-    control = Control(words, hits_are_excluded=False)
+    control = Control(words, waits_for_hits=True)
     control.follow(PortState.RUNNING, 5)
     control.seal()
     assert read(words) == (5, SEALED)
@@ -77,7 +77,7 @@ def in_background(control: Control, epoch: int) -> threading.Event:
 
 def test_a_change_returns_only_when_the_hits_under_way_are_over() -> None:
     words = small_arena()
-    control = Control(words, hits_are_excluded=False)
+    control = Control(words, waits_for_hits=True)
     enter(words, 1)
     returned = in_background(control, 2)
     assert not returned.wait(A_MOMENT)
@@ -88,15 +88,15 @@ def test_a_change_returns_only_when_the_hits_under_way_are_over() -> None:
 
 def test_nothing_is_waited_for_when_nothing_changes() -> None:
     words = small_arena()
-    control = Control(words, hits_are_excluded=False)
+    control = Control(words, waits_for_hits=True)
     control.follow(PortState.RUNNING, 2)
     enter(words, 1)
     assert in_background(control, 2).wait(LONG_ENOUGH)
 
 
-def test_nobody_is_waited_for_where_hits_are_excluded_anyway() -> None:
+def test_nobody_is_waited_for_where_hits_take_a_lock() -> None:
     words = small_arena()
-    control = Control(words, hits_are_excluded=True)
+    control = Control(words, waits_for_hits=False)
     enter(words, 1)
     assert in_background(control, 2).wait(LONG_ENOUGH)
     assert read(words) == (2, RUNNING)
@@ -109,7 +109,7 @@ def test_a_control_begins_with_what_the_arena_says() -> None:
     returned = threading.Event()
 
     def follow() -> None:
-        Control(words, hits_are_excluded=False).follow(PortState.PAUSED, 0)
+        Control(words, waits_for_hits=True).follow(PortState.PAUSED, 0)
         returned.set()
 
     threading.Thread(target=follow, daemon=True).start()

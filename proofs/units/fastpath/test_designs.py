@@ -1,30 +1,76 @@
-"""Designs go by name; the port lock admits one at a time, compiled or not."""
+"""Designs go by name, and are presets of switches; the compiler sees a switch as a constant."""
 
-import threading
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
 
-from fastpath import designs, memory
-from fastpath.designs import POLICIES, Design, LockPolicy, UnknownDesign, lock_port, unlock_port
-from fastpath.layout import PORT_LOCK
-from proofs.units.fastpath import arenas
-from proofs.units.fastpath.arenas import small_arena
-
-UNCOMPILED = arenas.plain("fastpath.designs")
-A_MOMENT, LONG_ENOUGH = 0.05, 20.0
-"""Seconds."""
+from fastpath.designs import POLICIES, Design, UnknownDesign
+from fastpath.policy import NO_OLD_WAYS, Policy, PortLock, TcpState, Transforms
+from proofs.equivalence.policies import SWITCHED
 
 
-def test_every_design_has_a_policy_and_only_mutex_locks_the_port() -> None:
+def test_every_design_has_a_policy() -> None:
     assert set(POLICIES) == set(Design)
-    assert {design for design, policy in POLICIES.items() if policy.port_lock} == {Design.MUTEX}
+
+
+def test_only_fine_has_no_port_lock_and_only_under_rwlock_hits_share_it() -> None:
+    locks = {design: policy.port_lock for design, policy in POLICIES.items()}
+    assert [design for design, lock in locks.items() if lock is PortLock.NONE] == [Design.FINE]
+    assert [design for design, lock in locks.items() if lock is PortLock.SHARED] == [Design.RWLOCK]
+
+
+def test_mutex_does_everything_the_old_way_and_the_others_only_lock() -> None:
+    mutex, fine = POLICIES[Design.MUTEX], POLICIES[Design.FINE]
+    assert all(getattr(mutex, field.name) is not getattr(fine, field.name) for field in fields(Policy))
+    for design in (Design.PR585, Design.RWLOCK):
+        policy = POLICIES[design]
+        assert replace(policy, port_lock=PortLock.NONE, tcp_state=TcpState.WORD) == fine
+        assert policy.old_ways == NO_OLD_WAYS
+
+
+def test_only_mutex_has_the_port_to_itself_until_a_packet_is_finished() -> None:
+    assert [design for design, policy in POLICIES.items() if policy.tracks_alone] == [Design.MUTEX]
+    assert [design for design, policy in POLICIES.items() if policy.transforms_inside] == [Design.MUTEX]
+
+
+def test_a_connection_that_is_looked_up_is_looked_up_under_the_lock() -> None:
+    policy = Policy(PortLock.SHARED, tcp_state=TcpState.LOOKED_UP)
+    assert policy.tracks_inside
+    assert not policy.tracks_alone
+    assert not policy.transforms_inside
+
+
+def test_without_a_port_lock_nothing_is_inside_it() -> None:
+    policy = Policy(transforms=Transforms.INSIDE, tcp_state=TcpState.LOOKED_UP)
+    assert not policy.transforms_inside
+    assert not policy.tracks_inside
+
+
+def test_every_switch_is_flipped_alone_somewhere() -> None:
+    fine = Policy()
+    changed = {
+        name: [field.name for field in fields(Policy) if getattr(policy, field.name) is not getattr(fine, field.name)]
+        for name, policy in SWITCHED.items()
+    }
+    assert all(len(names) == 1 for names in changed.values())
+    choices = sum(len(type(getattr(fine, field.name))) - 1 for field in fields(Policy))
+    assert len(set(SWITCHED.values())) == choices
+
+
+def test_each_old_way_of_working_on_a_packet_has_a_bit_of_its_own() -> None:
+    bits = [int(policy.old_ways) for policy in SWITCHED.values() if policy.old_ways != NO_OLD_WAYS]
+    assert len(bits) == len(set(bits)) == 5
+    assert all(bit.bit_count() == 1 for bit in bits)
+    assert sum(bits) == POLICIES[Design.MUTEX].old_ways
 
 
 def test_policies_cannot_be_changed() -> None:
     policies: Any = POLICIES
     with pytest.raises(TypeError):
-        policies[Design.FINE] = LockPolicy(port_lock=True)
+        policies[Design.FINE] = Policy(PortLock.EXCLUSIVE)
+    with pytest.raises(FrozenInstanceError):
+        policies[Design.FINE].port_lock = PortLock.EXCLUSIVE
 
 
 @pytest.mark.parametrize("design", Design)
@@ -33,64 +79,7 @@ def test_a_design_is_known_by_its_name(design: Design) -> None:
 
 
 def test_an_unknown_design_is_told_which_ones_there_are() -> None:
-    with pytest.raises(UnknownDesign, match="no lock design is called 'coarse': choose from mutex, fine"):
+    with pytest.raises(
+        UnknownDesign, match="no lock design is called 'coarse': choose from mutex, pr585, rwlock, fine"
+    ):
         Design("coarse")
-
-
-@pytest.mark.parametrize("kernels", [designs, UNCOMPILED], ids=["compiled", "uncompiled"])
-def test_the_lock_word_says_whether_the_port_is_locked(kernels: Any) -> None:
-    words = small_arena()
-    for _ in range(2):
-        kernels.lock_port(words)
-        assert words[PORT_LOCK] == 1
-        kernels.unlock_port(words)
-        assert words[PORT_LOCK] == 0
-
-
-def test_whoever_finds_the_port_locked_waits_until_it_is_free() -> None:
-    words = small_arena()
-    lock_port(words)
-    entered = threading.Event()
-
-    def enter() -> None:
-        lock_port(words)
-        entered.set()
-
-    thread = threading.Thread(target=enter, daemon=True)
-    thread.start()
-    assert not entered.wait(A_MOMENT)
-    unlock_port(words)
-    assert entered.wait(LONG_ENOUGH)
-    thread.join(LONG_ENOUGH)
-    assert words[PORT_LOCK] == 1
-
-
-class Holder(memory.Memory):
-    """Another thread that gives the port lock back after so many looks at it."""
-
-    def __init__(self, words: memory.Words, looks: int) -> None:
-        self._words = words
-        self._left = looks
-        self.pauses = self.yields = 0
-
-    def pause(self) -> None:
-        self.pauses += 1
-        self._look()
-
-    def yield_thread(self) -> None:
-        self.yields += 1
-        self._look()
-
-    def _look(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._words[PORT_LOCK] = 0
-
-
-def test_a_long_wait_lets_other_threads_run_now_and_then() -> None:
-    words = small_arena()
-    words[PORT_LOCK] = 1
-    with memory.using(Holder(words, looks=250)) as holder:
-        UNCOMPILED.lock_port(words)
-    assert isinstance(holder, Holder)
-    assert (holder.yields, holder.pauses) == (2, 248)

@@ -239,10 +239,28 @@ def test_hints_ask_for_what_the_look_up_will_touch(monkeypatch: pytest.MonkeyPat
     asked: list[int] = []
     kernels = arenas.plain("fastpath.hash_table")
     monkeypatch.setitem(vars(kernels), "prefetch", lambda _words, index: asked.append(int(index)))
-    for hint in (kernels.prefetch_bucket, kernels.prefetch_entry, kernels.prefetch_flow):
-        hint(words, hash_of(words, key))
+    kernels.prefetch_bucket(words, hash_of(words, key))
+    slot = kernels.prefetch_entry(words, hash_of(words, key))
+    kernels.prefetch_flow(words, hash_of(words, key), slot)
+    assert slot == 6
     binding, action, _ = PAYLOAD
     entry = int(words[ENTRIES_AT]) + 4 * 16
     flow = int(words[FLOWS_AT]) + (binding & int(LOW_32)) * 8
     transform = int(words[TRANSFORMS_AT]) + (action >> 32) * 24
     assert asked == [bucket, entry, entry + 8, flow, transform]
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["first bucket", "second bucket"])
+def test_whatever_the_hint_the_same_is_found(second: bool) -> None:
+    words, key = small_arena(), arenas.keys_with(small_arena(), lambda first, other: first != other, 1)[0]
+    kernels = arenas.plain("fastpath.hash_table")
+    hashed = hash_of(words, key)
+    nothing = tuple(map(int, kernels.find(words, as_words(key), 0, hashed)))
+    place(words, key, buckets_of(words, key)[second], 6, 4)
+    found = tuple(map(int, kernels.find(words, as_words(key), 0, hashed)))
+    assert found != nothing
+    for hint in range(SLOTS + 1):
+        assert tuple(map(int, kernels.find_hinted(words, as_words(key), 0, hashed, np.uint64(hint)))) == found
+    words[buckets_of(words, key)[second] + 6] = 0
+    for hint in range(SLOTS + 1):
+        assert tuple(map(int, kernels.find_hinted(words, as_words(key), 0, hashed, np.uint64(hint)))) == nothing

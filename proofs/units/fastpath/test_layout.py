@@ -97,6 +97,7 @@ WORK = (
     *range(layout.WORK_KEY, layout.WORK_KEY + layout.KEY_WORDS),
     *(layout.WORK_HASH, layout.WORK_NETWORK, layout.WORK_TRANSPORT, layout.WORK_ENCAPSULATION),
     *(layout.WORK_TCP_FLAGS, layout.WORK_SEQUENCE, layout.WORK_ACKNOWLEDGEMENT),
+    *(layout.WORK_BODY_SUM, layout.WORK_SLOT),
 )
 
 

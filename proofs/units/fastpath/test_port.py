@@ -41,10 +41,10 @@ LONG_ENOUGH = 20.0
 
 REFERENCE_ONLY = {"data", "follow_mappings", "is_behind_mappings", "network", "semantics", "tcp_flows", "uft"}
 """What lies open in the reference for those who look inside: tables, configuration, what it knows of mappings."""
-FAST_ONLY = {"design", "process_batch", "refused", "seat", "ticket", "words"}
+FAST_ONLY = {"design", "policy", "process_batch", "refused", "seat", "ticket", "words"}
 """What only a fast port has."""
 
-both_designs = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
+every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
 
 
 def public(thing: object) -> set[str]:
@@ -82,7 +82,7 @@ def test_routes_take_the_same_arguments(name: str) -> None:
 def test_a_fast_port_is_made_like_a_reference_port_and_may_be_told_more() -> None:
     fast, standard = shape(fastpath.Port.__init__), shape(reference.Port.__init__)
     assert fast[: len(standard)] == standard
-    assert [name for name, _, _ in fast[len(standard) :]] == ["design", "threads", "seed"]
+    assert [name for name, _, _ in fast[len(standard) :]] == ["design", "threads", "seed", "policy"]
 
 
 def test_a_port_is_ready_at_first_and_processes_nothing() -> None:
@@ -92,17 +92,17 @@ def test_a_port_is_ready_at_first_and_processes_nothing() -> None:
     assert port.process(OUT, outbound(1), NOW) == ProcessError("BadState(Ready)")
 
 
-@both_designs
+@every_design
 def test_a_design_may_be_given_by_name(design: Design) -> None:
     assert fastpath.Port(vpc.config(), design=design.value).design is design
 
 
 def test_an_unknown_design_is_told_which_ones_there_are() -> None:
-    with pytest.raises(UnknownDesign, match="mutex, fine"):
+    with pytest.raises(UnknownDesign, match="mutex, pr585, rwlock, fine"):
         fastpath.Port(vpc.config(), design="coarse")
 
 
-@both_designs
+@every_design
 def test_a_flow_is_served_by_compiled_code_from_its_second_packet_on(design: Design) -> None:
     port = fast_port(design)
     assert not is_hit(port, OUT, outbound(1))
@@ -111,7 +111,7 @@ def test_a_flow_is_served_by_compiled_code_from_its_second_packet_on(design: Des
     assert port.refused == 0
 
 
-@both_designs
+@every_design
 def test_single_packets_and_batches_give_the_verdicts_of_the_reference(design: Design) -> None:
     standard = reference_port()
     one_by_one, at_once = fast_port(design), fast_port(design)
@@ -167,7 +167,7 @@ def test_a_packet_in_several_buffers_is_judged_as_by_the_reference() -> None:
     ],
     ids=str,
 )
-@both_designs
+@every_design
 def test_what_a_state_does_not_allow_is_refused_and_the_port_goes_on(
     design: Design, state: PortState, name: str, arguments: tuple[Any, ...]
 ) -> None:
@@ -206,7 +206,7 @@ def break_reference(port: fastpath.Port, monkeypatch: pytest.MonkeyPatch, name: 
     monkeypatch.setattr(inside, name, fail)
 
 
-@both_designs
+@every_design
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     ("name", "arguments"),
@@ -357,7 +357,7 @@ def test_state_epoch_and_connections_can_be_asked_for() -> None:
     assert fast.flow_counts() == standard.flow_counts()
 
 
-@both_designs
+@every_design
 def test_after_reset_nothing_is_left_and_after_pause_nothing_passes(design: Design) -> None:
     port = fast_port(design)
     port.process(OUT, outbound(1), NOW)
@@ -371,7 +371,7 @@ def test_after_reset_nothing_is_left_and_after_pause_nothing_passes(design: Desi
     assert not is_hit(port, OUT, outbound(1))
 
 
-@both_designs
+@every_design
 def test_expiry_counts_from_the_last_hit(design: Design) -> None:
     port = fast_port(design)
     port.process(OUT, outbound(1), NOW)

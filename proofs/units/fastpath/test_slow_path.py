@@ -30,7 +30,7 @@ from reference.vpc.config import TableLimits
 A_MOMENT, LONG_ENOUGH = 0.05, 20.0
 """Seconds."""
 
-both_designs = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
+every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
 
 
 def control(parts: Parts) -> tuple[int, int]:
@@ -51,7 +51,7 @@ def fail_within(parts: Parts, *steps: Any) -> None:
         raise Fault
 
 
-@both_designs
+@every_design
 def test_when_an_operation_ends_hits_go_by_the_state_and_epoch_of_the_port(design: Design) -> None:
     parts = Parts(design=design)
     assert control(parts) == (parts.port.epoch, int(STATE_RUNNING))
@@ -62,7 +62,7 @@ def test_when_an_operation_ends_hits_go_by_the_state_and_epoch_of_the_port(desig
     assert control(parts) == (parts.port.epoch, int(STATE_PAUSED))
 
 
-@both_designs
+@every_design
 def test_an_operation_that_raises_leaves_the_arena_in_step_and_the_port_usable(design: Design) -> None:
     parts = Parts(design=design)
     frame = outbound(1)
@@ -76,7 +76,7 @@ def test_an_operation_that_raises_leaves_the_arena_in_step_and_the_port_usable(d
     assert control(parts)[1] == STATE_RUNNING
 
 
-@both_designs
+@every_design
 def test_a_fault_while_the_arena_follows_locks_nobody_out(design: Design, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts(design=design)
 
@@ -92,11 +92,11 @@ def test_a_fault_while_the_arena_follows_locks_nobody_out(design: Design, monkey
     assert parts.entry(OUT, flow(2)) > 0
 
 
-@both_designs
-def test_only_under_mutex_an_operation_holds_the_port_lock(design: Design) -> None:
+@every_design
+def test_only_under_fine_an_operation_holds_no_port_lock(design: Design) -> None:
     parts = Parts(design=design)
     with parts.slow_path.operation():
-        assert parts.words[PORT_LOCK] == (design is Design.MUTEX)
+        assert parts.words[PORT_LOCK] == (design is not Design.FINE)
     assert parts.words[PORT_LOCK] == 0
 
 
