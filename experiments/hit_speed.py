@@ -86,12 +86,16 @@ class Setting:
 
 
 class Lane:
-    """One thread's frames: an order in which flows have their turn, and headers to write."""
+    """One thread's frames, with headers to write.
+
+    Attributes:
+        numbers: the flows in the order in which they have their turn.
+    """
 
     def __init__(self, population: Population, direction: Direction, share: tuple[int, int]) -> None:
         first, count = share
-        order = np.random.default_rng(_SEED).integers(first, first + count, BATCHES * BATCH)
-        source, destination = population.ports(order)
+        self.numbers = np.random.default_rng(_SEED).integers(first, first + count, BATCHES * BATCH)
+        source, destination = population.ports(self.numbers)
         if direction is Direction.IN:
             source, destination = destination, source
         self.ports = (source << 16 | destination).astype(np.uint64)

@@ -1,4 +1,4 @@
-"""The main job: a capture through the reference and both designs of the fast path, checked, measured and drawn.
+"""The main job: a capture through the reference and all designs of the fast path, checked, measured and drawn.
 
 `make run`, or `python -m experiments.main_job [--capture FILE --guest ADDRESS] [--output FOLDER] ...`.
 Exit status: 0 when all agree, 1 for a difference, 2 for input that cannot be used.

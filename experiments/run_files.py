@@ -137,14 +137,17 @@ def _by_design(measured: Throughput) -> dict[str, dict[int, Series]]:
 
 
 def finding(measured: Throughput) -> str:
-    """The figure's title: what the medians at the greatest number of threads say, whichever way."""
+    """The figure's title: what the medians at the greatest number of threads say, whichever way.
+
+    `fine` is compared with `rwlock`, which does the same work under a port lock.
+    """
     threads = max(setting.threads for setting in measured.by_setting)
-    fine, mutex = (measured.by_setting[Setting(design, threads)].median for design in (Design.FINE, Design.MUTEX))
+    fine, locked = (measured.by_setting[Setting(design, threads)].median for design in (Design.FINE, Design.RWLOCK))
     on_threads = f"on {_threads(threads)}"
-    if fine > mutex * NOTICEABLE:
-        return f"Without the port lock, {fine / mutex:.1f} times the packets {on_threads}"
-    if mutex > fine * NOTICEABLE:
-        return f"The port lock forwards {mutex / fine:.1f} times the packets {on_threads}"
+    if fine > locked * NOTICEABLE:
+        return f"Without the port lock, {fine / locked:.1f} times the packets {on_threads}"
+    if locked > fine * NOTICEABLE:
+        return f"The port lock forwards {locked / fine:.1f} times the packets {on_threads}"
     return f"With and without the port lock, equally many packets {on_threads}"
 
 

@@ -25,7 +25,7 @@ ATTRIBUTION = Attribution(ENGINES)
 
 @claim(
     "C10",
-    "the fast path under Semantics.CORRECT is the reference under Semantics.CORRECT, in both lock designs",
+    "the fast path under Semantics.CORRECT is the reference under Semantics.CORRECT, in all lock designs",
     method=Method.CONFORMANT,
     scope=f"the operations of {RECORDING_COUNT} recordings, {STEP_COUNT:,} steps; one thread, one packet at a time",
 )

@@ -70,7 +70,7 @@ def test_the_reference_reproduces_what_opte_did(path: Path) -> None:
 
 @claim(
     "C10",
-    "the fast path under Semantics.UPSTREAM is OPTE, in both lock designs",
+    "the fast path under Semantics.UPSTREAM is OPTE, in all lock designs",
     method=Method.CONFORMANT,
     scope=f"{SCOPE}; one thread, one packet at a time",
 )

@@ -61,18 +61,18 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a segment that closes is a hit like any other",
         "flow",
-        "if outcome == LEAVE:",
-        "if False:",
+        "if outcome == LEAVE:\n            return False\n        if advanced == word",
+        "if advanced == word",
     ),
     Fault(
         "an entry of an earlier epoch is accepted",
-        "pipeline",
+        "hit",
         "if entry == _NOTHING or binding >> SHIFT_32 != epoch & LOW_32:",
         "if entry == _NOTHING:",
     ),
     Fault(
         "hits go on whatever the port's state",
-        "pipeline",
+        "hit",
         "if control & CONTROL_STATE_MASK != STATE_RUNNING:",
         "if False:",
     ),

@@ -1,4 +1,4 @@
-"""Any story ends the same on the reference and on the fast port under either lock design, one thread at a time."""
+"""Any story ends the same on the reference and on the fast port under every lock design, one thread at a time."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ _SEED = "the same in every run"
     "on one thread the fast port does what the reference does: verdicts, bytes, counters, every table entry",
     method=Method.TESTED,
     scope=f"{budget.MACHINE_STORIES} stories of up to {budget.MACHINE_STEPS} steps told by a state machine, for each "
-    "semantics and both designs; single packets and batches, IPv4 and IPv6, TCP, UDP, ICMP, malformed and unusual "
+    "semantics and all designs; single packets and batches, IPv4 and IPv6, TCP, UDP, ICMP, malformed and unusual "
     f"frames, tables that fill, expiry, every control operation; {_SEED}",
     assumptions="one thread",
 )
@@ -36,7 +36,7 @@ def test_a_story_told_by_the_machine_ends_the_same_everywhere(semantics: str) ->
     "on one thread the fast port does what the reference does: verdicts, bytes, counters, every table entry",
     method=Method.TESTED,
     scope=f"{budget.BYTE_STORIES} stories decoded from {budget.SHORTEST} to {budget.LONGEST} bytes, for each semantics "
-    f"and both designs; about 20 operations and 60 packets a story, half of them hits; {_SEED}",
+    f"and all designs; about 20 operations and 60 packets a story, half of them hits; {_SEED}",
     assumptions="one thread",
 )
 @pytest.mark.parametrize("semantics", vpc.SEMANTICS)

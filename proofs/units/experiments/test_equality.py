@@ -24,7 +24,7 @@ def scenario() -> Scenario:
     "C5",
     "on a real capture the fast path gives the reference's verdicts, bytes and final state",
     method=Method.TESTED,
-    scope="the bundled capture: over 2,000 packets of iperf3, curl and ping; both lock designs, on 1, 2 and 4 threads",
+    scope="the bundled capture: over 2,000 packets of iperf3, curl and ping; all lock designs, on 1, 2 and 4 threads",
     assumptions="packets of one flow keep their order; flows that share a pool of source NAT open in order",
 )
 @pytest.mark.parametrize("design", Design)

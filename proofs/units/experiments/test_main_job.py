@@ -119,7 +119,7 @@ def test_a_capture_of_ones_own_is_checked_measured_and_drawn(tmp_path: Path) -> 
     assert record["capture"]["name"] == "own.pcap"
     settings = record["throughput"]["settings"]
     assert {(setting["design"], setting["threads"]) for setting in settings} == {
-        (design, threads) for design in ("mutex", "fine") for threads in (1, 2)
+        (design, threads) for design in ("mutex", "pr585", "rwlock", "fine") for threads in (1, 2)
     }
     assert all(setting["packets_per_second"]["median"] > 0 for setting in settings)
 

@@ -39,12 +39,12 @@ def scenario() -> Scenario:
     return scenario_of(bundled())
 
 
-def throughput(fine: float, mutex: float) -> Throughput:
+def throughput(fine: float, locked: float) -> Throughput:
     """Made-up medians, in packets a second on two threads."""
     medians = {
-        Setting(Design.MUTEX, 1): 10e6,
+        Setting(Design.RWLOCK, 1): 10e6,
         Setting(Design.FINE, 1): 11e6,
-        Setting(Design.MUTEX, 2): mutex,
+        Setting(Design.RWLOCK, 2): locked,
         Setting(Design.FINE, 2): fine,
     }
     by_setting = {setting: Series((0.9 * median, median, 1.1 * median)) for setting, median in medians.items()}
@@ -84,15 +84,15 @@ def test_a_run_without_a_measurement_has_no_figure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fine", "mutex", "title"),
+    ("fine", "locked", "title"),
     [
         (20e6, 8e6, "Without the port lock, 2.5 times the packets on 2 threads"),
         (8e6, 20e6, "The port lock forwards 2.5 times the packets on 2 threads"),
         (10e6, 10.1e6, "With and without the port lock, equally many packets on 2 threads"),
     ],
 )
-def test_the_title_says_what_was_found_whichever_way(fine: float, mutex: float, title: str) -> None:
-    assert finding(throughput(fine, mutex)) == title
+def test_the_title_says_what_was_found_whichever_way(fine: float, locked: float, title: str) -> None:
+    assert finding(throughput(fine, locked)) == title
 
 
 def test_the_underlay_capture_holds_what_left_the_port_and_when(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""What is measured among many flows is hits, each of the flow that it was meant for."""
+
+import numpy as np
+import pytest
+
+from experiments.hit_speed import BATCHES, Lane, Meter, NotHit, Setting, measure, segment, settings_of
+from experiments.population import EPOCH, Population, populated
+from experiments.replay import BATCH
+from fastpath import Design
+from fastpath.control import publish
+from fastpath.designs import POLICIES
+from fastpath.layout import BYTES, CONTROL_EPOCH_SHIFT, ENTRIES_AT, ENTRY_WORDS, HITS, STATE_PAUSED
+from reference.direction import Direction
+from reference.packet.parse import parse
+
+FLOWS = 300
+
+
+def counts(population: Population, field: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """A counter of every entry: outbound halves first, flow by flow, then inbound ones."""
+    words = population.words
+    entries = words[int(words[ENTRIES_AT]) :][: (2 * population.count + 1) * ENTRY_WORDS].reshape(-1, ENTRY_WORDS)
+    return np.concatenate([entries[1::2, field], entries[2::2, field]]).astype(np.int64)
+
+
+def setting(design: Design, direction: Direction, flows: int = FLOWS) -> Setting:
+    return Setting(flows, POLICIES[design], design.value, ((direction, (0, flows)),))
+
+
+@pytest.mark.parametrize("design", Design)
+@pytest.mark.parametrize("direction", Direction)
+def test_every_packet_hits_the_flow_whose_turn_it_is(design: Design, direction: Direction) -> None:
+    population = populated(FLOWS, threads=2)
+    meter = Meter(setting(design, direction), population)
+    assert meter.seconds(process=True) > 0
+    turns = np.bincount(meter.lanes[0].numbers, minlength=FLOWS)
+    nobody = np.zeros(FLOWS, np.int64)
+    expected = [turns, nobody] if direction is Direction.OUT else [nobody, turns]
+    assert np.array_equal(counts(population, HITS), np.concatenate(expected))
+    assert counts(population, BYTES).sum() == BATCHES * sum(
+        len(segment(direction, payload)) for payload in (0, 1400)
+    ) * (BATCH // 2)
+
+
+def test_a_packet_that_takes_the_slow_path_ends_the_measurement() -> None:
+    population = populated(FLOWS, threads=1)
+    publish(population.words, np.uint64(EPOCH << int(CONTROL_EPOCH_SHIFT)) | STATE_PAUSED)
+    with pytest.raises(NotHit, match="left to the slow path"):
+        Meter(setting(Design.FINE, Direction.OUT), population).seconds(process=True)
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("payload", [0, 1_400])
+def test_segments_are_ones_that_the_reference_parses(direction: Direction, payload: int) -> None:
+    packet = parse(direction, segment(direction, payload))
+    assert packet.tcp is not None
+    assert Lane(populated(1, 1), direction, (0, 1)).batch.count == BATCH
+
+
+def test_settings_cover_sizes_designs_threads_and_both_directions_of_one_flow() -> None:
+    settings = settings_of((10, 20), {"fine": POLICIES[Design.FINE]})
+    assert len(set(settings)) == len(settings) == 4 + 2 + 2 + 1
+    assert [len(chosen.lanes) for chosen in settings].count(2) == 3
+    assert {direction for direction, _ in settings[-1].lanes} == set(Direction)
+
+
+def test_what_writing_the_headers_takes_is_not_counted() -> None:
+    chosen = setting(Design.FINE, Direction.OUT)
+    (series,) = measure([chosen], rounds=3, seconds=5).values()
+    assert len(series.samples) == 3
+    assert series.median < 10_000
