@@ -9,8 +9,8 @@ NO_RECHECK = Fault(
     [
         (
             "fastpath.hash_table",
-            "if load_relaxed(words, bucket + VERSION) == version:",
-            "if True:",
+            "        if load_relaxed(words, bucket + VERSION) == version:\n            return entry, binding",
+            "        if True:\n            return entry, binding",
         )
     ],
 )
