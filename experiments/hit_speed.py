@@ -89,12 +89,13 @@ class Lane:
     """One thread's frames, with headers to write.
 
     Attributes:
-        numbers: the flows in the order in which they have their turn.
+        numbers: the flows in the order in which they have their turn: every flow, in as many samples as that takes.
     """
 
     def __init__(self, population: Population, direction: Direction, share: tuple[int, int]) -> None:
         first, count = share
-        self.numbers = np.random.default_rng(_SEED).integers(first, first + count, BATCHES * BATCH)
+        turns = -(-max(count, BATCHES * BATCH) // (BATCHES * BATCH)) * BATCHES * BATCH
+        self.numbers = first + np.random.default_rng(_SEED).permutation(turns) % count
         source, destination = population.ports(self.numbers)
         if direction is Direction.IN:
             source, destination = destination, source
@@ -131,11 +132,11 @@ class Meter:
         self._loop = sending_loop(setting.policy)
         self._pool = ThreadPoolExecutor(len(self.lanes))
         self._barrier = threading.Barrier(len(self.lanes))
-        self._now_ms = 1
+        self._samples = 0
 
     def seconds(self, process: bool) -> float:
         """From the start of the first lane to the end of the last. Raises `NotHit`."""
-        self._now_ms += 1
+        self._samples += process
         running: list[Future[tuple[int, int]]] = [
             self._pool.submit(self._run, number, lane, process) for number, lane in enumerate(self.lanes)
         ]
@@ -144,6 +145,8 @@ class Meter:
 
     def _run(self, number: int, lane: Lane, process: bool) -> tuple[int, int]:
         batch = lane.batch
+        first = self._samples * BATCHES * BATCH % len(lane.ports)
+        ports = lane.ports[first : first + BATCHES * BATCH]
         self._barrier.wait()
         start = time.perf_counter_ns()
         undecided = self._loop(
@@ -154,10 +157,10 @@ class Meter:
             batch.work,
             lane.headers,
             lane.descriptors,
-            lane.ports,
+            ports,
             lane.ports_at,
             batch.slot,
-            np.uint64(self._now_ms),
+            np.uint64(1 + self._samples),
             number,
             process,
         )

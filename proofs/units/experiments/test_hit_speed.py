@@ -34,6 +34,7 @@ def test_every_packet_hits_the_flow_whose_turn_it_is(design: Design, direction: 
     meter = Meter(setting(design, direction), population)
     assert meter.seconds(process=True) > 0
     turns = np.bincount(meter.lanes[0].numbers, minlength=FLOWS)
+    assert turns.min() > 0
     nobody = np.zeros(FLOWS, np.int64)
     expected = [turns, nobody] if direction is Direction.OUT else [nobody, turns]
     assert np.array_equal(counts(population, HITS), np.concatenate(expected))
@@ -69,3 +70,13 @@ def test_what_writing_the_headers_takes_is_not_counted() -> None:
     (series,) = measure([chosen], rounds=3, seconds=5).values()
     assert len(series.samples) == 3
     assert series.median < 10_000
+
+
+def test_in_a_large_table_every_flow_has_its_turn_before_any_has_its_second() -> None:
+    flows = 2 * BATCHES * BATCH
+    population = populated(flows, threads=1)
+    meter = Meter(setting(Design.FINE, Direction.OUT, flows), population)
+    meter.seconds(process=True)
+    assert counts(population, HITS)[:flows].sum() == BATCHES * BATCH
+    meter.seconds(process=True)
+    assert set(counts(population, HITS)[:flows]) == {1}
