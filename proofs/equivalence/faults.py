@@ -61,7 +61,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a segment that closes is a hit like any other",
         "flow",
-        "if outcome != ADVANCE and outcome != UNEXPECTED:",
+        "if outcome == LEAVE:",
         "if False:",
     ),
     Fault(
@@ -87,7 +87,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the guest's acknowledgement is not brought home",
         "halves",
-        "flow.guest_acknowledgement = acknowledgement if acknowledged else flow.guest_acknowledgement",
+        "flow.guest_acknowledgement = acknowledgement",
         "pass",
     ),
     Fault(
