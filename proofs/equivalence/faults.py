@@ -162,7 +162,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a UDP checksum appears where there was none",
         "transform",
-        "update_udp(load_be16(frames, transport + 6), delta)",
+        "update_udp(load_be16(frames, transport + 6), delta, ones)",
         "update(load_be16(frames, transport + 6), delta)",
     ),
     Fault(
