@@ -143,7 +143,9 @@ class Port(Reconfiguration):
         position = 0
         if batch.count and port.is_behind_mappings:
             with self._slow_path.operation():
-                port.follow_mappings()
+                # Another thread may have come first: to follow twice would make every entry stale once more.
+                if port.is_behind_mappings:
+                    port.follow_mappings()
         while position < batch.count:
             if not self._goes_back(now_ms):
                 arguments = (self.words, batch.frames, batch.descriptors, batch.work)

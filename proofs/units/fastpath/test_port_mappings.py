@@ -1,0 +1,50 @@
+"""New mappings at the port's surface: whoever comes to the slow lock first makes them hold, and nobody once more."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+import fastpath
+import reference
+from proofs.equivalence import vpc
+from proofs.equivalence.world import set_up
+from proofs.units.fastpath.ports import LIMITS, NOW, OUT, is_hit, outbound
+
+
+def _before_the_lock(
+    operation: Callable[[], AbstractContextManager[reference.Port]], other: Callable[[], None]
+) -> Callable[[], AbstractContextManager[reference.Port]]:
+    """The operation as it is for a thread that is overtaken on its way to the slow lock, once."""
+    waiting = [other]
+
+    @contextmanager
+    def overtaken() -> Iterator[reference.Port]:
+        if waiting:
+            waiting.pop()()
+        with operation() as port:
+            yield port
+
+    return overtaken
+
+
+@pytest.mark.parametrize("design", fastpath.Design, ids=lambda design: design.value)
+def test_two_threads_that_hear_of_a_change_of_mappings_follow_it_once(
+    design: fastpath.Design, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings = vpc.mappings()
+    port = fastpath.Port(vpc.config(), LIMITS, mappings, design=design)
+    set_up(port, mappings)
+    port.process(OUT, outbound(1), NOW)
+    epoch = port.epoch
+    mappings.v2p.set(vpc.PEERS[4][1], vpc.peer(vpc.MOVED_UNDERLAY))
+    slow_path = port._slow_path
+    overtaken = _before_the_lock(slow_path.operation, lambda: assert_missed(port))
+    monkeypatch.setattr(slow_path, "operation", overtaken)
+    assert is_hit(port, OUT, outbound(1))
+    assert port.epoch == epoch + 1
+
+
+def assert_missed(port: fastpath.Port) -> None:
+    """Another thread's packet finds its entry out of date, and makes it anew."""
+    assert not is_hit(port, OUT, outbound(1))
