@@ -97,7 +97,7 @@ class World:
         self.packets = 0
         self._standard = _subject("reference", reference.Port, semantics, limits)
         self._others = [_subject(name, make, semantics, limits) for name, make in fast_ports.items()]
-        self.change("set up", _set_up)
+        self.change("set up", set_up)
 
     @property
     def port(self) -> reference.Port:
@@ -182,7 +182,8 @@ def _subject(name: str, make: MakePort, semantics: Semantics, limits: TableLimit
     return Subject(name, port, mappings, batch)
 
 
-def _set_up(port: Any, _: Mappings) -> None:
+def set_up(port: Any, _: Mappings) -> None:
+    """Give a new port the VPC's routes and firewall rules, and start it."""
     for family in (4, 6):
         target = RouterTarget.parse(f"sub{family}={vpc.SUBNET[family]}")
         port.router.add(Cidr.parse(vpc.SUBNET[family]), target, RouterClass.SYSTEM)

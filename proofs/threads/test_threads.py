@@ -1,0 +1,46 @@
+"""Whatever real threads did on one port, one sequential order of the same operations explains it."""
+
+import pytest
+
+import fastpath
+from proofs.ledger import Method, Unknown, claim
+from proofs.threads.budget import STORIES
+from proofs.threads.explain import Undecided, Unexplained, explain
+from proofs.threads.performance import beginning, perform
+from proofs.threads.stories import ACTIONS, ROUNDS, Teller
+
+
+@claim(
+    "C7",
+    "what real threads see of one port is linearizable: one order of the same operations on the reference gives every "
+    "verdict, every byte, and the same counters and tables after every round",
+    method=Method.TESTED,
+    scope=f"{STORIES} stories for each design, of {ROUNDS} rounds in which 2 or 3 threads have up to {ACTIONS} actions: "
+    "batches on 2 or 4 conversations, of one's own or shared, TCP, UDP and ICMP, IPv4 and IPv6; expiry, clocks that lag, "
+    "changes of rules, addresses and mappings, clearing, pause, start, reset; tables that fill",
+    assumptions="how threads meet is up to the machine; dumps while packets are under way are not compared, nor the "
+    "acknowledgement numbers and the remote's sequence number in dumps",
+)
+@pytest.mark.parametrize("design", fastpath.Design, ids=lambda design: design.value)
+def test_one_sequential_order_explains_what_threads_did(design: fastpath.Design) -> None:
+    for seed in range(STORIES):
+        story = Teller(seed).story()
+        history = perform(story, design)
+        try:
+            explain(history, beginning(story))
+        except Unexplained as unexplained:
+            raise AssertionError(f"story {seed}, again by python -m proofs.threads {seed}: {unexplained}") from None
+        except Undecided as undecided:
+            raise Unknown(f"story {seed}: {undecided}") from None
+
+
+def test_threads_do_meet() -> None:
+    """Histories in which nothing happens at the same time would show nothing."""
+    meetings = 0
+    for seed in range(10):
+        history = perform(Teller(seed).story(), fastpath.Design.FINE)
+        spans = {(one.thread, one.began, one.ended) for thread in history[:-1] for one in thread}
+        meetings += sum(
+            one[0] < other[0] and one[1] < other[2] and other[1] < one[2] for one in spans for other in spans
+        )
+    assert meetings > 50
