@@ -6,7 +6,7 @@ conversations, and could change places, one order is tried: their flows are obje
 flow by flow, each for itself: slow operations concern all flows, and what is right for each need not be for all.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from proofs.threads.history import HIT, History, Operation, Packet
@@ -150,7 +150,10 @@ class _Walk:
     def story(self) -> str:
         """Where the best attempt ended, and why it could not go on."""
         placed = [taken.operation for taken in self._best if not taken.move.touches]
-        counts = [sum(operation.thread == thread[0].thread for operation in placed) if thread else 0 for thread in self._threads]
+        counts = [
+            sum(operation.thread == thread[0].thread for operation in placed) if thread else 0
+            for thread in self._threads
+        ]
         heads = [thread[count] for thread, count in zip(self._threads, counts, strict=True) if count < len(thread)]
         return "\n  ".join(
             [

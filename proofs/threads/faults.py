@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from fastpath import control, flow, mirror, port, slow_path, uft
+from fastpath import flow
 from fastpath.memory import Words
 
 

@@ -52,7 +52,9 @@ class Packet:
     def __str__(self) -> str:
         tcp = self.segment[0]
         flags = "" if tcp is None else f" flags {tcp.flags:#04x} seq {tcp.sequence} ack {tcp.acknowledgement}"
-        return f"{self.direction.value} packet of talk {self.talk} at {self.now_ms}{flags}: {type(self.verdict).__name__}"
+        return (
+            f"{self.direction.value} packet of talk {self.talk} at {self.now_ms}{flags}: {type(self.verdict).__name__}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

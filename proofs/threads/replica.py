@@ -115,7 +115,9 @@ class Replica:
                 answer = attempt(action.call, self.port, self._mappings)
                 found = differences(essence(answer), essence(action.answer))
                 if found:
-                    listed = "; ".join(f"{place.path}: {place.expected!r}, the port {place.got!r}" for place in found[:5])
+                    listed = "; ".join(
+                        f"{place.path}: {place.expected!r}, the port {place.got!r}" for place in found[:5]
+                    )
                     raise Mismatch(f"the reference answers {listed}")
             case Following():
                 if self.port.is_behind_mappings:

@@ -126,7 +126,9 @@ class Teller:
         of = self._random.choice
         flags = of(_STRONG if self._random.random() < _SHARE_OF_STRONG else _CALM)
         numbers = self._random.randrange(1 << 32), self._random.randrange(1 << 32)
-        return Line(of(tuple(Direction)), Content(bytes(of((0, 1, 40))), flags, *numbers), answers=self._random.random() < 0.5)
+        return Line(
+            of(tuple(Direction)), Content(bytes(of((0, 1, 40))), flags, *numbers), answers=self._random.random() < 0.5
+        )
 
     def _command(self) -> Command:
         of = self._random.choice
