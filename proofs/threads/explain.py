@@ -41,7 +41,7 @@ class _Taken(NamedTuple):
     base: Hashable
 
 
-def explain(history: History, replica: Replica, patience: int = 200_000) -> list[Operation]:
+def explain(history: History, replica: Replica, patience: int = 50_000) -> list[Operation]:
     """An order of all operations in which the reference gives every answer that the port gave.
 
     Args:
@@ -188,16 +188,17 @@ class _Walk:
         """Whether a hit might as well have come before the hit just taken, and is tried there."""
         if not self._taken or self._taken[-1].move.touches:
             return False
-        _, last, horizon, _, _ = self._taken[-1]
+        latest = self._taken[-1]
+        last, horizon = latest.operation, latest.horizon
         if last.ticket != HIT or not isinstance(last.action, Packet) or not isinstance(head.action, Packet):
             return False
-        return head.thread < last.thread and last.action.talk != head.action.talk and head.began <= horizon
+        if last.action.talk == head.action.talk:
+            return False
+        return head.thread < last.thread and head.began <= horizon
 
     def _may_touch(self, number: int, head: Operation) -> bool:
         return head.ticket != HIT and isinstance(head.action, Packet) and not self._touched[number]
 
     def _had_touched(self, number: int) -> bool:
-        for taken in reversed(self._taken):
-            if taken.move.thread == number:
-                return taken.move.touches
-        return False
+        moves = [taken.move for taken in self._taken if taken.move.thread == number]
+        return bool(moves) and moves[-1].touches

@@ -17,7 +17,9 @@ from reference.packet.flow import FlowId
 from reference.tcp import CLOSED, NEW_FLOW
 from reference.tcp_flows import TcpFlow
 from reference.uft import UftEntry
-from reference.vpc.mappings import Mappings
+from reference.vpc.mappings import Mappings, MulticastToPhysical, VirtualToBoundary, VirtualToPhysical
+
+_SHOWN = 5
 
 
 class Mismatch(Exception):
@@ -127,7 +129,8 @@ class Replica:
 
     def _step(self, step: MappingStep) -> None:
         """Mappings are published first and announced second: each table's version rises after its value."""
-        tables = (self._mappings.v2p, self._mappings.v2b, self._mappings.m2p)
+        tables: list[VirtualToPhysical | VirtualToBoundary | MulticastToPhysical]
+        tables = [self._mappings.v2p, self._mappings.v2b, self._mappings.m2p]
         if step.announces:
             self._mappings.v2p.version += 1
             return
