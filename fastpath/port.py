@@ -143,11 +143,10 @@ class Port(Reconfiguration):
         Afterwards the batch has the verdicts, and its frames are as they leave the port. Raises `TimeOutOfRange`.
         """
         self._check_time(now_ms)
-        port = self._slow_path.port
         seat, now = self.seat(), np.uint64(now_ms)
         position = 0
-        if batch.count and port.is_behind_mappings:
-            with self._slow_path.operation():
+        if batch.count and self._slow_path.is_behind_mappings:
+            with self._slow_path.operation() as port:
                 # Another thread may have come first: to follow twice would make every entry stale once more.
                 if port.is_behind_mappings:
                     port.follow_mappings()

@@ -40,6 +40,7 @@ class SlowPath:
         self._lock = threading.Lock()
         self._latest = threading.local()
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
+        self._mappings_published = port.mappings_seen
         self._watch()
 
     def _watch(self) -> None:
@@ -64,6 +65,15 @@ class SlowPath:
         ticket: int = getattr(self._latest, "ticket", 0)
         return ticket
 
+    @property
+    def is_behind_mappings(self) -> bool:
+        """Whether hits do not go by the present mappings yet. To be asked without the lock, never of the port.
+
+        An operation under way may have made new mappings hold for the port already, and not for hits yet.
+        """
+        port = self.port
+        return port.semantics.mappings_reach_live_flows and self._mappings_published != port.network.mappings.version
+
     @contextmanager
     def operation(self) -> Iterator[reference.Port]:
         """Run a slow operation on the reference port."""
@@ -77,6 +87,7 @@ class SlowPath:
                     self.mirror.commit(self.port.epoch)
                 finally:
                     self._control.follow(self.port.state, self.port.epoch)
+                    self._mappings_published = self.port.mappings_seen
 
     @contextmanager
     def _hits_excluded(self) -> Iterator[None]:

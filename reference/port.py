@@ -48,6 +48,7 @@ class Port:
             copies of unified entries and TCP flows, and write their bookkeeping (hits, time stamps, TCP numbers,
             counters) back here.
         router: the port's routes.
+        mappings_seen: the version of the mappings that holds for all flows.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Port:
         self.semantics = semantics
         self.data = PortData(_layers(self.network, limits, semantics), limits.uft, limits.tcp, semantics)
         self.router = RouterControl(self.data)
-        self._mappings_seen = self.network.mappings.version
+        self.mappings_seen = self.network.mappings.version
         self._slow_path = SlowPath(self.data, self._handle_packet, semantics)
 
     @property
@@ -96,11 +97,11 @@ class Port:
     @property
     def is_behind_mappings(self) -> bool:
         """Whether mappings have changed since the port last processed a packet, and live flows must hear of it."""
-        return self.semantics.mappings_reach_live_flows and self._mappings_seen != self.network.mappings.version
+        return self.semantics.mappings_reach_live_flows and self.mappings_seen != self.network.mappings.version
 
     def follow_mappings(self) -> None:
         """Let the present mappings hold for all flows: unified entries are made anew. `process` does so by itself."""
-        self._mappings_seen = self.network.mappings.version
+        self.mappings_seen = self.network.mappings.version
         self.data.epoch += 1
 
     def start(self) -> None:

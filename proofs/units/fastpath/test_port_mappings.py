@@ -1,5 +1,6 @@
 """New mappings at the port's surface: whoever comes to the slow lock first makes them hold, and nobody once more."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -10,6 +11,10 @@ import reference
 from proofs.equivalence import vpc
 from proofs.equivalence.world import set_up
 from proofs.units.fastpath.ports import LIMITS, NOW, OUT, is_hit, outbound
+
+ENOUGH_FOR_A_HIT = 0.3
+PATIENCE = 60.0
+"""Seconds."""
 
 
 def _before_the_lock(
@@ -48,3 +53,23 @@ def test_two_threads_that_hear_of_a_change_of_mappings_follow_it_once(
 def assert_missed(port: fastpath.Port) -> None:
     """Another thread's packet finds its entry out of date, and makes it anew."""
     assert not is_hit(port, OUT, outbound(1))
+
+
+@pytest.mark.parametrize("design", fastpath.Design, ids=lambda design: design.value)
+def test_a_batch_that_begins_after_a_change_does_not_hit_before_another_thread_has_made_it_hold(
+    design: fastpath.Design,
+) -> None:
+    mappings = vpc.mappings()
+    port = fastpath.Port(vpc.config(), LIMITS, mappings, design=design, threads=2)
+    set_up(port, mappings)
+    assert not is_hit(port, OUT, outbound(1))
+    assert is_hit(port, OUT, outbound(1))
+    mappings.v2p.set(vpc.PEERS[4][0], vpc.peer(vpc.MOVED_UNDERLAY))
+    hits: list[bool] = []
+    batch = threading.Thread(target=lambda: hits.append(is_hit(port, OUT, outbound(1))), daemon=True)
+    with port._slow_path.operation() as standard:
+        standard.follow_mappings()
+        batch.start()
+        batch.join(ENOUGH_FOR_A_HIT)
+    batch.join(PATIENCE)
+    assert hits == [False]

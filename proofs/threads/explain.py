@@ -1,0 +1,204 @@
+"""The search for one sequential order that explains a history (Wing and Gong, JPDC 1993), on a replica.
+
+Tickets order the slow operations, so that only the hits have to be placed among them. States that were reached once
+with the same operations done are not tried again (Lowe, 2017). Of two hits in a row that belong to different
+conversations, and could change places, one order is tried: their flows are objects of their own. Hits are not placed
+flow by flow, each for itself: slow operations concern all flows, and what is right for each need not be for all.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from proofs.threads.history import HIT, History, Operation, Packet
+from proofs.threads.replica import Before, Mismatch, Replica
+
+_SHOWN = 8
+"""Operations of a story that are told: the last ones that could be placed."""
+
+
+class Unexplained(AssertionError):
+    """No sequential order explains a history; the message tells how far the best one came."""
+
+
+class Undecided(Exception):
+    """Patience was at an end before an order was found, or all had been tried."""
+
+
+class Move(NamedTuple):
+    """A step of an order: a thread's next operation; or that its packet leaves its time before it takes effect."""
+
+    thread: int
+    touches: bool = False
+
+
+class _Taken(NamedTuple):
+    """A move that was made: its operation, the first end among the operations that were next, and what it changed."""
+
+    move: Move
+    operation: Operation
+    horizon: int
+    before: Before | bytes
+    base: Hashable
+
+
+def explain(history: History, replica: Replica, patience: int = 50_000) -> list[Operation]:
+    """An order of all operations in which the reference gives every answer that the port gave.
+
+    Args:
+        history: what happened.
+        replica: the reference as the port was at the beginning.
+        patience: how many steps to try.
+
+    Raises:
+        Unexplained: there is none.
+        Undecided: none was found in so many steps.
+    """
+    walk = _Walk(history, replica)
+    pending = [walk.moves()]
+    for _ in range(patience):
+        if walk.finished:
+            return walk.order()
+        if pending[-1]:
+            if walk.take(pending[-1].pop(0)):
+                pending.append(walk.moves())
+            continue
+        pending.pop()
+        if not pending:
+            raise Unexplained(walk.story())
+        walk.take_back()
+    raise Undecided(f"no order after {patience:,} steps\n{walk.story()}")
+
+
+class _Walk:
+    """An attempt: a replica, and how far every thread has come on it."""
+
+    def __init__(self, history: History, replica: Replica) -> None:
+        self._threads = history
+        self._replica = replica
+        self._positions = [0] * len(history)
+        self._touched = [False] * len(history)
+        self._tickets = sorted(one.ticket for thread in history for one in thread if one.ticket)
+        self._slow = 0
+        self._taken: list[_Taken] = []
+        self._base: Hashable = None
+        self._tried: set[Hashable] = set()
+        self._best: list[_Taken] = []
+        self._horizon = 0
+        self._obstacles: dict[Operation, str] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether all operations have their place."""
+        return all(position == len(thread) for position, thread in zip(self._positions, self._threads, strict=True))
+
+    def order(self) -> list[Operation]:
+        """The operations in the order of this attempt."""
+        return [taken.operation for taken in self._taken if not taken.move.touches]
+
+    def moves(self) -> list[Move]:
+        """What may come next: hits first, then the slow operation that is due, then mere time stamps."""
+        heads = self._heads()
+        horizon = min((head.ended for head in heads.values()), default=0)
+        due = self._tickets[self._slow] if self._slow < len(self._tickets) else HIT
+        ready = {number: head for number, head in heads.items() if head.began <= horizon}
+        moves = [Move(number) for number, head in ready.items() if head.ticket == HIT and not self._is_swapped(head)]
+        moves += [Move(number) for number, head in ready.items() if head.ticket != HIT and head.ticket == due]
+        moves += [Move(number, touches=True) for number, head in ready.items() if self._may_touch(number, head)]
+        state = (*self._positions, *self._touched, self._base, self._replica.connections(), *moves)
+        if state in self._tried:
+            return []
+        self._tried.add(state)
+        self._horizon = horizon
+        return moves
+
+    def take(self, move: Move) -> bool:
+        """Let a move happen; whether the reference could."""
+        operation = self._threads[move.thread][self._positions[move.thread]]
+        base, horizon = self._base, self._horizon
+        try:
+            before = self._happen(move, operation)
+        except Mismatch as mismatch:
+            self._obstacles[operation] = str(mismatch)
+            return False
+        if before is None:
+            return False
+        if move.touches:
+            self._touched[move.thread] = True
+        else:
+            self._positions[move.thread] += 1
+            self._touched[move.thread] = False
+            self._slow += operation.ticket != HIT
+        self._taken.append(_Taken(move, operation, horizon, before, base))
+        if len(self._taken) > len(self._best):
+            self._best = list(self._taken)
+        return True
+
+    def take_back(self) -> None:
+        """Undo the latest move."""
+        move, operation, self._horizon, before, self._base = self._taken.pop()
+        if isinstance(before, bytes):
+            self._replica.restore(before)
+        else:
+            self._replica.take_back(before)
+        if move.touches:
+            self._touched[move.thread] = False
+        else:
+            self._positions[move.thread] -= 1
+            self._slow -= operation.ticket != HIT
+            self._touched[move.thread] = self._had_touched(move.thread)
+
+    def story(self) -> str:
+        """Where the best attempt ended, and why it could not go on."""
+        placed = [taken.operation for taken in self._best if not taken.move.touches]
+        counts = [
+            sum(operation.thread == thread[0].thread for operation in placed) if thread else 0
+            for thread in self._threads
+        ]
+        heads = [thread[count] for thread, count in zip(self._threads, counts, strict=True) if count < len(thread)]
+        return "\n  ".join(
+            [
+                f"no order explains what happened; {len(placed)} operations could be placed, the last of them:",
+                *map(str, placed[-_SHOWN:]),
+                "and none of these next:",
+                *(f"{head}\n    {self._obstacles.get(head, 'it is not its turn')}" for head in heads),
+            ]
+        )
+
+    def _happen(self, move: Move, operation: Operation) -> Before | bytes | None:
+        action = operation.action
+        if isinstance(action, Packet) and move.touches:
+            return self._replica.touch(action)
+        if isinstance(action, Packet) and operation.ticket == HIT:
+            return self._replica.hit(action)
+        saved = self._replica.saved()
+        try:
+            self._replica.repeat(action)
+        except Mismatch:
+            self._replica.restore(saved)
+            raise
+        self._base = hash((saved, *self._positions))
+        return saved
+
+    def _heads(self) -> dict[int, Operation]:
+        """The next operation of every thread that has one."""
+        places = enumerate(zip(self._positions, self._threads, strict=True))
+        return {number: thread[position] for number, (position, thread) in places if position < len(thread)}
+
+    def _is_swapped(self, head: Operation) -> bool:
+        """Whether a hit might as well have come before the hit just taken, and is tried there."""
+        if not self._taken or self._taken[-1].move.touches:
+            return False
+        latest = self._taken[-1]
+        last, horizon = latest.operation, latest.horizon
+        if last.ticket != HIT or not isinstance(last.action, Packet) or not isinstance(head.action, Packet):
+            return False
+        if last.action.talk == head.action.talk:
+            return False
+        return head.thread < last.thread and head.began <= horizon
+
+    def _may_touch(self, number: int, head: Operation) -> bool:
+        return head.ticket != HIT and isinstance(head.action, Packet) and not self._touched[number]
+
+    def _had_touched(self, number: int) -> bool:
+        moves = [taken.move for taken in self._taken if taken.move.thread == number]
+        return bool(moves) and moves[-1].touches

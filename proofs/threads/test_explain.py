@@ -1,0 +1,185 @@
+"""The search finds an order exactly where one of all orders, each tried without thought, explains a history."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+import fastpath
+from proofs.threads.explain import Unexplained, explain
+from proofs.threads.history import HIT, Control, Operation, Packet
+from proofs.threads.performance import beginning, perform
+from proofs.threads.replica import Mismatch, Replica
+from proofs.threads.stories import BEGINNING_MS, Batch, Deed, Story, Teller
+
+HISTORIES = 80
+MOST_PACKETS = 5
+THREADS = 3
+
+
+def _small_story(seed: int) -> Story:
+    """A few deeds of a story, for one thread, at one time; without mappings, which the port would follow by itself."""
+    story = Teller(seed).story()
+    left = MOST_PACKETS
+    small: list[Deed] = []
+    for deed in (deed for deeds in story.rounds[seed % len(story.rounds)] for deed in deeds):
+        if isinstance(deed, Batch):
+            batch = Batch(BEGINNING_MS, deed.sights[: min(left, 2)], deed.talks[: min(left, 2)])
+            small.append(batch)
+            left -= len(batch.sights)
+        elif not deed.changes_mappings:
+            small.append(deed)
+        if left == 0 or len(small) == 4:
+            break
+    return replace(story, rounds=((tuple(small),),))
+
+
+def _small_history(seed: int) -> tuple[Replica, list[Operation]]:
+    """What one thread did, in its order, and the reference as it was after the beginning."""
+    story = _small_story(seed)
+    [alone, _] = perform(story, fastpath.Design.FINE)
+    replica = beginning(story)
+    opening = len(story.beginning)
+    assert _repeats(alone[:opening], replica)
+    return replica, list(alone[opening:])
+
+
+def _spread(operations: Sequence[Operation], random: Random) -> list[list[Operation]]:
+    """The operations given to several threads, with beginnings and ends that overlap; the last one stays the last."""
+    threads: list[list[Operation]] = [[] for _ in range(THREADS)]
+    ended = [0] * THREADS
+    for place, operation in enumerate(operations):
+        thread = random.randrange(THREADS)
+        is_last = place == len(operations) - 1
+        moment = 10 * place + 1_000 * is_last
+        began = moment if is_last else max(ended[thread] + 1, moment - random.randrange(40))
+        ended[thread] = max(began, moment) + random.randrange(10)
+        threads[thread].append(replace(operation, thread=thread, began=began, ended=ended[thread]))
+    return threads
+
+
+def _spoilt(threads: Sequence[Sequence[Operation]], random: Random) -> list[list[Operation]]:
+    """The same with something changed, so that perhaps no order explains it any more."""
+    copied = [list(operations) for operations in threads]
+    places = [(thread, index) for thread, operations in enumerate(copied) for index in range(len(operations))]
+    (a, i), (b, j) = random.choice(places), random.choice(places)
+    one, other = copied[a][i], copied[b][j]
+    match random.randrange(4):
+        case 0:
+            copied[a][i], copied[b][j] = replace(one, ticket=other.ticket), replace(other, ticket=one.ticket)
+        case 1 if isinstance(one.action, Packet) and isinstance(other.action, Packet):
+            copied[a][i] = replace(one, action=replace(one.action, verdict=other.action.verdict))
+        case 2 if isinstance(one.action, Packet):
+            copied[a][i] = replace(one, ticket=HIT)
+        case _:
+            del copied[a][i]
+    return copied
+
+
+def _some_order_explains(threads: Sequence[Sequence[Operation]], replica: Replica) -> bool:
+    saved = replica.saved()
+    for order in _orders([tuple(thread) for thread in threads]):
+        if _keeps_ranks(order):
+            replica.restore(saved)
+            if _repeats(order, replica):
+                return True
+    return False
+
+
+def _orders(threads: Sequence[tuple[Operation, ...]]) -> Iterator[list[Operation]]:
+    """All ways to merge the threads."""
+    if not any(threads):
+        yield []
+    for number, thread in enumerate(threads):
+        if thread:
+            for rest in _orders([*threads[:number], thread[1:], *threads[number + 1 :]]):
+                yield [thread[0], *rest]
+
+
+def _keeps_ranks(order: Sequence[Operation]) -> bool:
+    tickets = [operation.ticket for operation in order if operation.ticket]
+    latest = 0
+    for operation in order:
+        if operation.ended < latest:
+            return False
+        latest = max(latest, operation.began)
+    return tickets == sorted(tickets)
+
+
+def _repeats(order: Sequence[Operation], replica: Replica) -> bool:
+    try:
+        for operation in order:
+            if operation.ticket == HIT and isinstance(operation.action, Packet):
+                replica.hit(operation.action)
+            else:
+                replica.repeat(operation.action)
+    except Mismatch:
+        return False
+    return True
+
+
+def _is_explained(threads: Sequence[Sequence[Operation]], replica: Replica) -> bool:
+    try:
+        explain(threads, replica)
+    except Unexplained:
+        return False
+    return True
+
+
+def test_the_search_agrees_with_the_trial_of_all_orders() -> None:
+    found = []
+    for seed in range(HISTORIES):
+        random = Random(seed)
+        replica, operations = _small_history(seed)
+        saved = replica.saved()
+        threads = _spread(operations, random)
+        for history in (threads, _spoilt(threads, random)):
+            replica.restore(saved)
+            expected = _some_order_explains(history, replica)
+            replica.restore(saved)
+            assert _is_explained(history, replica) == expected, f"seed {seed}"
+            found.append(expected)
+    assert found.count(True) > HISTORIES
+    assert found.count(False) > HISTORIES // 4
+
+
+def test_what_happened_in_one_order_is_explained() -> None:
+    for seed in range(HISTORIES):
+        replica, operations = _small_history(seed)
+        assert _is_explained(_spread(operations, Random(seed)), replica), f"seed {seed}"
+
+
+@pytest.mark.parametrize(("left_ms", "is_allowed"), [(10, True), (11, False)])
+def test_a_packet_may_leave_its_time_and_then_be_refused(left_ms: int, is_allowed: bool) -> None:
+    """It met its entry before the pause, and the slow path after it (`docs/protocol.md`)."""
+    story = _story_without_connections()
+    replica = beginning(story)
+    batch = story.beginning[0]
+    assert isinstance(batch, Batch)
+    direction, frame = batch.sights[0]
+    replica.port.process(direction, frame, BEGINNING_MS)
+    saved = replica.saved()
+    packet = Packet(direction, frame, BEGINNING_MS + left_ms, 0, replica.port.process(direction, frame, BEGINNING_MS))
+    replica.restore(saved)
+    assert replica.touch(packet) is not None
+    replica.port.pause()
+    late = replace(packet, now_ms=BEGINNING_MS + 10)
+    late = replace(late, verdict=replica.port.process(direction, frame, late.now_ms))
+    pause = Control("pause", lambda port, _: port.pause(), None)
+    dump = Control("snapshot", lambda port, _: port.snapshot(), replica.port.snapshot())
+    replica.restore(saved)
+    pausing = [Operation(0, 1, 4, 1, pause), Operation(0, 5, 6, 3, dump)]
+    assert _is_explained([pausing, [Operation(1, 2, 3, 2, late)]], replica) == is_allowed
+
+
+def _story_without_connections() -> Story:
+    stories = (Teller(seed).story() for seed in range(100))
+    return next(story for story in stories if _is_udp(story))
+
+
+def _is_udp(story: Story) -> bool:
+    batch = story.beginning[0]
+    assert isinstance(batch, Batch)
+    direction, frame = batch.sights[0]
+    return direction.value == "out" and frame[12:14] == b"\x08\x00" and frame[23] == 17
