@@ -53,6 +53,7 @@ from fastpath.layout import (
 from fastpath.memory import Words
 
 NOTHING = np.uint64(0)
+_LAST_SLOT = np.uint64(SLOTS)
 _SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
@@ -146,14 +147,17 @@ def find(words: Words, keys: Words, at: Index, hash_: np.uint64) -> tuple[np.uin
 
 @kernel
 def find_hinted(
-    words: Words, keys: Words, at: Index, hash_: np.uint64, slot: np.uint64
+    words: Words, keys: Words, at: Index, hash_: np.uint64, hint: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """As `find`, looking first at slot number `slot` of the first bucket, 0 for none. A wrong hint costs time only."""
-    if slot != NOTHING:
-        bucket = first_bucket(words, hash_)
+    """As `find`, looking first at the slot of a hint. A wrong hint costs time only.
+
+    Hints are 1 to 7 for the slots of the first bucket, 8 to 14 for those of the other one, 0 for none.
+    """
+    if hint != NOTHING:
+        bucket = hinted_bucket(words, hash_, hint)
         # Acquire, and the fence below: as in `find_in_bucket`.
         version = load_acquire(words, bucket + VERSION)
-        content = load_relaxed(words, bucket + np.int64(slot))
+        content = load_relaxed(words, bucket + hinted_slot(hint))
         if version & ONE == NOTHING and content >> SLOT_TAG_SHIFT == hash_ >> SLOT_TAG_SHIFT:
             entry = content & LOW_32
             base = entry_at(words, entry)
@@ -184,27 +188,56 @@ def slot_with_tag(words: Words, bucket: Index, hash_: np.uint64) -> np.uint64:
 
 
 @kernel
+def prefetch_lines_of_entry(words: Words, slot: Index) -> None:
+    """Ask for both lines of the entry that a slot names."""
+    base = entry_at(words, load_relaxed(words, slot) & LOW_32)
+    prefetch(words, base)
+    prefetch(words, base + LINE)
+
+
+@kernel
+def hinted_bucket(words: Words, hash_: np.uint64, hint: np.uint64) -> Index:
+    """The bucket that a hint is about."""
+    return first_bucket(words, hash_) if hint <= _LAST_SLOT else second_bucket(words, hash_)
+
+
+@kernel
+def hinted_slot(hint: np.uint64) -> Index:
+    """The slot's number within the bucket that a hint is about."""
+    return np.int64(hint if hint <= _LAST_SLOT else hint - _LAST_SLOT)
+
+
+@kernel
 def prefetch_entry(words: Words, hash_: np.uint64) -> np.uint64:
     """Ask for both lines of the entry that a look-up will probably find; its slot, for `find_hinted`.
 
-    A wrong guess costs time only.
+    Without one in the first bucket, for the other bucket, and the slot is 0. A wrong guess costs time only.
     """
     bucket = first_bucket(words, hash_)
     slot = slot_with_tag(words, bucket, hash_)
-    base = entry_at(words, load_relaxed(words, bucket + np.int64(slot)) & LOW_32 if slot != NOTHING else NOTHING)
-    prefetch(words, base)
-    prefetch(words, base + LINE)
+    if slot == NOTHING:
+        prefetch(words, second_bucket(words, hash_))
+    else:
+        prefetch_lines_of_entry(words, bucket + np.int64(slot))
     return slot
 
 
 @kernel
-def prefetch_flow(words: Words, hash_: np.uint64, slot: np.uint64) -> None:
-    """Ask for the flow record and the transform of the entry that a look-up will probably find."""
-    bucket = first_bucket(words, hash_)
-    base = entry_at(words, load_relaxed(words, bucket + np.int64(slot)) & LOW_32 if slot != NOTHING else NOTHING)
+def prefetch_flow(words: Words, hash_: np.uint64, hint: np.uint64) -> np.uint64:
+    """Ask for the flow record and the transform of the entry that a look-up will probably find; a better hint.
+
+    Where the first bucket had nothing, the entry itself is asked for if the other one has it.
+    """
+    if hint == NOTHING:
+        bucket = second_bucket(words, hash_)
+        slot = slot_with_tag(words, bucket, hash_)
+        prefetch_lines_of_entry(words, bucket + np.int64(slot))
+        return slot + _LAST_SLOT if slot != NOTHING else NOTHING
+    base = entry_at(words, load_relaxed(words, first_bucket(words, hash_) + np.int64(hint)) & LOW_32)
     flow, transform = load_relaxed(words, base + BINDING) & LOW_32, load_relaxed(words, base + ACTION) >> SHIFT_32
     prefetch(words, np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS)
     prefetch(words, np.int64(words[TRANSFORMS_AT]) + np.int64(transform) * TRANSFORM_WORDS)
+    return hint
 
 
 @kernel

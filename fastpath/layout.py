@@ -185,7 +185,7 @@ WORK_BODY_SUM: Final = 12
 """Sum of what follows the transport header, where a policy wants it (`policy.Checksums.FULL`)."""
 
 WORK_SLOT: Final = 13
-"""Which slot of the first bucket had the key's tag when the bucket was fetched, 0 for none: a hint."""
+"""Which slot had the key's tag when its bucket was fetched: a hint, see `hash_table.find_hinted`."""
 
 COPIES_AT: Final = WINDOW * WORK_WORDS
 """Behind the work records: a copy of each frame's headers, where a policy wants one (`headers.py`)."""

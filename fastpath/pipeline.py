@@ -67,7 +67,7 @@ def prepare(
     for position in range(count):
         if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
             record = position * WORK_WORDS
-            prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+            work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
 
 
 def specialise(policy: Policy) -> Any:

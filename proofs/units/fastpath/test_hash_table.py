@@ -232,6 +232,19 @@ def test_a_slot_is_known_by_its_whole_content(kernels: Any) -> None:
     assert kernels.slot_holding(words, bucket, np.uint64(0)) == -1
 
 
+def test_a_key_in_its_other_bucket_is_asked_for_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    words, key = small_arena(), arenas.keys_with(small_arena(), lambda first, other: first != other, 1)[0]
+    _, bucket = buckets_of(words, key)
+    place(words, key, bucket, 6, 4)
+    asked: list[int] = []
+    kernels = arenas.plain("fastpath.hash_table")
+    monkeypatch.setitem(vars(kernels), "prefetch", lambda _words, index: asked.append(int(index)))
+    assert kernels.prefetch_entry(words, hash_of(words, key)) == 0
+    assert kernels.prefetch_flow(words, hash_of(words, key), np.uint64(0)) == SLOTS + 6
+    entry = int(words[ENTRIES_AT]) + 4 * 16
+    assert asked == [bucket, entry, entry + 8]
+
+
 def test_hints_ask_for_what_the_look_up_will_touch(monkeypatch: pytest.MonkeyPatch) -> None:
     words, key = small_arena(), one_key()
     bucket, _ = buckets_of(words, key)
@@ -259,8 +272,8 @@ def test_whatever_the_hint_the_same_is_found(second: bool) -> None:
     place(words, key, buckets_of(words, key)[second], 6, 4)
     found = tuple(map(int, kernels.find(words, as_words(key), 0, hashed)))
     assert found != nothing
-    for hint in range(SLOTS + 1):
+    for hint in range(2 * SLOTS + 1):
         assert tuple(map(int, kernels.find_hinted(words, as_words(key), 0, hashed, np.uint64(hint)))) == found
     words[buckets_of(words, key)[second] + 6] = 0
-    for hint in range(SLOTS + 1):
+    for hint in range(2 * SLOTS + 1):
         assert tuple(map(int, kernels.find_hinted(words, as_words(key), 0, hashed, np.uint64(hint)))) == nothing
