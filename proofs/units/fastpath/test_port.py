@@ -39,7 +39,7 @@ from reference.verdict import Drop, Modified, ParseError, ProcessError
 LONG_ENOUGH = 20.0
 """Seconds."""
 
-REFERENCE_ONLY = {"data", "follow_mappings", "is_behind_mappings", "network", "semantics", "tcp_flows", "uft"}
+REFERENCE_ONLY = {"data", "follow_mappings", "is_behind_mappings", "mappings_seen", "network", "semantics", "tcp_flows", "uft"}
 """What lies open in the reference for those who look inside: tables, configuration, what it knows of mappings."""
 FAST_ONLY = {"design", "policy", "process_batch", "refused", "seat", "ticket", "words"}
 """What only a fast port has."""
