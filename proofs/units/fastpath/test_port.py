@@ -39,16 +39,8 @@ from reference.verdict import Drop, Modified, ParseError, ProcessError
 LONG_ENOUGH = 20.0
 """Seconds."""
 
-REFERENCE_ONLY = {
-    "data",
-    "follow_mappings",
-    "is_behind_mappings",
-    "mappings_seen",
-    "network",
-    "semantics",
-    "tcp_flows",
-    "uft",
-}
+OF_MAPPINGS = {"follow_mappings", "is_behind_mappings", "mappings_seen"}
+REFERENCE_ONLY = {"data", "network", "semantics", "tcp_flows", "uft"} | OF_MAPPINGS
 """What lies open in the reference for those who look inside: tables, configuration, what it knows of mappings."""
 FAST_ONLY = {"design", "policy", "process_batch", "refused", "seat", "ticket", "words"}
 """What only a fast port has."""
