@@ -72,6 +72,8 @@ class Replica:
         entry = self._entry(packet)
         if entry is None:
             raise Mismatch("the reference has no entry for it")
+        if entry.tcp_flow is not None and not entry.tcp_flow.holders:
+            raise Mismatch("the reference has forgotten its connection")
         if entry.tcp_flow is not None and _ends(entry.tcp_flow, packet):
             raise Mismatch("the reference ends the connection with it")
         before = self._before(packet, entry)
@@ -84,7 +86,8 @@ class Replica:
     def touch(self, packet: Packet) -> Before | None:
         """Leave a packet's time in its entry, and nothing else; None where that changes nothing.
 
-        So does a packet whose entry passes for good at first, and that is then sent to the slow path.
+        So does a packet whose entry passes for good at first, and that is then sent to the slow path: because of its
+        connection, or because the port's state or rules have changed meanwhile.
         """
         entry = self._entry(packet)
         if entry is None or entry.last_hit_ms >= packet.now_ms:
@@ -140,14 +143,12 @@ class Replica:
             table.version = version
 
     def _entry(self, packet: Packet) -> UftEntry | None:
-        """The entry by which the reference would hit, if it would."""
+        """The entry by which the reference would hit, if its connection allows."""
         port = self.port
         if port.is_behind_mappings or port.state is not reference.PortState.RUNNING:
             return None
         entry = port.uft.table(packet.direction).get(packet.key)
-        if entry is None or entry.epoch != port.epoch:
-            return None
-        return None if entry.tcp_flow is not None and not entry.tcp_flow.holders else entry
+        return None if entry is None or entry.epoch != port.epoch else entry
 
     def _before(self, packet: Packet, entry: UftEntry) -> Before:
         statistics = self.port.data.statistics.of(packet.direction)
