@@ -1,9 +1,9 @@
 """Where every field lies: the one place that gives the words of arena, descriptor and work record their offsets.
 
 The arena is one array of 64-bit words. Its first lines are the header: words that every packet reads and almost
-nobody writes, the port lock, and the geometry, which is constant from creation on. Then come five regions of
-fixed-size records: thread lines, buckets, entries (halves of flows), flow records, header transforms. Records are
-numbered from 1; 0 says "none". A line is what the processor moves between cores, so words written by different
+nobody writes, the port lock, what misses share (`gate.py`, `records.py`, `capacity.py`), and the geometry, which is
+constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records, header
+transforms, their index, and claims. Records are numbered from 1; 0 says "none". A line is what the processor moves between cores, so words written by different
 threads never share one.
 
 Bit fields of a word are given as shift and mask. All masks and flags are unsigned 64-bit, so that kernels stay within
@@ -44,25 +44,69 @@ STATE_SEALED: Final = np.uint64(3)
 PORT_LOCK: Final = 1 * LINE
 """The lock of the designs that have one: see `port_lock.py`."""
 
-BUCKET_MASK: Final = 2 * LINE
-BUCKETS_AT: Final = 2 * LINE + 1
-ENTRIES_AT: Final = 2 * LINE + 2
-FLOWS_AT: Final = 2 * LINE + 3
-TRANSFORMS_AT: Final = 2 * LINE + 4
-THREADS_AT: Final = 2 * LINE + 5
-THREAD_COUNT: Final = 2 * LINE + 6
-SECRET: Final = 3 * LINE
+GATE: Final = 2 * LINE
+"""1 while a slow operation keeps misses out: see `gate.py`."""
+
+RECORDS: Final = 3 * LINE
+"""The records that nobody has: see `records.py`. A spin lock, then for entries and for flow records the head of the list
+of those that were given back, and the first number that was never given out."""
+RECORDS_LOCK: Final = RECORDS
+ENTRY_LIST: Final = RECORDS + 1
+FLOW_LIST: Final = RECORDS + 3
+"""Each: head of the list; in the next word the first fresh number."""
+
+TRANSFORM_LOCK: Final = 4 * LINE
+"""A spin lock for whoever adds a header transform: see `transforms.py`."""
+TRANSFORM_LIST: Final = 4 * LINE + 1
+"""As `ENTRY_LIST`."""
+
+ROOM: Final = 5 * LINE
+"""By kind of entry (`KIND_UFT_IN` and following): how many more the tables can hold that no thread has been granted."""
+
+KINDS: Final = 5
+KIND_UFT_IN: Final = 0
+KIND_UFT_OUT: Final = 1
+KIND_FIREWALL: Final = 2
+KIND_NAT: Final = 3
+KIND_TCP: Final = 4
+"""Kinds of entries with a limit. The unified table has a limit for each direction, in the order of `INBOUND`, `OUTBOUND`."""
+
+BUCKET_MASK: Final = 6 * LINE
+BUCKETS_AT: Final = 6 * LINE + 1
+ENTRIES_AT: Final = 6 * LINE + 2
+FLOWS_AT: Final = 6 * LINE + 3
+TRANSFORMS_AT: Final = 6 * LINE + 4
+THREADS_AT: Final = 6 * LINE + 5
+THREAD_COUNT: Final = 6 * LINE + 6
+ENTRY_COUNT: Final = 7 * LINE
+FLOW_COUNT: Final = 7 * LINE + 1
+TRANSFORM_COUNT: Final = 7 * LINE + 2
+"""Records of each kind, the unused record 0 included."""
+TRANSFORM_INDEX_AT: Final = 7 * LINE + 3
+TRANSFORM_INDEX_MASK: Final = 7 * LINE + 4
+CLAIMS_AT: Final = 7 * LINE + 5
+CLAIM_MASK: Final = 7 * LINE + 6
+SECRET: Final = 8 * LINE
 """Four random words: without them a guest cannot aim flows at one bucket."""
 
-HEADER_WORDS: Final = 4 * LINE
+HEADER_WORDS: Final = 9 * LINE
 
-# --- thread line ---
+# --- thread record: what one thread writes, and others only read while it is not inside a miss ---
 
-THREAD_WORDS: Final = LINE
+THREAD_WORDS: Final = 4 * LINE
 ANNOUNCE: Final = 0
 """Odd while the thread is inside a batch."""
 THREAD_HITS: Final = 1
 """Hits of this thread: inbound here, outbound in the next word."""
+MISSING: Final = LINE
+"""Odd while the thread is inside a miss: see `gate.py`."""
+ENTRY_STOCK: Final = LINE + 1
+FLOW_STOCK: Final = LINE + 2
+"""Heads of the thread's own lists of free records: see `records.py`."""
+USED: Final = 2 * LINE
+"""By kind: entries that misses of this thread have begun so far. Only rises."""
+GRANTED: Final = 3 * LINE
+"""By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
 
 # --- bucket: a version and seven slots ---
 
@@ -91,7 +135,19 @@ BYTES: Final = LINE + 2
 NUMBERS: Final = LINE + 3
 """`sequence << 32 | acknowledgement` of the direction's last TCP segment."""
 PARTNER: Final = LINE + 4
-"""The entry of the other half."""
+"""`flags << 32 | entry of the other half`."""
+PASSED: Final = LINE + 5
+"""`hits of this direction's layer entries << 32 | epoch in which a packet of this direction last passed the layers`. This
+word and the next two belong to native flows only, see `native.py`."""
+HITS_BEFORE: Final = LINE + 6
+"""What `HITS` was when the half was installed last."""
+ORIGIN: Final = LINE + 7
+"""Of the inbound half: how the flow began and what was decided for it, see `native.py`."""
+LAYERS_HIT: Final = LINE + 7
+"""Of the outbound half: time of the last hit of the flow's layer entries, in milliseconds."""
+
+PARTNER_NATIVE: Final = np.uint64(1 << 32)
+"""Flag: the half belongs to a flow that a compiled miss began and that the reference does not know."""
 
 DEAD: Final = np.uint64(1 << 63)
 """In `LIFE`: the entry has left the table, whoever still holds it must look again."""
@@ -114,6 +170,14 @@ REWRITE_SOURCE_PORT_SHIFT: Final = SHIFT_16
 
 FLOW_WORDS: Final = LINE
 TCP_WORD: Final = 0
+SEGMENTS_MISSED: Final = 1
+"""Segments of the connection that were misses, and so are in no half's `HITS`: inbound here, outbound in the next word.
+Native flows only, as the next one."""
+NUMBERS_KNOWN: Final = 3
+"""Which numbers of the connection have been seen: `REMOTE_SEQUENCE_KNOWN` and following."""
+REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
+REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
+GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
 
 # --- header transform, shared by all flows that need the same one ---
 
@@ -153,7 +217,7 @@ FRAME_DIRECTION: Final = 2
 FRAME_VERDICT: Final = 3
 FRAME_L4_HASH: Final = 4
 FRAME_FLAGS: Final = 5
-"""`TRANSFORM_INTERNAL`, or 0."""
+"""`TRANSFORM_INTERNAL`, or 0. Of a frame that a layer denied: `layer << 8 | reason`, see `VERDICT_DENIED`."""
 FRAME_TICKET: Final = 6
 """Rank among the port's slow operations; 0 for a hit."""
 
@@ -162,6 +226,14 @@ VERDICT_SLOW: Final = np.uint64(0)
 VERDICT_MODIFIED: Final = np.uint64(1)
 VERDICT_OTHER: Final = np.uint64(2)
 """Decided by the slow path; the verdict object says how."""
+VERDICT_DENIED: Final = np.uint64(3)
+"""A layer denied the frame: layers count in outbound order, reasons are `DENIED_BY_RULE` and following."""
+VERDICT_WAIT: Final = np.uint64(4)
+"""Not decided yet: a slow operation keeps misses out."""
+DENIED_BY_RULE: Final = np.uint64(0)
+DENIED_BY_DEFAULT: Final = np.uint64(1)
+DENIED_BY_ACTION: Final = np.uint64(2)
+DENIED_LAYER_SHIFT: Final = np.uint64(8)
 
 HEADROOM: Final = 128
 """Bytes kept free in front of a frame for what is pushed there."""
@@ -197,7 +269,10 @@ COPIED_BYTES: Final = 8 * (COPY_WORDS - COPY_HEADERS)
 METADATA_AT: Final = COPIES_AT + WINDOW * COPY_WORDS
 """Behind the copies: every header field of each frame, where a policy wants them (`metadata.py`)."""
 METADATA_WORDS: Final = 8 * LINE
-WORK_ARRAY_WORDS: Final = METADATA_AT + WINDOW * METADATA_WORDS
+MISS_AT: Final = METADATA_AT + WINDOW * METADATA_WORDS
+"""Behind the fields: room for one miss, see `passage.py`."""
+MISS_WORDS: Final = 32 * LINE
+WORK_ARRAY_WORDS: Final = MISS_AT + MISS_WORDS
 """Length of the array that a batch brings along for all of this."""
 
 
@@ -232,8 +307,18 @@ class Geometry:
 
     @property
     def transform_records(self) -> int:
-        """One for each entry at the most, and the unused record 0."""
-        return self.entries + self.spare + 1
+        """One for each entry in a small arena; many flows share one in a large one. And the unused record 0."""
+        return min(self.entries + self.spare, 1 << 16) + 1
+
+    @property
+    def transform_index(self) -> int:
+        """Words of the index: a power of two, at most half of them in use."""
+        return 1 << (2 * self.transform_records).bit_length()
+
+    @property
+    def claims(self) -> int:
+        """Words that count claims: a power of two, so many that few keys share one."""
+        return 1 << max(6, (2 * self.entries).bit_length())
 
     def offsets(self) -> dict[int, int]:
         """The geometry words of the header and their values."""
@@ -241,6 +326,8 @@ class Geometry:
         buckets_at = threads_at + self.threads * THREAD_WORDS
         entries_at = buckets_at + self.buckets * BUCKET_WORDS
         flows_at = entries_at + self.entry_records * ENTRY_WORDS
+        transforms_at = flows_at + self.flow_records * FLOW_WORDS
+        index_at = transforms_at + self.transform_records * TRANSFORM_WORDS
         return {
             THREAD_COUNT: self.threads,
             THREADS_AT: threads_at,
@@ -248,10 +335,17 @@ class Geometry:
             BUCKETS_AT: buckets_at,
             ENTRIES_AT: entries_at,
             FLOWS_AT: flows_at,
-            TRANSFORMS_AT: flows_at + self.flow_records * FLOW_WORDS,
+            TRANSFORMS_AT: transforms_at,
+            ENTRY_COUNT: self.entry_records,
+            FLOW_COUNT: self.flow_records,
+            TRANSFORM_COUNT: self.transform_records,
+            TRANSFORM_INDEX_AT: index_at,
+            TRANSFORM_INDEX_MASK: self.transform_index - 1,
+            CLAIMS_AT: index_at + self.transform_index,
+            CLAIM_MASK: self.claims - 1,
         }
 
     @property
     def words(self) -> int:
         """Length of the arena in words."""
-        return self.offsets()[TRANSFORMS_AT] + self.transform_records * TRANSFORM_WORDS
+        return self.offsets()[CLAIMS_AT] + self.claims
