@@ -120,6 +120,8 @@ class Forwarding:
             batch.frames,
             batch.descriptors,
             batch.work,
+            NO_RULES,
+            NO_COUNTS,
             lane.headers,
             lane.descriptors,
             batch.slot // WORD_BYTES,
