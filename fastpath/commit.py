@@ -11,17 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, load_relaxed, store_relaxed
+from fastpath.atomics import store_relaxed
 from fastpath.capacity import undo_use, use
 from fastpath.claims import claimed
 from fastpath.compiler import kernel
 from fastpath.decision import (
     FORWARD,
     OTHER_KEY,
-    OUTCOME_ACTION,
-    OUTCOME_HASH,
-    OUTCOME_REWRITE,
-    opposite,
 )
 from fastpath.hash_table import (
     entry_at,
@@ -50,8 +46,6 @@ from fastpath.layout import (
     KIND_FIREWALL,
     KIND_NAT,
     KIND_TCP,
-    KIND_UFT_IN,
-    LAYERS_HIT,
     LIFE,
     LOW_32,
     NUMBERS,
@@ -195,9 +189,7 @@ def begin_flow(
         own_detail, other_detail = (now, origin) if direction == OUTBOUND else (origin, now)
         key: Index = record + WORK_KEY
         write_half(words, own, other, work, key, binding, work[actions], work[actions + 1], now, own_detail)
-        write_half(
-            words, other, own, work, OTHER_KEY, binding, work[actions + 2], work[actions + 3], now, other_detail
-        )
+        write_half(words, other, own, work, OTHER_KEY, binding, work[actions + 2], work[actions + 3], now, other_detail)
         if tcp:
             begin_connection(words, work, record, flow, entry_at(words, own), direction, state, epoch, length)
         outcome = link(words, work, key, own, own_hash, other, other_hash)

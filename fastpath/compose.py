@@ -17,7 +17,6 @@ from fastpath.layout import (
     IP_SOURCE,
     LOW_8,
     LOW_16,
-    META_FAMILY_SHIFT,
     META_PROTOCOL_SHIFT,
     META_SOURCE_PORT_SHIFT,
     OUTBOUND,

@@ -13,12 +13,13 @@ import numpy as np
 from fastpath.compiler import kernel
 from fastpath.destinations import owns_external
 from fastpath.flow_hash import hash_of_flow
+from fastpath.layers import LEFT, PASSED, pass_layers, private_address
 from fastpath.layout import (
     FRAME_DIRECTION,
     INBOUND,
-    KEY_WORDS,
     LOW_32,
     META_DIRECTION_SHIFT,
+    META_MASK,
     MISS_AT,
     ONE,
     OUTBOUND,
@@ -26,27 +27,23 @@ from fastpath.layout import (
     Index,
 )
 from fastpath.lowering import Frame
-from fastpath.match import match_rule
+from fastpath.match import match_rule, table_of
 from fastpath.memory import Words
 from fastpath.native import NO_NAT, ONE_TO_ONE_NAT, begun_inbound, origin_nat, origin_route, origin_vni, passed_epoch
 from fastpath.passage import (
     BEGINS,
     FIREWALL,
     KNOWN_ROUTE,
-    LEFT,
     MESSAGE,
     NAT_KIND,
     OUTER_VNI,
-    PASSED,
     PLACE,
     PLACE_HASH,
-    REFUSED,
     begin_passage,
     clear_passage,
+    family_of,
     is_multicast,
     mirror_flow,
-    pass_layers,
-    private_address,
 )
 from fastpath.rule_layout import (
     ACTION_ALLOW,
@@ -61,7 +58,6 @@ from fastpath.rule_layout import (
     RULE_ACTION,
     RULES_FIREWALL_SINCE,
     RULES_NAT_SINCE,
-    RULES_TABLES,
     TABLE_DEFAULT,
 )
 
@@ -102,9 +98,7 @@ def mirrored_key(work: Words, origin: Index, to: Index, direction: np.uint64) ->
 
 
 @kernel
-def decide_new(
-    rules: Words, frames: Frame, descriptors: Words, at: Index, work: Words, record: Index
-) -> np.uint64:
+def decide_new(rules: Words, frames: Frame, descriptors: Words, at: Index, work: Words, record: Index) -> np.uint64:
     """Decide about a packet that belongs to no flow: `PASSED`, `REFUSED` or `LEFT`."""
     direction = descriptors[at + FRAME_DIRECTION]
     begin_passage(frames, descriptors, at, work, record, FORWARD)
@@ -138,7 +132,7 @@ def decide_reply(
     clear_passage(work, REPLY)
     for word in range(4):
         work[REPLY + word] = work[OTHER_KEY + word]
-    work[REPLY + 4] = work[OTHER_KEY + 4] & ~(ONE << META_DIRECTION_SHIFT)
+    work[REPLY + 4] = work[OTHER_KEY + 4] & META_MASK
     if direction == OUTBOUND:
         work[REPLY + PASSAGE_ETHER_SOURCE] = work[FORWARD + PLACE]
         work[REPLY + PASSAGE_ETHER_DESTINATION] = work[FORWARD + PASSAGE_ETHER_SOURCE]
@@ -211,9 +205,8 @@ def is_valid(
     if origin_nat(origin) != ONE_TO_ONE_NAT:
         return False
     inbound_key: Index = OTHER_KEY if direction == OUTBOUND else record + WORK_KEY
-    return owns_external(
-        rules, work[inbound_key + PASSAGE_DESTINATION], work[inbound_key + PASSAGE_DESTINATION + 1]
-    )
+    high, low = work[inbound_key + PASSAGE_DESTINATION], work[inbound_key + PASSAGE_DESTINATION + 1]
+    return owns_external(rules, high, low, family_of(work, inbound_key))
 
 
 @kernel
@@ -226,7 +219,7 @@ def would_begin(rules: Words, work: Words, record: Index, direction: np.uint64, 
     if began == OUTBOUND:
         mirror_flow(work, REPLY, REPLY)
     work[REPLY + PASSAGE_VNI] = origin_vni(origin)
-    table = np.int64(rules[RULES_TABLES + 2 * FIREWALL + np.int64(began)])
+    table = table_of(rules, FIREWALL, began)
     rule = match_rule(rules, table, work, REPLY)
     action = rules[table + TABLE_DEFAULT] if rule == 0 else rules[rule + RULE_ACTION]
     return action == ACTION_ALLOW or action == ACTION_STATEFUL_ALLOW

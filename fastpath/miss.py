@@ -31,6 +31,8 @@ from fastpath.decision import (
     opposite,
 )
 from fastpath.hash_table import entry_at, find
+from fastpath.layers import PASSED as LET_THROUGH
+from fastpath.layers import REFUSED
 from fastpath.layout import (
     CONTROL,
     CONTROL_EPOCH_SHIFT,
@@ -71,9 +73,7 @@ from fastpath.passage import (
     LAYERS,
     NAT,
     NAT_KIND,
-    REFUSED,
 )
-from fastpath.passage import PASSED as LET_THROUGH
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
 from fastpath.rule_layout import COUNT_MISS, COUNT_MODIFIED, RULES_COUNTERS, RULES_EPOCH
 from fastpath.segment import first_state

@@ -14,8 +14,8 @@ from fastpath.capacity import undo_use, use
 from fastpath.commit import AGAIN, COMMITTED, LEAVE
 from fastpath.compiler import kernel
 from fastpath.decision import FORWARD, OTHER_KEY, opposite
+from fastpath.flow import tcp_word_at
 from fastpath.hash_table import (
-    entry_at,
     first_bucket,
     hash_key,
     lock_in_order,
@@ -42,7 +42,6 @@ from fastpath.layout import (
 )
 from fastpath.memory import Words
 from fastpath.native import NO_NAT, origin_nat, passed_again, with_route
-from fastpath.flow import tcp_word_at
 from fastpath.rule_layout import PASSAGE_TARGET
 from fastpath.segment import count_missed, take_along
 
