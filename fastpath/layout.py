@@ -2,9 +2,9 @@
 
 The arena is one array of 64-bit words. Its first lines are the header: words that every packet reads and almost
 nobody writes, the port lock, what misses share (`gate.py`, `records.py`, `capacity.py`), and the geometry, which is
-constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records, header
-transforms, their index, and claims. Records are numbered from 1; 0 says "none". A line is what the processor moves between cores, so words written by different
-threads never share one.
+constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records,
+header transforms, their index, and claims. Records are numbered from 1; 0 says "none". A line is what the processor
+moves between cores, so words written by different threads never share one.
 
 Bit fields of a word are given as shift and mask. All masks and flags are unsigned 64-bit, so that kernels stay within
 one integer type.
@@ -48,8 +48,8 @@ GATE: Final = 2 * LINE
 """1 while a slow operation keeps misses out: see `gate.py`."""
 
 RECORDS: Final = 3 * LINE
-"""The records that nobody has: see `records.py`. A spin lock, then for entries and for flow records the head of the list
-of those that were given back, and the last number that was ever given out."""
+"""The records that nobody has: see `records.py`. A spin lock, then for entries and for flow records the head of the
+list of those that were given back, and the last number that was ever given out."""
 RECORDS_LOCK: Final = RECORDS
 ENTRY_LIST: Final = RECORDS + 1
 FLOW_LIST: Final = RECORDS + 3
@@ -70,7 +70,7 @@ KIND_UFT_OUT: Final = 1
 KIND_FIREWALL: Final = 2
 KIND_NAT: Final = 3
 KIND_TCP: Final = 4
-"""Kinds of entries with a limit. The unified table has a limit for each direction, in the order of `INBOUND`, `OUTBOUND`."""
+"""Kinds of entries with a limit. The unified table has one for each direction, in the order of `INBOUND`, `OUTBOUND`."""
 
 BUCKET_MASK: Final = 6 * LINE
 BUCKETS_AT: Final = 6 * LINE + 1
@@ -138,8 +138,8 @@ NUMBERS: Final = LINE + 3
 PARTNER: Final = LINE + 4
 """`flags << 32 | entry of the other half`."""
 PASSED: Final = LINE + 5
-"""`hits of this direction's layer entries << 32 | epoch in which a packet of this direction last passed the layers`. This
-word and the next two belong to native flows only, see `native.py`."""
+"""`hits of this direction's layer entries << 32 | epoch in which a packet of this direction last passed the layers`.
+This word and the next two belong to native flows only, see `native.py`."""
 HITS_BEFORE: Final = LINE + 6
 """What `HITS` was when the half was installed last."""
 ENTRY_LINK: Final = HITS_BEFORE
