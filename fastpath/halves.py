@@ -51,12 +51,11 @@ class Half:
         direction: the way the flow's packets travel.
         entry: number of the arena's entry.
         at: index of its first word.
-        transform: number of the transform record.
         connection: the copy of the TCP flow; None for other protocols.
         last_hit_ms: the entry's life word when it was last read.
     """
 
-    __slots__ = ("_bytes", "_hits", "at", "connection", "direction", "entry", "last_hit_ms", "original", "transform")
+    __slots__ = ("_bytes", "_hits", "at", "connection", "direction", "entry", "last_hit_ms", "original")
 
     def __init__(
         self,
@@ -64,14 +63,12 @@ class Half:
         direction: Direction,
         entry: int,
         at: int,
-        transform: int,
         connection: Connection | None,
     ) -> None:
         self.original = original
         self.direction = direction
         self.entry = entry
         self.at = at
-        self.transform = transform
         self.connection = connection
         self.last_hit_ms = original.last_hit_ms
         self._hits = 0

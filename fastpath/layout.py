@@ -49,11 +49,12 @@ GATE: Final = 2 * LINE
 
 RECORDS: Final = 3 * LINE
 """The records that nobody has: see `records.py`. A spin lock, then for entries and for flow records the head of the list
-of those that were given back, and the first number that was never given out."""
+of those that were given back, and the last number that was ever given out."""
 RECORDS_LOCK: Final = RECORDS
 ENTRY_LIST: Final = RECORDS + 1
 FLOW_LIST: Final = RECORDS + 3
-"""Each: head of the list; in the next word the first fresh number."""
+FRESH: Final = 1
+"""From the head of a list to the last number that was ever given out; those above are fresh."""
 
 TRANSFORM_LOCK: Final = 4 * LINE
 """A spin lock for whoever adds a header transform: see `transforms.py`."""
@@ -141,6 +142,8 @@ PASSED: Final = LINE + 5
 word and the next two belong to native flows only, see `native.py`."""
 HITS_BEFORE: Final = LINE + 6
 """What `HITS` was when the half was installed last."""
+ENTRY_LINK: Final = HITS_BEFORE
+"""Of a free entry: the next one, see `records.py`. Hits do not touch the word."""
 ORIGIN: Final = LINE + 7
 """Of the inbound half: how the flow began and what was decided for it, see `native.py`."""
 LAYERS_HIT: Final = LINE + 7
@@ -178,6 +181,8 @@ NUMBERS_KNOWN: Final = 3
 REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
 REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
 GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
+FLOW_LINK: Final = 7
+"""Of a free record: the next one, see `records.py`."""
 
 # --- header transform, shared by all flows that need the same one ---
 
@@ -187,6 +192,8 @@ ETHER_DESTINATION: Final = 1
 ETHER_SOURCE: Final = 2
 IP_SOURCE: Final = 3
 IP_DESTINATION: Final = 5
+TRANSFORM_LINK: Final = 7
+"""0, and no part of the transform: hits do not read it. Of a free record: the next one, see `records.py`."""
 PUSH_AT: Final = 8
 """The bytes to push, little endian in words, right aligned: they end where the inner frame begins."""
 PUSH_WORDS: Final = TRANSFORM_WORDS - PUSH_AT

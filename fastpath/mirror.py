@@ -17,10 +17,24 @@ from fastpath import uft
 from fastpath.compile_flow import compile_flow, key_words
 from fastpath.halves import Connection, Half, read_word
 from fastpath.hash_table import entry_at
-from fastpath.layout import ACTION, BINDING, DEAD, ENTRY_WORDS, KEY, KEY_WORDS, LIFE, REWRITE, Geometry
+from fastpath.layout import (
+    ACTION,
+    BINDING,
+    DEAD,
+    ENTRY_LIST,
+    ENTRY_STOCK,
+    ENTRY_WORDS,
+    FLOW_LIST,
+    FLOW_STOCK,
+    KEY,
+    KEY_WORDS,
+    LIFE,
+    REWRITE,
+)
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo
-from fastpath.records import Records, Transforms
+from fastpath.records import Records
+from fastpath.transforms import Transforms
 from reference.direction import Direction
 from reference.flow_table import FLOW_TIME_TO_LIVE_MS, FlowEntry
 from reference.semantics import Semantics
@@ -55,13 +69,13 @@ class Side:
 class Mirror:
     """Keeps the arena's copies in step with a reference port. Itself the watcher of the table of TCP flows."""
 
-    def __init__(self, words: Words, geometry: Geometry, semantics: Semantics) -> None:
+    def __init__(self, words: Words, semantics: Semantics) -> None:
         self._words = words
         self._udp_zero_as_ones = semantics.udp_zero_as_ones
         self._limbo = Limbo(words)
-        self._entries = Records(geometry.entry_records)
-        self._flows = Records(geometry.flow_records)
-        self._transforms = Transforms(words, geometry.transform_records)
+        self._entries = Records(words, ENTRY_STOCK, ENTRY_LIST)
+        self._flows = Records(words, FLOW_STOCK, FLOW_LIST)
+        self._transforms = Transforms(words, self._limbo)
         self._halves: dict[UftEntry, Half] = {}
         self._connections: dict[TcpFlow, Connection] = {}
         self._arrivals: dict[UftEntry, Direction] = {}
@@ -223,7 +237,7 @@ class Mirror:
         number, transform = self._entries.take(), self._transforms.take(compiled.transform)
         if number is None or transform is None or (entry.tcp_flow is not None and connection is None):
             self._waiting[entry] = direction
-            self._refuse(number, transform, connection)
+            self._refuse(number, connection)
             return None
         words, at = self._words, int(entry_at(self._words, np.uint64(number)))
         words[at : at + ENTRY_WORDS] = 0
@@ -232,7 +246,7 @@ class Mirror:
         words[at + ACTION] = transform << 32 | entry.l4_hash
         words[at + REWRITE] = compiled.rewrite
         words[at + LIFE] = entry.last_hit_ms
-        half = Half(entry, direction, number, at, transform, connection)
+        half = Half(entry, direction, number, at, connection)
         if connection is not None:
             connection.halves.add(half)
         return half
@@ -260,12 +274,12 @@ class Mirror:
                 self._waiting[member.original] = member.direction
                 if member.connection is not None:
                     member.connection.halves.discard(member)
-                self._refuse(member.entry, member.transform, member.connection)
+                self._refuse(member.entry, member.connection)
 
-    def _refuse(self, entry: int | None, transform: int | None, connection: Connection | None) -> None:
+    def _refuse(self, entry: int | None, connection: Connection | None) -> None:
         if connection is not None and not connection.halves:
             self._close(connection)
-        self._give_back(entry, transform, connection)
+        self._give_back(entry, connection)
 
     def _write_back(self, half: Half) -> None:
         """Let hits know of a time that the slow path has set."""
@@ -290,13 +304,11 @@ class Mirror:
         half.bring_home(self._words)
         if half.connection is not None:
             half.connection.halves.discard(half)
-        self._give_back(half.entry, half.transform, half.connection)
+        self._give_back(half.entry, half.connection)
 
-    def _give_back(self, entry: int | None, transform: int | None, connection: Connection | None) -> None:
+    def _give_back(self, entry: int | None, connection: Connection | None) -> None:
         if entry is not None:
             self._entries.give_back(entry)
-        if transform is not None:
-            self._transforms.give_back(transform)
         if connection is not None and not connection.halves:
             self._flows.give_back(connection.record)
 

@@ -83,7 +83,7 @@ class Port(Reconfiguration):
         geometry = Geometry(entries=2 * limits.uft, threads=threads)
         self.words = new_arena(geometry, seed)
         port = reference.Port(config, limits, mappings, semantics)
-        super().__init__(SlowPath(port, self.words, geometry, self.policy))
+        super().__init__(SlowPath(port, self.words, self.policy))
         self._process_batch = process_batch_under(self.policy)
         self._seats = Seats(threads)
         self._single = threading.local()

@@ -7,16 +7,19 @@ also by an exception, the arena has followed the reference, and hits go by the n
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import reference
+from fastpath.claims import Claims
 from fastpath.control import Control
-from fastpath.layout import THREAD_COUNT, THREAD_HITS, Geometry
+from fastpath.layout import THREAD_COUNT, THREAD_HITS
 from fastpath.memory import Words
 from fastpath.mirror import Mirror, Side
 from fastpath.policy import Policy
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from reference.direction import Direction
+from reference.flow_table import FlowTable
 
 _COUNTERS = ((Direction.IN, THREAD_HITS), (Direction.OUT, THREAD_HITS + 1))
 
@@ -30,9 +33,10 @@ class SlowPath:
         tickets: how many slow operations there have been.
     """
 
-    def __init__(self, port: reference.Port, words: Words, geometry: Geometry, policy: Policy) -> None:
+    def __init__(self, port: reference.Port, words: Words, policy: Policy, *, claims: bool = False) -> None:
+        """`claims`: whether the keys of the reference's entries are claimed, as misses in compiled code need it."""
         self.port = port
-        self.mirror = Mirror(words, geometry, port.semantics)
+        self.mirror = Mirror(words, port.semantics)
         self.tickets = 0
         self._words = words
         self._policy = policy
@@ -41,18 +45,28 @@ class SlowPath:
         self._latest = threading.local()
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._mappings_published = port.mappings_seen
-        self._watch()
+        self._watch(claims)
 
-    def _watch(self) -> None:
+    def _watch(self, claims: bool) -> None:
         data = self.port.data
         data.uft.inbound.watcher = Side(self.mirror, Direction.IN)
         data.uft.outbound.watcher = Side(self.mirror, Direction.OUT)
         data.tcp_flows.watcher = self.mirror
-        for table in (data.uft.inbound, data.uft.outbound, data.tcp_flows):
+        for table, direction in self._tables():
             table.before_eviction = self._seal
+            if claims:
+                table.watcher = Claims(self._words, table, direction, table.watcher)
+
+    def _tables(self) -> Iterator[tuple[FlowTable[Any], Direction]]:
+        """All tables of flows, each with the direction of its keys."""
+        data = self.port.data
+        yield from (
+            (data.uft.inbound, Direction.IN),
+            (data.uft.outbound, Direction.OUT),
+            (data.tcp_flows, Direction.OUT),
+        )
         for layer in data.layers:
-            layer.inbound.table.before_eviction = self._seal
-            layer.outbound.table.before_eviction = self._seal
+            yield from ((layer.inbound.table, Direction.IN), (layer.outbound.table, Direction.OUT))
 
     def _seal(self) -> None:
         """A full table is about to compare its entries: no hit may change them meanwhile."""

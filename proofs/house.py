@@ -28,6 +28,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
         "reference.vpc.config",
     ),
     "fastpath.slow_path": ("reference.*",),  # a miss runs the reference's own slow path,
+    "fastpath.claims": ("reference.flow_table",),  # whose entries are claimed,
     "fastpath.mirror": ("reference.flow_table", "reference.tcp_flows", "reference.uft"),  # its entries are watched,
     "fastpath.halves": ("reference.tcp_flows", "reference.uft"),  # copied,
     "fastpath.compile_flow": ("reference.packet.*", "reference.transform"),  # and what it decided is compiled;

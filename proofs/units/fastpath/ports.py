@@ -102,7 +102,7 @@ class Parts:
         self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3)
         self.words: Words = new_arena(self.geometry, 1)
         self.port = reference.Port(vpc.config(), limits, vpc.mappings())
-        self.slow_path = SlowPath(self.port, self.words, self.geometry, POLICIES[design])
+        self.slow_path = SlowPath(self.port, self.words, POLICIES[design])
         with self.slow_path.operation() as port:
             set_up(port)
 
