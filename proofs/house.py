@@ -31,6 +31,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "fastpath.claims": ("reference.flow_table",),  # whose entries are claimed,
     "fastpath.mirror": ("reference.flow_table", "reference.tcp_flows", "reference.uft"),  # its entries are watched,
     "fastpath.halves": ("reference.tcp_flows", "reference.uft"),  # copied,
+    "fastpath.expire": ("reference.flow_table", "reference.tcp_flows"),  # live as long,
     "fastpath.compile_flow": ("reference.packet.*", "reference.transform"),  # and what it decided is compiled;
     "fastpath.decompile": ("reference.packet.*", "reference.transform", "reference.vpc.overlay"),  # and back again;
     "fastpath.control": ("reference.port_data",),  # and the surface is the reference's
