@@ -33,8 +33,9 @@ def frame_of(flow: FlowId) -> bytes:
     """An Ethernet frame with a packet of the flow, without data; addresses of Ethernet and checksums are zero."""
     transport = _transport(flow)
     if flow.family == 4:
-        ether_type, fixed = EtherType.IPV4, struct.pack(
-            ">BxH5xB2x", 4 << 4 | _IPV4_BYTES // 4, _IPV4_BYTES + len(transport), flow.protocol
+        ether_type, fixed = (
+            EtherType.IPV4,
+            struct.pack(">BxH5xB2x", 4 << 4 | _IPV4_BYTES // 4, _IPV4_BYTES + len(transport), flow.protocol),
         )
     else:
         ether_type, fixed = EtherType.IPV6, struct.pack(">IHBx", 6 << 28, len(transport), flow.protocol)

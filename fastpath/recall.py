@@ -31,7 +31,7 @@ from fastpath.layout import (
     SLOTS,
 )
 from fastpath.memory import Words
-from fastpath.mirror import Mirror
+from fastpath.mirror import Adopted, Mirror
 from fastpath.native import NO_NAT, partner_of
 from fastpath.native_flow import NativeFlow, native_partner, read_native_flow
 from fastpath.revival import Decisions, Revival
@@ -133,11 +133,11 @@ class Recall:
             self._recalling = False
         for kind in kinds_of(flow):
             self._over[kind] += 1
-        record = flow.connection.record if flow.connection is not None else 0
-        self._mirror.adopt(
-            [(revived.halves[Direction.OUT], Direction.OUT, flow.outbound), (revived.halves[Direction.IN], Direction.IN, flow.inbound)],
-            revived.connection, record
-        )
+        copies = [
+            Adopted(revived.halves[direction], direction, half.entry, half.hits, half.length)
+            for direction, half in ((Direction.OUT, flow.outbound), (Direction.IN, flow.inbound))
+        ]
+        self._mirror.adopt(copies, revived.connection, flow.outbound.record)
 
 
 def kinds_of(flow: NativeFlow) -> list[int]:
