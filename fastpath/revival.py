@@ -6,8 +6,6 @@ connection that depends on them. They take their places in the tables, and nothi
 
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 import reference
 from fastpath.decompile import decompile_flow
 from fastpath.layout import TRANSFORM_WORDS, TRANSFORMS_AT

@@ -1,9 +1,9 @@
 """The entries of one of the reference's tables, native ones among them.
 
 The reference finds its entries in dictionaries. Here is one that asks the arena for what it does not have: if a native
-flow has the key, the flow is recalled (`recall.py`) before the answer is given. So whatever the reference looks for by its
-key, it finds, and need not know that some flows are not its own yet. Its length counts native entries too, as limits and
-gauges have to.
+flow has the key, the flow is recalled (`recall.py`) before the answer is given. So whatever the reference looks for by
+its key, it finds, and need not know that some flows are not its own yet. Its length counts native entries too, as
+limits and gauges have to.
 
 What goes over all entries sees the reference's own: who needs the others recalls all flows first.
 

@@ -39,6 +39,9 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "fastpath.revival": ("reference.*",),  # made into its entries
     "fastpath.table_entries": ("reference.flow_table", "reference.packet.flow"),  # when it looks for them,
     "fastpath.recall": ("reference.packet.flow", "reference.vpc.*"),  # by their keys;
+    "fastpath.current_rules": ("reference.port_data", "reference.vpc.*"),  # whose rules misses go by,
+    "fastpath.miss_control": ("reference.vpc.*",),
+    "fastpath.frames": ("reference.vpc.*",),  # and whose layers deny;
     "fastpath.control": ("reference.port_data",),  # and the surface is the reference's
     "fastpath.port": ("reference.packet.flow", "reference.port_data", "reference.tcp", "reference.vpc.mappings"),
     "fastpath.reconfiguration": ("reference.address", "reference.vpc.*"),
