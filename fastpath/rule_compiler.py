@@ -91,6 +91,15 @@ class RuleCompiler:
         """The number of pools, the same for ever; 0 if they can have none."""
         return self._words.pools.number_of(pools)
 
+    def changed(self, port: Port, layer: str) -> int:
+        """The epoch in which the rules of the firewall or of NAT changed last.
+
+        That of the port as it is now if they have changed since they were compiled.
+        """
+        number = next(number for number in self._since if port.data.layers[number].name == layer)
+        since = self._since[number]
+        return since.epoch if _changes(port.data.layers[number]) == since.changes else port.epoch
+
     def compile(self, port: Port, epoch: int, threads: int) -> RuleSet:
         """The rules and mappings of the port as they are now.
 
