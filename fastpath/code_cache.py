@@ -80,10 +80,14 @@ class SharedCodeCache(FunctionCache):
     def __init__(self, function: FunctionType) -> None:
         super().__init__(function)
 
-    def load_overload(self, sig: tuple[Type, ...], target_context: CPUContext) -> object:
-        """Compiled code for one signature, or None. Under the lock, so never half written."""
+    def _load_overload(self, sig: tuple[Type, ...], target_context: CPUContext) -> object:
+        """Compiled code for one signature, or None. Read under the lock, so never half written.
+
+        It is loaded after that: what it calls is looked for in the cache in its turn.
+        """
         with _locked():
-            return super().load_overload(sig, target_context)
+            data = self._cache_file.load(self._index_key(sig, target_context.codegen()))
+        return data if data is None else self._impl.rebuild(target_context, data)
 
     def save_overload(self, sig: tuple[Type, ...], data: CompileResult) -> None:
         """Keep compiled code. Under the lock: two writers would give two signatures one file."""
@@ -95,7 +99,7 @@ class SharedCodeCache(FunctionCache):
 
         numba takes the identity of such a kernel, new in each process, and would never find it.
         """
-        return sig, codegen.magic_tuple(), _fingerprint(self._py_func)
+        return sig, codegen.magic_tuple(), fingerprint(self._py_func)
 
 
 @contextmanager
@@ -106,12 +110,13 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _fingerprint(value: object) -> object:
+def fingerprint(value: object) -> object:
+    """What tells a function, or a value that a closure has, from all others of these sources."""
     function = getattr(value, "py_func", value)
     if not isinstance(function, FunctionType):
         return dumps(value)
     name = (function.__module__, function.__qualname__)
-    cells = [_fingerprint(cell.cell_contents) for cell in function.__closure__ or ()]
+    cells = [fingerprint(cell.cell_contents) for cell in function.__closure__ or ()]
     return (*name, hashlib.sha256(_content(function.__code__)).hexdigest(), *cells)
 
 

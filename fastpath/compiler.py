@@ -8,12 +8,9 @@ whole modules of kernels without the compiler.
 """
 
 from collections.abc import Callable, Mapping
-from types import FunctionType
 from typing import Any, TypeVar, cast
 
-import numba
-
-from fastpath.code_cache import SharedCodeCache
+from fastpath.dispatcher import InlinedKernel, StandingKernel
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -28,20 +25,18 @@ OPTIONS: Mapping[str, Any] = {
 
 def kernel(function: _Function) -> _Function:
     """A building block, always inlined into what calls it."""
-    return _compiled(function, inlined=True)
+    return cast(_Function, InlinedKernel(function, targetoptions=_options(inlined=True)))
 
 
 def cold_kernel(function: _Function) -> _Function:
-    """A building block off the hot path, a call unless the optimiser thinks better of it."""
-    return _compiled(function, inlined=False)
+    """A building block off the hot path: a call, and compiled once for all its callers."""
+    return cast(_Function, StandingKernel(function, targetoptions=_options(inlined=False)))
 
 
 def entry_point(function: _Function) -> _Function:
     """A function that Python calls, once for many packets; other threads run meanwhile."""
-    return _compiled(function, inlined=False)
+    return cast(_Function, StandingKernel(function, targetoptions=_options(inlined=False)))
 
 
-def _compiled(function: _Function, inlined: bool) -> _Function:
-    dispatcher = numba.njit(**OPTIONS, forceinline=inlined)(function)
-    dispatcher._cache = SharedCodeCache(cast(FunctionType, function))
-    return cast(_Function, dispatcher)
+def _options(*, inlined: bool) -> dict[str, Any]:
+    return {**OPTIONS, "nopython": True, "forceinline": inlined}

@@ -1,0 +1,122 @@
+"""Where the code of kernels is kept while they are compiled, and how it comes together.
+
+numba makes a library of machine code of every function, with all that it calls linked in: what is inlined along a chain
+of ten kernels is optimised ten times and becomes machine code ten times. Here a kernel that is always inlined
+stays as it was lowered (`InlinedCode`) and is linked once into each library that machine code is made of
+(`MachineCode`); and such a library does not contain another one that it calls, but finds it when it is loaded.
+"""
+# mypy: disallow-untyped-calls=False, disallow-subclassing-any=False
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from numba.core.codegen import CodeLibrary, CPUCodegen, JITCodeLibrary
+from numba.core.environment import lookup_environment
+
+_ENVIRONMENT = "_ZN08NumbaEnv"
+
+standing: weakref.WeakKeyDictionary[CodeLibrary, Callable[[], object]] = weakref.WeakKeyDictionary()
+"""Libraries that others find when they are loaded, and what makes a process have one: `dispatcher.Standing`."""
+
+
+class _KernelCode(JITCodeLibrary):
+    """What both kinds have in common.
+
+    Attributes:
+        identity: names the function in its symbols, the same in every process.
+        inlined: the libraries of the kernels that are inlined here.
+    """
+
+    def __init__(self, codegen: CPUCodegen, name: str, identity: str) -> None:
+        super().__init__(codegen, name)
+        self.identity = identity
+        self.inlined: list[InlinedCode] = []
+        self._alive: list[CodeLibrary] = []
+
+    def add_linking_library(self, library: CodeLibrary) -> None:
+        """Note that the code calls what `library` has."""
+        if isinstance(library, InlinedCode):
+            library._ensure_finalized()
+            self.inlined.append(library)
+            self._reload_init.update(library._reload_init)
+        elif library in standing:
+            self._alive.append(library)
+            self._reload_init.add(standing[library])
+        else:
+            super().add_linking_library(library)
+
+
+class InlinedCode(_KernelCode):
+    """The code of one kernel, to be inlined: neither optimised as a whole nor made machine code of."""
+
+    def finalize(self) -> None:
+        """Let several libraries define these symbols, and none keep those that it does not use."""
+        self._raise_if_finalized()
+        module = self._final_module
+        for symbol in (*module.functions, *module.global_variables):
+            if not symbol.is_declaration:
+                symbol.linkage = "linkonce_odr"
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        """For a library that is not of this file: the code with all that is inlined in it."""
+        self._ensure_finalized()
+        if self._shared_module is None:
+            self._shared_module = self._final_module.clone()
+            for library in _link(self._shared_module, self):
+                self._shared_module.link_in(library._get_module_for_linking(), preserve=True)
+        return self._shared_module
+
+
+class MachineCode(_KernelCode):
+    """The code of a function and of all that is inlined in it: optimised once, machine code once."""
+
+    def __init__(self, codegen: CPUCodegen, name: str, identity: str) -> None:
+        super().__init__(codegen, name, identity)
+        self.enable_object_caching()
+
+    def finalize(self) -> None:
+        """Link, optimise, and make machine code."""
+        self._raise_if_finalized()
+        self._linking_libraries = _link(self._final_module, self)
+        super().finalize()
+
+    def _optimize_final_module(self) -> None:
+        """One run: numba's first, cheaper one is there for reference counts, which kernels do not have."""
+        passes, builder = self._codegen._module_pass_manager()
+        with self._recorded_timings.record("Module passes", builder):
+            passes.run(self._final_module, builder)
+
+    def _finalize_specific(self) -> None:
+        codegen: Any = self._codegen
+        super()._finalize_specific()
+        for variable in self._final_module.global_variables:
+            environment = lookup_environment(variable.name) if variable.name.startswith(_ENVIRONMENT) else None
+            if environment is not None and not variable.is_declaration:
+                codegen.set_env(variable.name, environment)
+
+
+def _link(module: Any, library: _KernelCode) -> list[Any]:
+    """Link all that is inlined in `library` into `module`; what is still to be linked: numba's own functions.
+
+    Callers come first: what nobody has called so far is left out.
+    """
+    outside = dict.fromkeys(library._linking_libraries)
+    for part in _callers_first(library):
+        module.link_in(part._final_module, preserve=True)
+        outside |= dict.fromkeys(part._linking_libraries)
+    return list(outside)
+
+
+def _callers_first(library: _KernelCode) -> Iterable[InlinedCode]:
+    order: dict[InlinedCode, None] = {}
+
+    def visit(caller: _KernelCode) -> None:
+        for called in caller.inlined:
+            if called not in order:
+                visit(called)
+                order[called] = None
+
+    visit(library)
+    return reversed(order)

@@ -1,0 +1,147 @@
+"""What the decorators of `fastpath.compiler` make of a function: numba dispatchers that waste no compilation.
+
+Both kinds compile for the types of integer arguments, not for each value that is written in a call.
+"""
+# mypy: disallow-untyped-calls=False, disallow-subclassing-any=False
+
+import functools
+import hashlib
+import weakref
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from numba.core import dispatcher
+from numba.core.compiler import Compiler, Flags, compile_extra
+from numba.core.registry import CPUDispatcher
+from numba.core.types import Type, unliteral
+
+from fastpath.code_cache import SharedCodeCache, fingerprint
+from fastpath.code_library import InlinedCode, MachineCode, standing
+
+_FunctionCompiler: Any = vars(dispatcher)["_FunctionCompiler"]
+
+
+class _Pipeline(Compiler):
+    """numba's stages, with a function's symbols named by its content.
+
+    numba numbers the functions that a process compiles, and code from the cache may then have the symbol of another
+    function of the same name: a policy's where another policy's was meant.
+    """
+
+    def _compile_bytecode(self) -> Any:
+        self.state.func_id.unique_id = self.state.library.identity
+        return super()._compile_bytecode()
+
+
+class _KernelCompiler(_FunctionCompiler):
+    library_class: type[InlinedCode] | type[MachineCode] = MachineCode
+    switches: tuple[str, ...] = ("no_cfunc_wrapper",)
+
+    def _compile_core(self, args: tuple[Type, ...], return_type: Type | None) -> Any:
+        flags = Flags()
+        self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
+        for switch in self.switches:
+            setattr(flags, switch, True)
+        context = self.targetdescr.target_context
+        return compile_extra(
+            self.targetdescr.typing_context,
+            context,
+            self.py_func,
+            args=args,
+            return_type=return_type,
+            flags=flags,
+            locals=self.locals,
+            library=self.library_class(context.codegen(), self.py_func.__qualname__, identity_of(self.py_func)),
+            pipeline_class=_Pipeline,
+        )
+
+
+class _InlinedCompiler(_KernelCompiler):
+    library_class = InlinedCode
+    switches = ("no_compile", "no_cpython_wrapper", "no_cfunc_wrapper")
+
+    def _compile_core(self, args: tuple[Type, ...], return_type: Type | None) -> Any:
+        result = super()._compile_core(args, return_type)._replace(entry_point=object())
+        self.targetdescr.target_context.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        return result
+
+
+class _KernelDispatcher(CPUDispatcher):
+    compiler_class: type[_KernelCompiler]
+
+    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None) -> None:  # noqa: A002
+        super().__init__(py_func, locals, targetoptions)
+        self._compiler = self.compiler_class(py_func, self.targetdescr, self.targetoptions, self.locals, _Pipeline)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """As numba's, for the types of integers and not for their values."""
+        return super().get_call_template([unliteral(kind) for kind in args], {k: unliteral(v) for k, v in kws.items()})
+
+
+class InlinedKernel(_KernelDispatcher):
+    """A function that is inlined wherever compiled code calls it. Python calls an entry point made of it."""
+
+    compiler_class = _InlinedCompiler
+
+    def add_overload(self, cres: Any) -> None:
+        """As numba's, but there is nothing that Python could call."""
+        self.overloads[tuple(cres.signature.args)] = cres
+
+    def __call__(self, *args: Any, **kws: Any) -> Any:
+        return self._entry_point(*args, **kws)
+
+    @functools.cached_property
+    def _entry_point(self) -> "StandingKernel":
+        return StandingKernel(self.py_func, self.locals, {**self.targetoptions, "forceinline": False})
+
+
+class StandingKernel(_KernelDispatcher):
+    """A function with machine code of its own, made once and kept, which other compiled code calls where it is."""
+
+    compiler_class = _KernelCompiler
+
+    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None) -> None:  # noqa: A002
+        super().__init__(py_func, locals, targetoptions)
+        self._cache = SharedCodeCache(py_func)
+        _dispatchers[py_func.__module__, py_func.__qualname__].append(weakref.ref(self))
+
+    def add_overload(self, cres: Any) -> None:
+        """As numba's: this process now has the code, from the compiler or from the cache."""
+        super().add_overload(cres)
+        function = self.py_func
+        signature = tuple(cres.signature.args)
+        standing[cres.library] = Standing(function.__module__, function.__qualname__, identity_of(function), signature)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Code that other code calls where it is. Called, it makes the process have it: numba does before it loads a caller.
+
+    Raises:
+        LookupError: the process has not made the function.
+    """
+
+    module: str
+    name: str
+    identity: str
+    signature: tuple[Type, ...]
+
+    def __call__(self) -> None:
+        self._dispatcher().compile(self.signature)
+
+    def _dispatcher(self) -> StandingKernel:
+        for reference in _dispatchers[self.module, self.name]:
+            found = reference()
+            if found is not None and identity_of(found.py_func) == self.identity:
+                return found
+        raise LookupError(f"{self.module}.{self.name} is called by compiled code, and not in this process")
+
+
+_dispatchers: dict[tuple[str, str], list["weakref.ref[StandingKernel]"]] = defaultdict(list)
+
+
+@functools.cache
+def identity_of(function: Any) -> str:
+    """What tells a function from all others, in any process that has the same sources."""
+    return hashlib.sha256(repr(fingerprint(function)).encode()).hexdigest()[:16]
