@@ -34,7 +34,7 @@ from fastpath.decision import (
 )
 from fastpath.hash_table import entry_at, find, hash_key
 from fastpath.layers import PASSED as LET_THROUGH
-from fastpath.layers import REFUSED
+from fastpath.layers import REFUSED, WANTS_PORT
 from fastpath.layout import (
     CONTROL,
     CONTROL_EPOCH_SHIFT,
@@ -67,6 +67,7 @@ from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.native import is_native, origin_nat, partner_of
 from fastpath.parse import TCP
+from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.passage import (
     BEGINS,
     COUNTED,
@@ -76,6 +77,7 @@ from fastpath.passage import (
     LAYERS,
     NAT,
     NAT_KIND,
+    NAT_POOLS,
 )
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
 from fastpath.rule_layout import COUNT_MISS, COUNT_MODIFIED, RULES_COUNTERS, RULES_EPOCH
@@ -155,8 +157,35 @@ def miss_new(
     """A packet whose key has no entry."""
     if claimed(words, work[record + WORK_HASH]):
         return LEAVE
+    decided = decide_new(rules, frames, descriptors, at, work, record, _NOTHING)
+    if decided != WANTS_PORT:
+        return begin_decided(words, rules, descriptors, at, work, record, decided, epoch, now, line)
+    pool = pool_of(words, work[record + WORK_KEY + 4])
+    port = offer(words, pool, work[FORWARD + NAT_POOLS])
+    if port == NO_PORT:
+        return LEAVE
+    # The pool is locked until the flow has begun: ports go in the order in which flows begin.
+    decided = decide_new(rules, frames, descriptors, at, work, record, port + ONE)
+    outcome = begin_decided(words, rules, descriptors, at, work, record, decided, epoch, now, line)
+    close_offer(words, pool, outcome == COMMITTED)
+    return outcome
+
+
+@kernel
+def begin_decided(
+    words: Words,
+    rules: Words,
+    descriptors: Words,
+    at: Index,
+    work: Words,
+    record: Index,
+    decided: np.uint64,
+    epoch: np.uint64,
+    now: np.uint64,
+    line: Index,
+) -> np.uint64:
+    """Carry out what `decide_new` says."""
     direction = descriptors[at + FRAME_DIRECTION]
-    decided = decide_new(rules, frames, descriptors, at, work, record)
     if decided == REFUSED:
         if direction == INBOUND and is_known_behind_nat(words, work):
             return LEAVE

@@ -147,6 +147,9 @@ class RuleCompiler:
             words[RULES_PRIVATE_4] = int.from_bytes(network.ipv4.private_ip)
         if network.ipv6 is not None:
             words[RULES_PRIVATE_6 : RULES_PRIVATE_6 + 2] = _halves(network.ipv6.private_ip)
+        for pools in pools_in_use(port):
+            place = RULES_POOLS_4 if len(pools.external_ip) == 4 else RULES_POOLS_6
+            words[place : place + 3] = self._words.pools.number_of(pools), *_first_and_last(pools)
         header = Segment(np.empty(len(words), np.uint64))
         segments = [table.segment for table in self._tables if table.segment is not None]
         self._buffer.write(header, [*segments, self._guests.segment, self._boundary.ipv4, self._boundary.ipv6])
