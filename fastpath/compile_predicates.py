@@ -97,10 +97,11 @@ def compile_predicate(predicate: Predicate, routes: RouteNumbers) -> Condition |
 
 
 def _condition(predicate: Predicate, routes: RouteNumbers) -> Condition | None:
-    if type(predicate) is Not:
+    kind = type(predicate)
+    if isinstance(predicate, Not) and kind is Not:
         inner = _condition(predicate.predicate, routes)
         return None if inner is None else negation(inner)
-    if type(predicate) is AnyOf:
+    if isinstance(predicate, AnyOf) and kind is AnyOf:
         choices = []
         for choice in predicate.predicates:
             condition = _condition(choice, routes)
@@ -108,9 +109,9 @@ def _condition(predicate: Predicate, routes: RouteNumbers) -> Condition | None:
                 return None
             choices.append(condition)
         return any_of(choices)
-    if type(predicate) is MetaTag:
+    if isinstance(predicate, MetaTag) and kind is MetaTag:
         return (_tag(predicate, routes),)
-    compiler = _COMPILERS.get(type(predicate))
+    compiler = _COMPILERS.get(kind)
     return None if compiler is None else compiler(predicate)
 
 
@@ -235,10 +236,10 @@ def destination_prefixes(predicates: tuple[Predicate, ...]) -> list[Cidr] | None
     if len(predicates) > 1:
         return None
     only = predicates[0]
-    choices = only.predicates if type(only) is AnyOf else (only,)
-    prefixes = []
+    choices = only.predicates if isinstance(only, AnyOf) else (only,)
+    prefixes: list[Cidr] = []
     for choice in choices:
-        if type(choice) is not IpDestination:
+        if not isinstance(choice, IpDestination):
             return None
         prefixes += [
             pattern if isinstance(pattern, Cidr) else Cidr(pattern, 8 * len(pattern)) for pattern in choice.patterns
