@@ -7,16 +7,17 @@ changed.
 Used under the slow lock with the gate closed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import SupportsIndex
 
 import numpy as np
 
-import reference
 from fastpath.layout import POOL_NUMBER, POOL_PORTS, POOL_TOP, POOL_WORDS, POOLS, POOLS_AT
 from fastpath.memory import Words
+from fastpath.numbering import pools_in_use
+from reference.layer import Layer
 from reference.packet.protocol import IpProtocol
-from reference.vpc import nat
-from reference.vpc.snat import PortPool, PortPools, SourceNatAction
+from reference.vpc.snat import PortPool, PortPools
 
 _PROTOCOLS = {
     4: (IpProtocol.TCP, IpProtocol.UDP, IpProtocol.ICMP),
@@ -36,9 +37,9 @@ class FreePorts(list[int]):
         super().__init__(ports)
         self.same = 0
 
-    def pop(self, index: object = -1) -> int:
-        """Take the last port; the only way in which the reference takes one."""
-        port = super().pop()
+    def pop(self, index: SupportsIndex = -1, /) -> int:
+        """Take a port; the reference takes the last."""
+        port = super().pop(index)
         self.same = min(self.same, len(self))
         return port
 
@@ -46,10 +47,10 @@ class FreePorts(list[int]):
 class LentPorts:
     """The ports of one port's source NAT."""
 
-    def __init__(self, words: Words, port: reference.Port, number_of: Callable[[PortPools], int]) -> None:
-        """`number_of` gives pools the number that rule sets have for them."""
+    def __init__(self, words: Words, layer: Layer, number_of: Callable[[PortPools], int]) -> None:
+        """`layer` is that of NAT; `number_of` gives pools the number that rule sets have for them."""
         self._words = words
-        self._port = port
+        self._layer = layer
         self._number_of = number_of
         self._lent: dict[int, tuple[PortPool, FreePorts]] = {}
 
@@ -89,12 +90,5 @@ class LentPorts:
 
     def _current(self) -> dict[int, PortPools]:
         """The pools by family."""
-        return {4 if len(pools.external_ip) == 4 else 6: pools for pools in pools_in_use(self._port)}
+        return {4 if len(pools.external_ip) == 4 else 6: pools for pools in pools_in_use(self._layer)}
 
-
-def pools_in_use(port: reference.Port) -> Iterator[PortPools]:
-    """The pools that the rules of NAT name, those of a family perhaps several times."""
-    for numbered in port.data.layer(nat.NAME).outbound.rules.rules:
-        action = numbered.rule.action
-        if isinstance(action, SourceNatAction):
-            yield action.pools

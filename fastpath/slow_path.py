@@ -116,6 +116,7 @@ class SlowPath:
             self.port.data.require_state(PortState.RUNNING)
             self.misses.expire(now_ms)
             with self._carried_out(whole=False):
+                self.misses.recall_due(now_ms)
                 self.mirror.stop_expiring(now_ms)
                 yield self.port
 
