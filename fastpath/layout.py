@@ -161,6 +161,9 @@ META_PROTOCOL_SHIFT: Final = SHIFT_32
 META_SOURCE_PORT_SHIFT: Final = SHIFT_16
 """The meta word is `direction << 48 | family << 40 | protocol << 32 | source port << 16 | destination port`."""
 
+META_MASK: Final = np.uint64((1 << 48) - 1)
+"""All of the meta word but the direction: what a flow has of it."""
+
 INBOUND: Final = np.uint64(0)
 OUTBOUND: Final = np.uint64(1)
 
