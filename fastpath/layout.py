@@ -70,7 +70,7 @@ KIND_UFT_OUT: Final = 1
 KIND_FIREWALL: Final = 2
 KIND_NAT: Final = 3
 KIND_TCP: Final = 4
-"""Kinds of entries with a limit. The unified table has one for each direction, in the order of `INBOUND`, `OUTBOUND`."""
+"""Kinds of entries with a limit. The unified table has one for each direction, inbound first as `INBOUND`."""
 
 BUCKET_MASK: Final = 6 * LINE
 BUCKETS_AT: Final = 6 * LINE + 1
