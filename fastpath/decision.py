@@ -30,7 +30,16 @@ from fastpath.layout import (
 from fastpath.lowering import Frame
 from fastpath.match import match_rule, table_of
 from fastpath.memory import Words
-from fastpath.native import NO_NAT, SOURCE_NAT, begun_inbound, origin_nat, origin_pools, origin_route, origin_vni, passed_epoch
+from fastpath.native import (
+    NO_NAT,
+    SOURCE_NAT,
+    begun_inbound,
+    origin_nat,
+    origin_pools,
+    origin_route,
+    origin_vni,
+    passed_epoch,
+)
 from fastpath.passage import (
     BEGINS,
     FIREWALL,
@@ -120,8 +129,7 @@ def decide_new(
     if outcome != PASSED:
         return outcome
     # Without the firewall's consent there is no flow; a reply then has nothing to go by.
-    if work[FORWARD + BEGINS] & _FAMILY_4 = np.uint64(4)
-_FIREWALL_BEGINS == _NOTHING:
+    if work[FORWARD + BEGINS] & _FIREWALL_BEGINS == _NOTHING:
         return LEFT
     mirrored_key(work, FORWARD, OTHER_KEY, opposite(direction))
     nat = work[FORWARD + NAT_KIND]

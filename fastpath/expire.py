@@ -31,10 +31,10 @@ from fastpath.layout import (
     KIND_UFT_IN,
     KIND_UFT_OUT,
     LAYERS_HIT,
-    ORIGIN,
     LIFE,
     LOW_32,
     ONE,
+    ORIGIN,
     PARTNER,
     Index,
 )

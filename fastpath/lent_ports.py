@@ -91,4 +91,3 @@ class LentPorts:
     def _current(self) -> dict[int, PortPools]:
         """The pools by family."""
         return {4 if len(pools.external_ip) == 4 else 6: pools for pools in pools_in_use(self._layer)}
-

@@ -67,7 +67,6 @@ from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.native import is_native, origin_nat, partner_of
 from fastpath.parse import TCP
-from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.passage import (
     BEGINS,
     COUNTED,
@@ -79,6 +78,7 @@ from fastpath.passage import (
     NAT_KIND,
     NAT_POOLS,
 )
+from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
 from fastpath.rule_layout import COUNT_MISS, COUNT_MODIFIED, RULES_COUNTERS, RULES_EPOCH
 from fastpath.segment import first_state

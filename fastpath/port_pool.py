@@ -12,8 +12,19 @@ import numpy as np
 
 from fastpath.atomics import load_plain, store_plain
 from fastpath.compiler import kernel
-from fastpath.layout import LOW_8, META_FAMILY_SHIFT, META_PROTOCOL_SHIFT, ONE, POOL_LOCK, POOL_NUMBER, POOL_PORTS
-from fastpath.layout import POOL_TOP, POOL_WORDS, POOLS_AT, Index
+from fastpath.layout import (
+    LOW_8,
+    META_FAMILY_SHIFT,
+    META_PROTOCOL_SHIFT,
+    ONE,
+    POOL_LOCK,
+    POOL_NUMBER,
+    POOL_PORTS,
+    POOL_TOP,
+    POOL_WORDS,
+    POOLS_AT,
+    Index,
+)
 from fastpath.memory import Words
 from fastpath.parse import TCP, UDP
 from fastpath.spin_lock import acquire, release

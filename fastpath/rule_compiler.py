@@ -11,6 +11,7 @@ import numpy as np
 from fastpath.compile_destinations import Destinations, follow_mappings
 from fastpath.compile_rules import RuleWords
 from fastpath.compile_tables import NO_RULES, CompiledTable, compile_table
+from fastpath.numbering import pools_in_use
 from fastpath.rule_layout import (
     ACTION_ALLOW,
     ACTION_DENY,
@@ -41,7 +42,6 @@ from fastpath.rule_layout import (
     TABLE_INTERVALS_6_AT,
     TABLE_WORDS,
 )
-from fastpath.numbering import pools_in_use
 from fastpath.rule_set import CountedTable, RuleSet, counted_tables, counters_width
 from fastpath.segments import Buffer, Segment
 from reference import Port
