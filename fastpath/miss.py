@@ -13,6 +13,7 @@ import numpy as np
 
 from fastpath.atomics import load_acquire, load_relaxed
 from fastpath.capacity import undo_use, use
+from fastpath.claims import claimed
 from fastpath.commit import AGAIN, COMMITTED, LEAVE, begin_flow
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.compose import compose_rewrite, compose_transform
@@ -28,9 +29,10 @@ from fastpath.decision import (
     decide_new,
     hash_of_departure,
     hash_of_half,
+    mirrored_key,
     opposite,
 )
-from fastpath.hash_table import entry_at, find
+from fastpath.hash_table import entry_at, find, hash_key
 from fastpath.layers import PASSED as LET_THROUGH
 from fastpath.layers import REFUSED
 from fastpath.layout import (
@@ -41,6 +43,7 @@ from fastpath.layout import (
     FRAME_FLAGS,
     FRAME_LENGTH,
     FRAME_VERDICT,
+    INBOUND,
     KEY,
     KEY_WORDS,
     KIND_FIREWALL,
@@ -150,9 +153,13 @@ def miss_new(
     line: Index,
 ) -> np.uint64:
     """A packet whose key has no entry."""
+    if claimed(words, work[record + WORK_HASH]):
+        return LEAVE
     direction = descriptors[at + FRAME_DIRECTION]
     decided = decide_new(rules, frames, descriptors, at, work, record)
     if decided == REFUSED:
+        if direction == INBOUND and is_known_behind_nat(words, work):
+            return LEAVE
         return deny(words, descriptors, at, work, line)
     state = _NOTHING
     if work[record + WORK_KEY + 4] >> META_PROTOCOL_SHIFT & LOW_8 == TCP:
@@ -165,6 +172,14 @@ def miss_new(
         return LEAVE
     length = descriptors[at + FRAME_LENGTH]
     return begin_flow(words, work, record, line, direction, epoch, now, length, state, ACTIONS)
+
+
+@kernel
+def is_known_behind_nat(words: Words, work: Words) -> bool:
+    """Whether the firewall may know the flow of an inbound packet, which it sees behind NAT, by its outbound key."""
+    mirrored_key(work, FORWARD, OTHER_KEY, OUTBOUND)
+    hash_ = hash_key(words, work, OTHER_KEY)
+    return claimed(words, hash_) or find(words, work, OTHER_KEY, hash_)[0] != _NOTHING
 
 
 @kernel
