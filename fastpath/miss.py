@@ -1,8 +1,8 @@
 """A miss: a parsed frame without a half in the unified table, decided by the compiled layers (`docs/misses.md`).
 
 Here the steps M2 to M7 follow one another; each has a file of its own: the gate (`gate.py`), the layers (`passage.py`,
-`decision.py`), the words of the halves (`compose.py`), the commit (`commit.py`, `renew.py`). Whatever compiled code has no
-answer to is left to the reference, with nothing changed and nothing counted.
+`layers.py`, `decision.py`), the words of the halves (`compose.py`), the commit (`commit.py`, `renew.py`). Whatever
+compiled code has no answer to is left to the reference, with nothing changed and nothing counted.
 
 Thread safety: `perform_miss` between `begin_miss` and `end_miss`, inside an announced batch.
 """
