@@ -1,5 +1,6 @@
 """What compiles rule sets and looks things up in them: as compiled, without the compiler, and with a fault."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from fastpath.rule_layout import (
     PASSAGE_WORDS,
     RULE_ACTION,
     RULE_COUNTER,
+    TABLE_FIRST_RULE,
 )
 from reference import Port
 from reference.action import ActionMeta
@@ -120,6 +122,13 @@ class Rules:
     def table(self, layer: str, direction: Direction) -> int:
         """Index of a table."""
         return int(self.engine.match.table_of(self.words, LAYERS.index(layer), DIRECTIONS[direction]))
+
+    def of(self, layer: str, direction: Direction) -> Iterator[int]:
+        """Index of each rule of a table."""
+        rule = int(self.words[self.table(layer, direction) + TABLE_FIRST_RULE])
+        while rule:
+            yield rule
+            rule = int(self.engine.match.next_rule(self.words, rule))
 
     def match(self, layer: str, direction: Direction, packet: Packet, meta: ActionMeta) -> Found:
         """The rule of a layer that holds for a packet."""

@@ -9,15 +9,13 @@ from hypothesis import Phase, settings
 
 from fastpath.rule_layout import ACTION_DENY, TABLE_INTERVALS_4_AT
 from proofs.equivalence import vpc
-from proofs.equivalence.frames import TCP
 from proofs.ledger import Method, claim
 from proofs.units.fastpath.rule_agreement import PROPERTIES, assert_agreement, new_port
 from proofs.units.fastpath.rule_engines import COMPILED, ENGINES, Change, Found, Rules, interpreted_engine
-from proofs.units.fastpath.rule_examples import OddSourcePort, Sight
+from proofs.units.fastpath.rule_examples import SIGHT, OddSourcePort, Sight
 from reference.action import ActionMeta, SimpleAction
 from reference.address import Cidr
 from reference.direction import Direction
-from reference.packet.flow import FlowId
 from reference.packet.packet import Packet
 from reference.predicate import (
     AnyOf,
@@ -207,16 +205,6 @@ def outbound_rules(*rules: Rule) -> Rules:
     for priority, rule in enumerate(rules):
         port.data.add_rule("firewall", Direction.OUT, replace(rule, priority=priority))
     return Rules(COMPILED, port)
-
-
-SIGHT = Sight(
-    FlowId(TCP, 4, vpc.GUEST[4], vpc.PEERS[4][0], 1000, 22),
-    0,
-    vpc.GATEWAY_MAC,
-    vpc.GUEST_MAC,
-    vpc.VNI,
-    INTERNET_GATEWAY,
-)
 
 
 def found_for(rules: Rules, sight: Sight = SIGHT) -> Found:

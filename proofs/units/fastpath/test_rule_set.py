@@ -1,13 +1,8 @@
-"""Rule sets: what has not changed is shared and never written again; what was counted comes home once."""
-
-from collections.abc import Callable, Iterator
+"""Rule sets: what actions need, and that what has not changed is shared and never written again."""
 
 import numpy as np
 import pytest
 
-from fastpath import rule_counts
-from fastpath.interpreted import interpreted, replace_once
-from fastpath.layout import INBOUND, LINE, OUTBOUND
 from fastpath.numbering import MOST_ROUTES, RouteNumbers
 from fastpath.rule_compiler import RuleCompiler
 from fastpath.rule_layout import (
@@ -18,62 +13,29 @@ from fastpath.rule_layout import (
     ACTION_ROUTE,
     ACTION_SOURCE_NAT,
     ACTION_STATEFUL_ALLOW,
-    COUNT_DENIED,
-    COUNT_ENTRY,
-    COUNT_MISS,
-    COUNT_MODIFIED,
-    COUNT_NO_RULE,
-    COUNT_TABLE_WORDS,
-    COUNT_TABLES,
     KIND_ADDRESS,
     RULE_ACTION,
     RULE_PARAMETER,
-    RULES_COUNTERS,
     RULES_FIREWALL_SINCE,
     RULES_NAT_SINCE,
     RULES_PHYSICAL,
     RULES_PRIVATE_4,
     RULES_PRIVATE_6,
     RULES_VNI,
-    TABLE_COUNTER,
     TABLE_DEFAULT,
-    TABLE_FIRST_RULE,
 )
-from fastpath.rule_set import RuleSet
 from fastpath.segments import SPARE_WORDS
 from proofs.equivalence import vpc
-from proofs.units.fastpath.rule_agreement import assert_agreement, new_port
-from proofs.units.fastpath.rule_engines import COMPILED, LAYERS, THREADS, Rules, as_address, as_bytes
-from proofs.units.fastpath.test_match import SIGHT
-from reference import Port
-from reference.address import Cidr
+from proofs.units.fastpath.rule_agreement import EVERYWHERE, FIREWALL, assert_agreement, running_port
+from proofs.units.fastpath.rule_engines import COMPILED, LAYERS, Rules, as_address, as_bytes
+from proofs.units.fastpath.rule_examples import SIGHT
 from reference.direction import Direction
 from reference.vpc.config import ExternalIps
 from reference.vpc.firewall import FirewallRule
 from reference.vpc.router import DROP, INTERNET_GATEWAY, RouterClass, RouterTarget, TargetKind
 from reference.vpc.snat import SourceNatAction
 
-FIREWALL = [FirewallRule.parse(text) for text in vpc.DEFAULT_FIREWALL]
 DENY_OUT = FirewallRule.parse("dir=out action=deny priority=9 protocol=TCP port=22")
-EVERYWHERE = Cidr.parse("0.0.0.0/0")
-
-
-def running_port() -> Port:
-    """A port with the usual firewall and a way out."""
-    port = new_port()
-    port.start()
-    port.set_firewall_rules(FIREWALL)
-    port.router.add(EVERYWHERE, INTERNET_GATEWAY, RouterClass.SYSTEM)
-    return port
-
-
-def actions(rules: Rules, layer: str, direction: Direction) -> Iterator[int]:
-    """Index of each rule of a table."""
-    rule = int(rules.words[rules.table(layer, direction) + TABLE_FIRST_RULE])
-    while rule:
-        yield rule
-        rule = int(rules.engine.match.next_rule(rules.words, rule))
-
 
 # --- words ---
 
@@ -106,7 +68,7 @@ def test_a_route_says_its_number_kind_and_address() -> None:
     port.router.replace([])
     port.router.add(EVERYWHERE, target, RouterClass.CUSTOM)
     rules = Rules(COMPILED, port)
-    (rule,) = actions(rules, "router", Direction.OUT)
+    (rule,) = rules.of("router", Direction.OUT)
     at = int(COMPILED.match.parameters_of(rules.words, rule))
     assert rules.words[rule + RULE_ACTION] == ACTION_ROUTE
     expected = (rules.compiler.route_id(target), KIND_ADDRESS, *as_address(target.address)[:2])
@@ -122,7 +84,7 @@ def test_actions_of_gateway_and_nat_have_what_they_need() -> None:
     by_action = {
         int(rules.words[rule + RULE_ACTION]): rule
         for layer, direction in (("gateway", Direction.IN), ("nat", Direction.OUT))
-        for rule in actions(rules, layer, direction)
+        for rule in rules.of(layer, direction)
     }
     mac = rules.words[by_action[int(ACTION_REWRITE_SOURCE_MAC)] + RULE_PARAMETER]
     assert int(mac).to_bytes(6) == vpc.GATEWAY_MAC
@@ -239,7 +201,7 @@ def test_targets_beyond_the_last_number_are_left_to_the_reference() -> None:
         rules.compiler.route_id(RouterTarget(TargetKind.INTERNET_GATEWAY, str(number)))
     port.router.add(EVERYWHERE, RouterTarget.parse("ip4=10.9.9.9"), RouterClass.CUSTOM)
     rules.compile()
-    assert ACTION_LEAVE in [rules.words[rule + RULE_ACTION] for rule in actions(rules, "router", Direction.OUT)]
+    assert ACTION_LEAVE in [rules.words[rule + RULE_ACTION] for rule in rules.of("router", Direction.OUT)]
 
 
 def test_pools_have_one_number_for_ever() -> None:
@@ -253,182 +215,3 @@ def test_pools_have_one_number_for_ever() -> None:
     assert rules.compiler.pools(number) is pools
     with pytest.raises(IndexError):
         rules.compiler.pools(0)
-
-
-# --- counters ---
-
-
-class Counting:
-    """A thread's record of counters."""
-
-    def __init__(self, rules: Rules, thread: int) -> None:
-        self.rules = rules
-        self.rule_set: RuleSet = rules.rule_set
-        self.record = thread * int(rules.words[RULES_COUNTERS])
-
-    def count(self, layer: str, direction: Direction, counter: int) -> None:
-        """Count one more."""
-        table = self.rules.table(layer, direction)
-        rule_counts.count(self.rule_set.counts, self.record + int(self.rule_set.words[table + TABLE_COUNTER]) + counter)
-
-    def packet(self, direction: Direction, is_modified: bool) -> None:
-        """Count a packet, last."""
-        way = INBOUND if direction is Direction.IN else OUTBOUND
-        rule_counts.count_packet(self.rule_set.counts, self.record, way, is_modified)
-
-
-def test_every_thread_has_cache_lines_of_its_own() -> None:
-    rule_set = Rules(COMPILED, running_port()).rule_set
-    width = int(rule_set.words[RULES_COUNTERS])
-    assert width % LINE == 0
-    assert rule_set.counts.ctypes.data % (8 * LINE) == 0
-    assert len(rule_set.counts) == THREADS * width
-
-
-def test_counters_do_not_overlap() -> None:
-    port = running_port()
-    rules = Rules(COMPILED, port)
-    places = []
-    for layer in LAYERS:
-        for direction in Direction:
-            table = rules.table(layer, direction)
-            first = int(rules.words[table + TABLE_COUNTER])
-            own = [
-                int(COMPILED.match.counter_of(rules.words, table, rule)) for rule in actions(rules, layer, direction)
-            ]
-            places += [*range(first, first + COUNT_TABLE_WORDS), *own]
-    assert sorted(places) == list(range(COUNT_TABLES, COUNT_TABLES + len(places)))
-    assert max(places) < rules.words[RULES_COUNTERS]
-
-
-def play(rules: Rules, thread: int) -> None:
-    """One thread counts: a packet that its second rule lets in, one that no rule lets in, one by an entry."""
-    counting = Counting(rules, thread)
-    counting.count("firewall", Direction.IN, COUNT_TABLE_WORDS + 1)
-    counting.packet(Direction.IN, is_modified=True)
-    counting.count("firewall", Direction.IN, COUNT_NO_RULE)
-    counting.count("firewall", Direction.IN, COUNT_DENIED)
-    counting.packet(Direction.IN, is_modified=False)
-    counting.count("nat", Direction.OUT, COUNT_ENTRY)
-    counting.packet(Direction.OUT, is_modified=True)
-
-
-def test_what_was_counted_comes_home_once() -> None:
-    port = running_port()
-    rules = Rules(COMPILED, port)
-    for times in (1, 2):
-        play(rules, 0)
-        play(rules, THREADS - 1)
-        for _ in range(2):
-            rules.rule_set.bring_home(port.data)
-        inbound, outbound = port.data.statistics.inbound, port.data.statistics.outbound
-        assert (inbound.uft_miss, inbound.modified, inbound.drop, inbound.drop_layer) == (
-            4 * times,
-            2 * times,
-            2 * times,
-            2 * times,
-        )
-        assert (outbound.uft_miss, outbound.modified, outbound.drop, outbound.drop_layer) == (
-            2 * times,
-            2 * times,
-            0,
-            0,
-        )
-        side = port.data.layer("firewall").inbound
-        assert [rule.hits for rule in side.rules.rules] == [0, 2 * times, 0, 0, 0]
-        counted = side.statistics
-        assert (counted.rule_match, counted.rule_nomatch, counted.lft_miss, counted.deny) == (
-            2 * times,
-            2 * times,
-            4 * times,
-            2 * times,
-        )
-        assert side.default_hits == 2 * times
-        assert port.data.layer("nat").outbound.statistics.lft_hit == 2 * times
-
-
-def test_hits_are_those_of_the_rules_that_were_compiled() -> None:
-    port = running_port()
-    rules = Rules(COMPILED, port)
-    former, second = rules.rule_set, port.data.layer("firewall").inbound.rules.rules[1]
-    play(rules, 0)
-    port.remove_firewall_rule(Direction.IN, port.data.layer("firewall").inbound.rules.rules[0].id)
-    rules.compile()
-    former.bring_home(port.data)
-    rules.rule_set.bring_home(port.data)
-    assert second.hits == 1
-    assert [rule.hits for rule in port.data.layer("firewall").inbound.rules.rules] == [1, 0, 0, 0]
-
-
-def test_a_packet_that_is_being_counted_comes_home_whole_in_the_end() -> None:
-    port = running_port()
-    rules = Rules(COMPILED, port)
-    counting = Counting(rules, 1)
-    steps: list[Callable[[], None]] = [
-        lambda: counting.count("firewall", Direction.IN, COUNT_NO_RULE),
-        lambda: counting.count("firewall", Direction.IN, COUNT_DENIED),
-        lambda: counting.packet(Direction.IN, is_modified=False),
-        lambda: counting.count("firewall", Direction.IN, COUNT_TABLE_WORDS),
-        lambda: counting.packet(Direction.IN, is_modified=True),
-    ]
-    drops = []
-    for step in steps:
-        step()
-        rules.rule_set.bring_home(port.data)
-        drops.append(port.data.statistics.inbound.drop)
-    assert drops == [0, 0, 1, 1, 1]
-    assert port.data.statistics.inbound.modified == 1
-    assert port.data.layer("firewall").inbound.statistics.lft_miss == 2
-
-
-def test_a_packet_that_is_modified_but_not_yet_counted_takes_no_drop_back() -> None:
-    port = running_port()
-    rules = Rules(COMPILED, port)
-    first, second = Counting(rules, 0), Counting(rules, 1)
-    drops = []
-    for step in (
-        lambda: first.packet(Direction.IN, is_modified=False),
-        lambda: rule_counts.count(rules.rule_set.counts, second.record + COUNT_MODIFIED),
-        lambda: second.packet(Direction.OUT, is_modified=True),
-        lambda: rule_counts.count(rules.rule_set.counts, second.record + COUNT_MISS),
-        lambda: first.packet(Direction.IN, is_modified=False),
-    ):
-        step()
-        rules.rule_set.bring_home(port.data)
-        drops.append(port.data.statistics.inbound.drop)
-    assert drops == [1, 1, 1, 1, 2]
-
-
-def test_counting_a_packet_first_would_lose_what_else_is_counted_for_it() -> None:
-    """Why the order matters: here a thread counts the packet before its rule, and the rule's count is seen late."""
-    port = running_port()
-    rules = Rules(COMPILED, port)
-    counting = Counting(rules, 0)
-    counting.packet(Direction.IN, is_modified=True)
-    rules.rule_set.bring_home(port.data)
-    counting.count("firewall", Direction.IN, COUNT_TABLE_WORDS)
-    rules.rule_set.bring_home(port.data)
-    assert port.data.layer("firewall").inbound.statistics.lft_miss == 0
-
-
-@pytest.mark.parametrize(
-    ("module", "old", "new"),
-    [
-        ("rule_counts", "seen[2 * thread + way] = packets", "pass"),
-        ("rule_set", "self._home[:] = self._totals", "pass"),
-        ("rule_counts", "totals[word] = _NOTHING", "pass"),
-        ("rule_set", "self._denied[way] = denied", "pass"),
-    ],
-    ids=["seen packets are forgotten", "what came home is forgotten", "totals are added twice", "drops come twice"],
-)
-def test_a_mistake_in_counting_shows(module: str, old: str, new: str) -> None:
-    copy = interpreted("fastpath.rule_compiler", {f"fastpath.{module}": replace_once(old, new)})
-    port = running_port()
-    rules = Rules(COMPILED._replace(compiler=copy), port)
-    for _ in range(2):
-        play(rules, 0)
-        with np.errstate(over="ignore"):
-            rules.rule_set.bring_home(port.data)
-            rules.rule_set.bring_home(port.data)
-    statistics = port.data.statistics.inbound
-    assert (statistics.uft_miss, statistics.modified, statistics.drop) != (4, 2, 2)
