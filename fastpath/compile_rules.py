@@ -116,7 +116,8 @@ class RuleWords:
             return CompiledAction(ACTION_OUTBOUND_NAT, parameters=(len(action.external_ips), *addresses))
         if isinstance(action, SourceNatAction) and kind is SourceNatAction:
             number = self.pools.number_of(action.pools)
-            return CompiledAction(ACTION_SOURCE_NAT, number) if number else _LEFT
+            parameters = (number, *_halves(action.pools.external_ip))
+            return CompiledAction(ACTION_SOURCE_NAT, parameters=parameters) if number else _LEFT
         return _LEFT
 
     def _route(self, target: RouterTarget) -> CompiledAction:

@@ -51,12 +51,11 @@ class Half:
         direction: the way the flow's packets travel.
         entry: number of the arena's entry.
         at: index of its first word.
-        transform: number of the transform record.
         connection: the copy of the TCP flow; None for other protocols.
         last_hit_ms: the entry's life word when it was last read.
     """
 
-    __slots__ = ("_bytes", "_hits", "at", "connection", "direction", "entry", "last_hit_ms", "original", "transform")
+    __slots__ = ("_bytes", "_hits", "at", "connection", "direction", "entry", "last_hit_ms", "original")
 
     def __init__(
         self,
@@ -64,18 +63,20 @@ class Half:
         direction: Direction,
         entry: int,
         at: int,
-        transform: int,
         connection: Connection | None,
     ) -> None:
         self.original = original
         self.direction = direction
         self.entry = entry
         self.at = at
-        self.transform = transform
         self.connection = connection
         self.last_hit_ms = original.last_hit_ms
         self._hits = 0
         self._bytes = 0
+
+    def count_as_known(self, hits: int, length: int) -> None:
+        """Say how much of the arena's counters the reference has already."""
+        self._hits, self._bytes = hits, length
 
     def bring_home(self, words: Words) -> None:
         """Add to the reference's entry, and to its TCP flow, what hits have counted since the last time."""

@@ -8,7 +8,7 @@ under the port's slow lock; the protocol is described in `docs/protocol.md`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,10 +17,24 @@ from fastpath import uft
 from fastpath.compile_flow import compile_flow, key_words
 from fastpath.halves import Connection, Half, read_word
 from fastpath.hash_table import entry_at
-from fastpath.layout import ACTION, BINDING, DEAD, ENTRY_WORDS, KEY, KEY_WORDS, LIFE, REWRITE, Geometry
+from fastpath.layout import (
+    ACTION,
+    BINDING,
+    DEAD,
+    ENTRY_LIST,
+    ENTRY_STOCK,
+    ENTRY_WORDS,
+    FLOW_LIST,
+    FLOW_STOCK,
+    KEY,
+    KEY_WORDS,
+    LIFE,
+    REWRITE,
+)
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo
-from fastpath.records import Records, Transforms
+from fastpath.records import Records
+from fastpath.transforms import Transforms
 from reference.direction import Direction
 from reference.flow_table import FLOW_TIME_TO_LIVE_MS, FlowEntry
 from reference.semantics import Semantics
@@ -29,6 +43,23 @@ from reference.uft import UftEntry
 
 _LOW_32 = 0xFFFF_FFFF
 _Item = TypeVar("_Item")
+
+
+class Adopted(NamedTuple):
+    """A half that the reference has, and of which the arena has had all along what is now its copy.
+
+    Attributes:
+        original: the reference's entry; one that nobody holds is in no table, and its copy leaves.
+        direction: the way the flow's packets travel.
+        entry: number of the arena's entry.
+        hits, length: what hits have counted there that the reference knows of.
+    """
+
+    original: UftEntry
+    direction: Direction
+    entry: int
+    hits: int
+    length: int
 
 
 class Side:
@@ -55,13 +86,13 @@ class Side:
 class Mirror:
     """Keeps the arena's copies in step with a reference port. Itself the watcher of the table of TCP flows."""
 
-    def __init__(self, words: Words, geometry: Geometry, semantics: Semantics) -> None:
+    def __init__(self, words: Words, semantics: Semantics) -> None:
         self._words = words
         self._udp_zero_as_ones = semantics.udp_zero_as_ones
         self._limbo = Limbo(words)
-        self._entries = Records(geometry.entry_records)
-        self._flows = Records(geometry.flow_records)
-        self._transforms = Transforms(words, geometry.transform_records)
+        self._entries = Records(words, ENTRY_STOCK, ENTRY_LIST)
+        self._flows = Records(words, FLOW_STOCK, FLOW_LIST)
+        self._transforms = Transforms(words, self._limbo)
         self._halves: dict[UftEntry, Half] = {}
         self._connections: dict[TcpFlow, Connection] = {}
         self._arrivals: dict[UftEntry, Direction] = {}
@@ -157,6 +188,27 @@ class Mirror:
             half.bring_home(self._words)
             self._touched[half] = None
 
+    def adopt(self, halves: Iterable[Adopted], flow: TcpFlow | None, record: int) -> None:
+        """Keep in step from now on what the arena has of a flow, and the reference's tables have just got.
+
+        `flow` is its connection and `record` that one's flow record. A connection that nobody holds is in no table: its
+        word is dead already.
+        """
+        connection = None
+        if flow is not None:
+            connection = Connection(flow, record)
+            if flow.holders:
+                self._connections[flow] = connection
+        for original, direction, entry, hits, length in halves:
+            half = Half(original, direction, entry, int(entry_at(self._words, np.uint64(entry))), connection)
+            half.count_as_known(hits, length)
+            if connection is not None:
+                connection.halves.add(half)
+            self._halves[original] = half
+            self._arrivals.pop(original, None)
+            if not original.holders:
+                self._departures[original] = None
+
     # --- making the arena follow ---
 
     def commit(self, epoch: int) -> None:
@@ -223,7 +275,7 @@ class Mirror:
         number, transform = self._entries.take(), self._transforms.take(compiled.transform)
         if number is None or transform is None or (entry.tcp_flow is not None and connection is None):
             self._waiting[entry] = direction
-            self._refuse(number, transform, connection)
+            self._refuse(number, connection)
             return None
         words, at = self._words, int(entry_at(self._words, np.uint64(number)))
         words[at : at + ENTRY_WORDS] = 0
@@ -232,7 +284,7 @@ class Mirror:
         words[at + ACTION] = transform << 32 | entry.l4_hash
         words[at + REWRITE] = compiled.rewrite
         words[at + LIFE] = entry.last_hit_ms
-        half = Half(entry, direction, number, at, transform, connection)
+        half = Half(entry, direction, number, at, connection)
         if connection is not None:
             connection.halves.add(half)
         return half
@@ -260,12 +312,12 @@ class Mirror:
                 self._waiting[member.original] = member.direction
                 if member.connection is not None:
                     member.connection.halves.discard(member)
-                self._refuse(member.entry, member.transform, member.connection)
+                self._refuse(member.entry, member.connection)
 
-    def _refuse(self, entry: int | None, transform: int | None, connection: Connection | None) -> None:
+    def _refuse(self, entry: int | None, connection: Connection | None) -> None:
         if connection is not None and not connection.halves:
             self._close(connection)
-        self._give_back(entry, transform, connection)
+        self._give_back(entry, connection)
 
     def _write_back(self, half: Half) -> None:
         """Let hits know of a time that the slow path has set."""
@@ -290,13 +342,11 @@ class Mirror:
         half.bring_home(self._words)
         if half.connection is not None:
             half.connection.halves.discard(half)
-        self._give_back(half.entry, half.transform, half.connection)
+        self._give_back(half.entry, half.connection)
 
-    def _give_back(self, entry: int | None, transform: int | None, connection: Connection | None) -> None:
+    def _give_back(self, entry: int | None, connection: Connection | None) -> None:
         if entry is not None:
             self._entries.give_back(entry)
-        if transform is not None:
-            self._transforms.give_back(transform)
         if connection is not None and not connection.halves:
             self._flows.give_back(connection.record)
 

@@ -11,6 +11,7 @@ import numpy as np
 from fastpath.compile_destinations import Destinations, follow_mappings
 from fastpath.compile_rules import RuleWords
 from fastpath.compile_tables import NO_RULES, CompiledTable, compile_table
+from fastpath.numbering import pools_in_use
 from fastpath.rule_layout import (
     ACTION_ALLOW,
     ACTION_DENY,
@@ -27,6 +28,8 @@ from fastpath.rule_layout import (
     RULES_NAT_SINCE,
     RULES_OWNED_AT,
     RULES_PHYSICAL,
+    RULES_POOLS_4,
+    RULES_POOLS_6,
     RULES_PRIVATE_4,
     RULES_PRIVATE_6,
     RULES_TABLES,
@@ -90,6 +93,15 @@ class RuleCompiler:
         """The number of pools, the same for ever; 0 if they can have none."""
         return self._words.pools.number_of(pools)
 
+    def changed(self, port: Port, layer: str) -> int:
+        """The epoch in which the rules of the firewall or of NAT changed last.
+
+        That of the port as it is now if they have changed since they were compiled.
+        """
+        number = next(number for number in self._since if port.data.layers[number].name == layer)
+        since = self._since[number]
+        return since.epoch if _changes(port.data.layers[number]) == since.changes else port.epoch
+
     def compile(self, port: Port, epoch: int, threads: int) -> RuleSet:
         """The rules and mappings of the port as they are now.
 
@@ -111,6 +123,7 @@ class RuleCompiler:
                 self._since[number] = _Since(changes, epoch)
         counted = counted_tables([table.rules for table in self._tables])
         words = self._header(port.network, sides, counted, epoch)
+        self._note_pools(words, layers[_NAT])
         segments = [table.segment for table in self._tables if table.segment is not None]
         header = Segment(np.empty(len(words), np.uint64))
         self._buffer.write(header, [*segments, *destinations.segments])
@@ -143,6 +156,13 @@ class RuleCompiler:
             words[at + TABLE_DEFAULT] = _DEFAULTS[side.default]
             words[at + TABLE_COUNTER] = table.counter
         return words
+
+    def _note_pools(self, words: list[int], layer: Layer) -> None:
+        """The pools that the rules of NAT name, and their ports."""
+        for pools in pools_in_use(layer):
+            place = RULES_POOLS_4 if len(pools.external_ip) == 4 else RULES_POOLS_6
+            ports = pools.ports
+            words[place : place + 3] = self._words.pools.number_of(pools), ports.start, ports.stop - 1
 
     def _place_tables(self, words: list[int], header: Segment) -> None:
         for number, table in enumerate(self._tables):

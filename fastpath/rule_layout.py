@@ -44,7 +44,10 @@ RULES_NAT_SINCE: Final = 25
 """Epoch in which the rules of the layer changed last: flows that passed before are dirty."""
 RULES_COUNTERS: Final = 26
 """Words that one thread's counters take."""
-RULES_HEADER_WORDS: Final = 32
+RULES_POOLS_4: Final = 27
+RULES_POOLS_6: Final = 30
+"""The guest's pools of ports by family, three words each: their number, 0 for none, first and last port."""
+RULES_HEADER_WORDS: Final = 40
 
 # --- table: the rules of a layer in one direction, in order of evaluation ---
 
@@ -102,7 +105,7 @@ ACTION_OUTBOUND_NAT: Final = np.uint64(7)
 """Parameters: the number of addresses, then two words for each."""
 ACTION_INBOUND_NAT: Final = np.uint64(8)
 ACTION_SOURCE_NAT: Final = np.uint64(9)
-"""Parameter: number of the pools, as `ORIGIN` of a native flow has it."""
+"""Parameters: number of the pools, as `ORIGIN` of a native flow has it, and the external address in two words."""
 ACTION_ENCAPSULATE: Final = np.uint64(10)
 ACTION_DECAPSULATE: Final = np.uint64(11)
 ACTION_LEAVE: Final = np.uint64(12)

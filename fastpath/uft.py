@@ -38,7 +38,7 @@ from fastpath.hash_table import (
     unlock_in_order,
     write_slot,
 )
-from fastpath.layout import BYTES, DEAD, HITS, LIFE, NUMBERS, ONE, PARTNER, SHIFT_32, SLOTS, Index
+from fastpath.layout import BYTES, DEAD, HITS, LIFE, LOW_32, NUMBERS, ONE, PARTNER, SHIFT_32, SLOTS, Index
 from fastpath.memory import Words
 
 DONE = np.uint64(0)
@@ -81,12 +81,12 @@ def _install_locked(
 ) -> np.uint64:
     if _is_present(words, first, first_hash) or (second != NOTHING and _is_present(words, second, second_hash)):
         return DUPLICATE
-    first_slot = _free_slot(words, first_hash)
+    first_slot = free_slot(words, first_hash)
     if first_slot < 0:
         return NO_SLOT
     write_slot(words, first_slot, slot_content(first_hash, first))
     if second != NOTHING:
-        second_slot = _free_slot(words, second_hash)
+        second_slot = free_slot(words, second_hash)
         if second_slot < 0:
             write_slot(words, first_slot, NOTHING)
             return NO_SLOT
@@ -115,7 +115,7 @@ def _is_present(words: Words, entry: np.uint64, hash_: np.uint64) -> bool:
 
 
 @kernel
-def _free_slot(words: Words, hash_: np.uint64) -> Index:
+def free_slot(words: Words, hash_: np.uint64) -> Index:
     """An empty slot for a key, or -1: in the first bucket, unless that is crowded and the other one less so."""
     first, second = first_bucket(words, hash_), second_bucket(words, hash_)
     crowd = filled_slots(words, first)
@@ -158,20 +158,20 @@ def _clear(words: Words, entry: np.uint64, hash_: np.uint64) -> None:
         slot = slot_holding(words, second_bucket(words, hash_), content)
     if slot >= 0:
         write_slot(words, slot, NOTHING)
-    partner = load_relaxed(words, entry_at(words, entry) + PARTNER)
+    partner = load_relaxed(words, entry_at(words, entry) + PARTNER) & LOW_32
     if partner != NOTHING:
         # The half that stays, if one does, names nobody any more.
         store_relaxed(words, entry_at(words, partner) + PARTNER, NOTHING)
 
 
 @entry_point
-def kill(words: Words, entry: np.uint64) -> None:
-    """Mark an entry dead, whenever its last hit was."""
+def kill(words: Words, entry: np.uint64) -> np.uint64:
+    """Mark an entry dead, whenever its last hit was; its life word before."""
     life = entry_at(words, entry) + LIFE
     while True:
         seen = load_relaxed(words, life)
         if seen & DEAD != NOTHING or compare_and_swap(words, life, seen, seen | DEAD):
-            return
+            return seen
 
 
 @entry_point

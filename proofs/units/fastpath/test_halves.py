@@ -20,7 +20,7 @@ def outbound_half() -> tuple[Half, TcpFlow, np.ndarray]:
     entry = UftEntry(FLOW, FLOW.mirror(), 1, 7, compile_transform([], [], False), (), BEGIN_MS)
     words = np.zeros(64, np.uint64)
     words[LIFE] = BEGIN_MS
-    return Half(entry, Direction.OUT, 1, 0, 1, Connection(flow, 1)), flow, words
+    return Half(entry, Direction.OUT, 1, 0, Connection(flow, 1)), flow, words
 
 
 def leave_hits(words: np.ndarray, hits: int, length: int, now_ms: int) -> None:

@@ -24,7 +24,7 @@ from fastpath.layout import (
     TRANSFORMS_AT,
 )
 from fastpath.memory import Words
-from fastpath.pipeline import process_batch_for
+from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for
 from fastpath.reclaim import enter, leave
 from proofs.equivalence.frames import ACK, FIN, RST, SYN, TCP, UDP, Content
 from proofs.units.fastpath.arenas import entry_place, slots
@@ -45,7 +45,7 @@ def hit(parts: Parts, *sights: tuple[Direction, bytes], now_ms: int = NOW, threa
     """Let compiled code have frames; how many of them it decided before it stopped."""
     batch = FrameBatch(max(1, len(sights)), 2_048)
     batch.load_all(sights)
-    arguments = (parts.words, batch.frames, batch.descriptors, batch.work)
+    arguments = (parts.words, batch.frames, batch.descriptors, batch.work, NO_RULES, NO_COUNTS)
     return int(process_batch_for(Design.FINE)(*arguments, 0, batch.count, np.uint64(now_ms), thread))
 
 
@@ -182,12 +182,13 @@ def check_nothing_leaks(parts: Parts) -> None:
     _control("reset")(parts, NOW)
     assert slots(parts.words) == {}
     mirror, geometry = parts.slow_path.mirror, parts.geometry
+    mirror._transforms.sweep()
     for records, count in (
         (mirror._entries, geometry.entry_records),
         (mirror._flows, geometry.flow_records),
-        (mirror._transforms._records, geometry.transform_records),
+        (mirror._transforms, geometry.transform_records),
     ):
-        assert sum(1 for _ in iter(records.take, None)) == count - 1
+        assert records.free == count - 1
 
 
 def test_the_halves_that_one_packet_makes_enter_as_partners() -> None:
