@@ -1,5 +1,7 @@
 """Rule sets: what actions need, and that what has not changed is shared and never written again."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,9 @@ from proofs.equivalence import vpc
 from proofs.units.fastpath.rule_agreement import EVERYWHERE, FIREWALL, assert_agreement, running_port
 from proofs.units.fastpath.rule_engines import COMPILED, LAYERS, Rules, as_address, as_bytes
 from proofs.units.fastpath.rule_examples import SIGHT
+from reference import Port
 from reference.direction import Direction
+from reference.errors import BadState
 from reference.vpc.config import ExternalIps
 from reference.vpc.firewall import FirewallRule
 from reference.vpc.router import DROP, INTERNET_GATEWAY, RouterClass, RouterTarget, TargetKind
@@ -91,13 +95,14 @@ def test_actions_of_gateway_and_nat_have_what_they_need() -> None:
     at = int(COMPILED.match.parameters_of(rules.words, by_action[int(ACTION_OUTBOUND_NAT)]))
     addresses = [word for address in external.floating_ips for word in as_address(address)[:2]]
     assert list(rules.words[at : at + 5]) == [2, *addresses]
-    number = int(rules.words[by_action[int(ACTION_SOURCE_NAT)] + RULE_PARAMETER])
+    at = int(COMPILED.match.parameters_of(rules.words, by_action[int(ACTION_SOURCE_NAT)]))
+    assert tuple(rules.words[at + 1 : at + 3]) == as_address(vpc.SHARED[4])[:2]
     (action,) = [
         numbered.rule.action
         for numbered in port.data.layer("nat").outbound.rules.rules
         if isinstance(numbered.rule.action, SourceNatAction)
     ]
-    assert rules.compiler.pools(number) is action.pools
+    assert rules.compiler.pools(int(rules.words[at])) is action.pools
 
 
 # --- sharing ---
@@ -136,6 +141,39 @@ def test_room_is_found_for_what_is_larger_than_any_before() -> None:
     address = (SPARE_WORDS // 4 - 1).to_bytes(4)
     assert COMPILED.destinations.find_guest(rules.words, *as_address(address), np.uint64(vpc.VNI)) != 0
     assert_agreement(rules, "firewall", [SIGHT])
+
+
+def test_external_addresses_that_a_paused_port_was_given_make_a_rule_set_out_of_date() -> None:
+    port = running_port()
+    rules = Rules(COMPILED, port)
+    assert rules.compiler.is_current(port)
+    port.pause()
+    epoch = port.epoch
+    with pytest.raises(BadState):
+        port.set_external_ips(None, None)
+    assert port.epoch == epoch
+    assert not rules.compiler.is_current(port)
+    assert COMPILED.destinations.owns_external(rules.words, *as_address(vpc.EPHEMERAL[6]))
+    rules.compile()
+    assert rules.compiler.is_current(port)
+    assert not COMPILED.destinations.owns_external(rules.words, *as_address(vpc.EPHEMERAL[6]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda port: port.set_firewall_rules(FIREWALL),
+        lambda port: port.router.add(EVERYWHERE, DROP, RouterClass.CUSTOM),
+        lambda port: port.set_external_ips(None, None),
+        lambda port: port.follow_mappings(),
+    ],
+    ids=["firewall", "routes", "external addresses", "mappings"],
+)
+def test_a_change_makes_a_rule_set_out_of_date(change: Callable[[Port], None]) -> None:
+    port = running_port()
+    rules = Rules(COMPILED, port)
+    change(port)
+    assert not rules.compiler.is_current(port)
 
 
 # --- epochs ---
