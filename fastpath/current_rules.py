@@ -34,12 +34,12 @@ class CurrentRules:
         self.latest: tuple[Words, Words] = NOTHING_COMPILED
 
     def follow(self) -> None:
-        """Compile the rules of a running port if they are of another epoch. With the gate closed.
+        """Compile the rules of a running port if they are out of date. With the gate closed.
 
         Misses count before they end, so that the counters of the rule set before are complete.
         """
         port = self._port
-        if port.state is not PortState.RUNNING or (self._set is not None and self._set.epoch == port.epoch):
+        if port.state is not PortState.RUNNING or (self._set is not None and self._compiler.is_current(port)):
             return
         self.bring_home()
         self._set, self.latest = None, NOTHING_COMPILED
