@@ -3,8 +3,8 @@
 The arena is one array of 64-bit words. Its first lines are the header: words that every packet reads and almost
 nobody writes, the port lock, what misses share (`gate.py`, `records.py`, `capacity.py`), and the geometry, which is
 constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records,
-header transforms, their index, claims, and pools of ports. Records are numbered from 1; 0 says "none". A line is what the processor
-moves between cores, so words written by different threads never share one.
+header transforms, their index, claims, and pools of ports. Records are numbered from 1; 0 says "none". A line is what
+the processor moves between cores, so words written by different threads never share one.
 
 Bit fields of a word are given as shift and mask. All masks and flags are unsigned 64-bit, so that kernels stay within
 one integer type.
