@@ -1,5 +1,6 @@
 """Fast ports, and the parts they are made of, in the VPC of the stories; packets to and from a neighbour."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from fastpath import uft
 from fastpath.arena import new_arena
 from fastpath.compile_flow import key_words
 from fastpath.designs import POLICIES, Design
-from fastpath.layout import Geometry
+from fastpath.layout import POOLS, Geometry
 from fastpath.memory import Words
+from fastpath.policy import Misses
 from fastpath.slow_path import SlowPath
 from proofs.equivalence import vpc
 from proofs.equivalence.frames import ACK, SYN, TCP, UDP, Content, Tunnel, plain
@@ -101,13 +103,13 @@ class Parts:
         limits: TableLimits = LIMITS,
         geometry: Geometry | None = None,
         design: Design = Design.FINE,
-        *,
-        claims: bool = False,
+        misses: Misses = Misses.REFERENCE,
     ) -> None:
-        self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3)
+        pools = POOLS if misses is Misses.COMPILED else 0
+        self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3, pools=pools)
         self.words: Words = new_arena(self.geometry, 1)
         self.port = reference.Port(vpc.config(), limits, vpc.mappings())
-        self.slow_path = SlowPath(self.port, self.words, POLICIES[design], claims=claims)
+        self.slow_path = SlowPath(self.port, self.words, replace(POLICIES[design], misses=misses))
         with self.slow_path.operation() as port:
             set_up(port)
 
