@@ -7,11 +7,11 @@ import pytest
 from hypothesis import Phase, example, find, given, settings
 from hypothesis import strategies as st
 
-from fastpath import expire
+from fastpath import expire, tcp
 from fastpath.interpreted import Interpreted, replace_once
 from fastpath.layout import ENTRY_COUNT, KIND_TCP, LIFE
 from proofs.ledger import Method, claim
-from proofs.units.fastpath import arenas, native_flows
+from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import entry_place
 from proofs.units.fastpath.native_flows import (
     NOTHING_LEFT,
@@ -118,7 +118,7 @@ def test_a_full_list_ends_the_chunk_before_the_next_flow() -> None:
 
 def test_a_connection_that_only_looked_expired_goes_on() -> None:
     """A hit between the look and the freeze: halves and word are given back as they were, and nothing is counted."""
-    state = int(native_flows.tcp.SYN_SENT)
+    state = int(tcp.SYN_SENT)
     natives = Natives([NativeFlow(TCP, state, False, HalfWas(NOW - 5_000, True), HalfWas(NOW - 5_000, True), 0, False)])
     modules = Interpreted(
         {
