@@ -84,7 +84,7 @@ class Sweeper:
         words, end, position = self._words, _end_of_entries(self._words), 1
         removed, collected = np.zeros(KINDS, np.uint64), _list_of(_CLEARED_FLOWS)
         while position < end:
-            position = int(clear_natives(words, position, end, removed, collected))
+            position = int(clear_natives(words, position, end - position, removed, collected))
             self._wait()
             self._give_back(collected)
         return removed
@@ -92,7 +92,7 @@ class Sweeper:
     def clear_unified(self) -> Words:
         """Take all halves of native flows out of the unified table. With the gate closed."""
         removed = np.zeros(KINDS, np.uint64)
-        clear_unified(self._words, 1, _end_of_entries(self._words), removed)
+        clear_unified(self._words, 1, _end_of_entries(self._words) - 1, removed)
         self._wait()
         return removed
 
