@@ -26,7 +26,7 @@ from fastpath.compiler import OPTIONS
 from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.pipeline import process_batch_for
+from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for
 from reference.verdict import Modified
 
 LANE_FRAMES = 8 * BATCH
@@ -120,6 +120,8 @@ class Forwarding:
             batch.frames,
             batch.descriptors,
             batch.work,
+            NO_RULES,
+            NO_COUNTS,
             lane.headers,
             lane.descriptors,
             batch.slot // WORD_BYTES,
@@ -185,6 +187,8 @@ def forwarding_loop(design: Design) -> Any:
         frames: Frame,
         descriptors: Words,
         work: Words,
+        rules: Words,
+        counts: Words,
         pristine_headers: Words,
         pristine_descriptors: Words,
         slot_words: int,
@@ -207,7 +211,9 @@ def forwarding_loop(design: Design) -> Any:
                 if process:
                     clock = now + np.uint64(done // PACKETS_PER_MILLISECOND)
                     end = first + BATCH
-                    undecided += end - int(process_batch(words, frames, descriptors, work, first, end, clock, seat))
+                    undecided += end - int(
+                        process_batch(words, frames, descriptors, work, rules, counts, first, end, clock, seat)
+                    )
                     done += BATCH
         return undecided
 

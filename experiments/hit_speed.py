@@ -44,7 +44,7 @@ from fastpath.designs import POLICIES
 from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.pipeline import process_batch_under
+from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_under
 from fastpath.policy import Policy
 from reference.direction import Direction
 from reference.packet.emit import Encapsulation
@@ -155,6 +155,8 @@ class Meter:
             batch.frames,
             batch.descriptors,
             batch.work,
+            NO_RULES,
+            NO_COUNTS,
             lane.headers,
             lane.descriptors,
             ports,
@@ -181,6 +183,8 @@ def sending_loop(policy: Policy) -> Any:
         frames: Frame,
         descriptors: Words,
         work: Words,
+        rules: Words,
+        counts: Words,
         headers: Words,
         pristine: Words,
         ports: Words,
@@ -201,7 +205,9 @@ def sending_loop(policy: Policy) -> Any:
                 for word in range(DESCRIPTOR_WORDS):
                     descriptors[frame * DESCRIPTOR_WORDS + word] = pristine[frame * DESCRIPTOR_WORDS + word]
             if process:
-                undecided += BATCH - int(process_batch(words, frames, descriptors, work, 0, BATCH, now, seat))
+                undecided += BATCH - int(
+                    process_batch(words, frames, descriptors, work, rules, counts, 0, BATCH, now, seat)
+                )
         return undecided
 
     return numba.njit(**OPTIONS)(send)

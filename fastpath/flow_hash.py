@@ -66,15 +66,21 @@ def crc32(message: Frame, offset: Index, length: Index) -> np.uint64:
 @kernel
 def flow_hash(work: Words, record: Index) -> np.uint64:
     """The layer-4 hash of the flow that a parsed frame belongs to."""
+    return hash_of_flow(work, record + WORK_KEY, metadata_at(record))
+
+
+@kernel
+def hash_of_flow(work: Words, key: Index, message_at: Index) -> np.uint64:
+    """The layer-4 hash of the flow with the key at `work[key]`; the message is put together from `work[message_at]` on."""
     message = work.view(np.uint8)
-    begin = metadata_at(record) * 8
-    meta = work[record + WORK_KEY + 4]
+    begin = message_at * 8
+    meta = work[key + 4]
     is_ipv4 = meta >> META_FAMILY_SHIFT & LOW_8 == _FAMILY_4
     store_u8(message, begin, meta >> META_PROTOCOL_SHIFT)
     store_le16(message, begin + 1, _INTERNET if is_ipv4 else _INTERNET_6)
     at = begin + 3
     for address in range(2):
-        high, low = work[record + WORK_KEY + 2 * address], work[record + WORK_KEY + 2 * address + 1]
+        high, low = work[key + 2 * address], work[key + 2 * address + 1]
         store_le64(message, at, _FOUR if is_ipv4 else _SIXTEEN)
         if is_ipv4:
             store_be32(message, at + 8, low)

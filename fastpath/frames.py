@@ -9,6 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from fastpath.layout import (
+    DENIED_BY_ACTION,
+    DENIED_BY_DEFAULT,
+    DENIED_BY_RULE,
+    DENIED_LAYER_SHIFT,
     DESCRIPTOR_WORDS,
     FRAME_DIRECTION,
     FRAME_FLAGS,
@@ -20,17 +24,26 @@ from fastpath.layout import (
     HEADROOM,
     INBOUND,
     OUTBOUND,
+    VERDICT_DENIED,
     VERDICT_OTHER,
     VERDICT_SLOW,
+    VERDICT_WAIT,
     WORK_ARRAY_WORDS,
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from reference.direction import Direction
-from reference.verdict import Modified, Verdict
+from reference.verdict import DenyReason, Drop, LayerDrop, Modified, Verdict
+from reference.vpc import firewall, gateway, nat, overlay, router
 
 _CODE = {Direction.IN: INBOUND, Direction.OUT: OUTBOUND}
 _DIRECTION = {int(code): direction for direction, code in _CODE.items()}
+_LAYERS = (gateway.NAME, firewall.NAME, router.NAME, nat.NAME, overlay.NAME)
+_REASONS = {
+    int(DENIED_BY_RULE): DenyReason.RULE,
+    int(DENIED_BY_DEFAULT): DenyReason.DEFAULT,
+    int(DENIED_BY_ACTION): DenyReason.ACTION,
+}
 
 
 class FrameTooLong(ValueError):
@@ -111,7 +124,10 @@ class FrameBatch:
         verdict = self._word(index, FRAME_VERDICT)
         if verdict == VERDICT_OTHER:
             return self._others[index]
-        if verdict == VERDICT_SLOW:
+        if verdict == VERDICT_DENIED:
+            layer, reason = divmod(self._word(index, FRAME_FLAGS), 1 << int(DENIED_LAYER_SHIFT))
+            return Drop(LayerDrop(_LAYERS[layer], _REASONS[reason]))
+        if verdict in (VERDICT_SLOW, VERDICT_WAIT):
             raise Undecided(f"the port has not decided about frame {index}: process the batch first")
         return Modified(self.frame(index), self._word(index, FRAME_L4_HASH), self._word(index, FRAME_FLAGS) != 0)
 
@@ -122,6 +138,10 @@ class FrameBatch:
         sequential order.
         """
         return self._word(index, FRAME_TICKET)
+
+    def waits(self, index: int) -> bool:
+        """Whether a frame waits for a slow operation to be over; no for an index behind the last one."""
+        return index < self.count and self._word(index, FRAME_VERDICT) == VERDICT_WAIT
 
     def decide(self, index: int, verdict: Verdict, ticket: int) -> None:
         """Note the slow path's verdict about a frame, and its bytes if it goes on."""

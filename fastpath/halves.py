@@ -74,6 +74,10 @@ class Half:
         self._hits = 0
         self._bytes = 0
 
+    def count_as_known(self, hits: int, length: int) -> None:
+        """Say how much of the arena's counters the reference has already."""
+        self._hits, self._bytes = hits, length
+
     def bring_home(self, words: Words) -> None:
         """Add to the reference's entry, and to its TCP flow, what hits have counted since the last time."""
         hits = int(words[self.at + HITS])

@@ -8,7 +8,7 @@ under the port's slow lock; the protocol is described in `docs/protocol.md`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -43,6 +43,23 @@ from reference.uft import UftEntry
 
 _LOW_32 = 0xFFFF_FFFF
 _Item = TypeVar("_Item")
+
+
+class Adopted(NamedTuple):
+    """A half that the reference has, and of which the arena has had all along what is now its copy.
+
+    Attributes:
+        original: the reference's entry; one that nobody holds is in no table, and its copy leaves.
+        direction: the way the flow's packets travel.
+        entry: number of the arena's entry.
+        hits, length: what hits have counted there that the reference knows of.
+    """
+
+    original: UftEntry
+    direction: Direction
+    entry: int
+    hits: int
+    length: int
 
 
 class Side:
@@ -170,6 +187,27 @@ class Mirror:
             uft.kill(self._words, np.uint64(half.entry))
             half.bring_home(self._words)
             self._touched[half] = None
+
+    def adopt(self, halves: Iterable[Adopted], flow: TcpFlow | None, record: int) -> None:
+        """Keep in step from now on what the arena has of a flow, and the reference's tables have just got.
+
+        `flow` is its connection and `record` that one's flow record. A connection that nobody holds is in no table: its
+        word is dead already.
+        """
+        connection = None
+        if flow is not None:
+            connection = Connection(flow, record)
+            if flow.holders:
+                self._connections[flow] = connection
+        for original, direction, entry, hits, length in halves:
+            half = Half(original, direction, entry, int(entry_at(self._words, np.uint64(entry))), connection)
+            half.count_as_known(hits, length)
+            if connection is not None:
+                connection.halves.add(half)
+            self._halves[original] = half
+            self._arrivals.pop(original, None)
+            if not original.holders:
+                self._departures[original] = None
 
     # --- making the arena follow ---
 

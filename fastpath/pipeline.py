@@ -4,13 +4,14 @@ A window of frames is parsed and hashed and its buckets are asked for; then thei
 transforms; only then is each frame finished, in order. The earlier stages are hints: the look-up that counts happens
 when the frame is finished, so that a flow changed by an earlier frame, or by another thread, is seen as it is.
 
-A frame that the compiled path does not decide ends the batch early: the caller takes it through the slow path and
-comes back with the next one, so that frames are processed in their order.
+A frame that is no hit is taken through the compiled layers (`miss.py`), unless the policy leaves misses to the reference. A
+frame that compiled code does not decide ends the batch early: the caller takes it through the slow path and comes back with
+the next one, so that frames are processed in their order.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from fastpath.layout import (
     DESCRIPTOR_WORDS,
     FRAME_TICKET,
     FRAME_VERDICT,
+    LINE,
     VERDICT_SLOW,
     WINDOW,
     WORK_HASH,
@@ -34,14 +36,21 @@ from fastpath.layout import (
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.policy import NO_OLD_WAYS, Policy
+from fastpath.missing import missing_under
+from fastpath.policy import NO_OLD_WAYS, Misses, Policy
 from fastpath.reclaim import enter, leave, thread_at
 
 _NOTHING = np.uint64(0)
 
-ProcessBatch = Callable[[Words, Frame, Words, Words, Index, Index, np.uint64, Index], Index]
-"""`(words, frames, descriptors, work, first, count, now, thread)` to the index of the first frame not decided, or
-`count`."""
+ProcessBatch = Callable[[Words, Frame, Words, Words, Words, Words, Index, Index, np.uint64, Index], Index]
+"""`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not decided,
+or `count`. `rules` is a rule set and `counts` are its counters (`rule_set.py`); `NO_RULES` leaves misses to the reference."""
+
+NO_RULES: Final[Words] = np.zeros(LINE, np.uint64)
+"""A rule set of no epoch."""
+NO_RULES.flags.writeable = False
+NO_COUNTS: Final[Words] = np.zeros(LINE, np.uint64)
+"""Counters for it."""
 
 
 @kernel
@@ -74,6 +83,8 @@ def specialise(policy: Policy) -> Any:
     """The batch function under a policy, whose members become constants of the compiled code."""
     old_ways = policy.old_ways
     hit = hit_under(policy)
+    miss = missing_under(policy, hit)
+    has_misses = policy.misses is Misses.COMPILED
 
     @entry_point
     def process_batch(
@@ -81,6 +92,8 @@ def specialise(policy: Policy) -> Any:
         frames: Frame,
         descriptors: Words,
         work: Words,
+        rules: Words,
+        counts: Words,
         first: Index,
         count: Index,
         now: np.uint64,
@@ -101,6 +114,8 @@ def specialise(policy: Policy) -> Any:
                 decided = False
                 if work[record + WORK_NETWORK] != _NOTHING:
                     decided = hit(words, frames, descriptors, at, work, record, now, line)
+                    if has_misses and not decided:
+                        decided = miss(words, rules, counts, frames, descriptors, at, work, record, now, line, thread)
                 if not decided:
                     undecided = True
                     break

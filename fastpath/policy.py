@@ -101,6 +101,15 @@ class TcpState(enum.Enum):
     """By reference, by compare-and-swap of one word (proposed in upstream issue 837)."""
 
 
+class Misses(enum.Enum):
+    """Who decides about a packet that is not in the unified flow table."""
+
+    REFERENCE = "reference"
+    """The reference port, one packet at a time."""
+    COMPILED = "compiled"
+    """Compiled layers, beside one another, where they have an answer (`docs/misses.md`)."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """One choice for each switch. The defaults are those of `fine`.
@@ -114,6 +123,7 @@ class Policy:
         push: how outer headers are written.
         transforms: whether headers are changed before or after the port lock is given back.
         tcp_state: how a connection's state is reached and advanced.
+        misses: who decides about packets that miss.
     """
 
     port_lock: PortLock = PortLock.NONE
@@ -124,6 +134,7 @@ class Policy:
     push: Push = Push.STORED
     transforms: Transforms = Transforms.OUTSIDE
     tcp_state: TcpState = TcpState.WORD
+    misses: Misses = Misses.COMPILED
 
     @property
     def has_port_lock(self) -> bool:

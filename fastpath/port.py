@@ -18,7 +18,7 @@ import reference
 from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
-from fastpath.layout import DEAD, Geometry
+from fastpath.layout import DEAD, POOLS, Geometry
 from fastpath.pipeline import process_batch_under
 from fastpath.policy import Policy
 from fastpath.reconfiguration import Reconfiguration
@@ -36,6 +36,9 @@ from reference.vpc.mappings import Mappings
 _SINGLE_FRAME_SIZE = 9216
 """Room for a jumbo frame; a longer one takes the slow path."""
 
+
+_PATIENCE = 64
+"""How often a packet waits for slow operations before it becomes one itself."""
 
 _END_OF_TIME_MS = int(DEAD)
 """The life word keeps times below its dead mark."""
@@ -80,7 +83,7 @@ class Port(Reconfiguration):
         limits = limits or TableLimits()
         self.design = Design(design)
         self.policy = policy or POLICIES[self.design]
-        geometry = Geometry(entries=2 * limits.uft, threads=threads)
+        geometry = Geometry(entries=2 * limits.uft, threads=threads, pools=POOLS)
         self.words = new_arena(geometry, seed)
         port = reference.Port(config, limits, mappings, semantics)
         super().__init__(SlowPath(port, self.words, self.policy))
@@ -144,7 +147,7 @@ class Port(Reconfiguration):
         """
         self._check_time(now_ms)
         seat, now = self.seat(), np.uint64(now_ms)
-        position = 0
+        position = waits = 0
         if batch.count and self._slow_path.is_behind_mappings:
             with self._slow_path.operation() as port:
                 # Another thread may have come first: to follow twice would make every entry stale once more.
@@ -152,9 +155,12 @@ class Port(Reconfiguration):
                     port.follow_mappings()
         while position < batch.count:
             if not self._goes_back(now_ms):
-                arguments = (self.words, batch.frames, batch.descriptors, batch.work)
+                arguments = (self.words, batch.frames, batch.descriptors, batch.work, *self._slow_path.misses.rules)
                 position = int(self._process_batch(*arguments, position, batch.count, now, seat))
-            if position < batch.count:
+            if batch.waits(position) and (waits := waits + 1) < _PATIENCE:
+                self._slow_path.wait_for_turn()
+            elif position < batch.count:
+                waits = 0
                 verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
                 batch.decide(position, verdict, self.ticket)
                 position += 1
@@ -196,24 +202,25 @@ class Port(Reconfiguration):
     def reset(self) -> None:
         """Forget all flows and stop processing packets; from any state."""
         with self._slow_path.operation() as port:
+            self._slow_path.misses.clear()
             port.reset()
 
     def expire(self, now_ms: int) -> None:
         """Remove flows past their time to live; raises `BadState` unless running, or `TimeOutOfRange`."""
         self._check_time(now_ms)
-        with self._slow_path.operation() as port:
-            port.data.require_state(PortState.RUNNING)
-            self._slow_path.mirror.stop_expiring(now_ms)
+        with self._slow_path.expiry(now_ms) as port:
             port.expire(now_ms)
 
     def clear_uft(self) -> None:
         """Empty the unified flow table; raises `BadState` unless running."""
         with self._slow_path.operation() as port:
+            port.data.require_state(PortState.RUNNING)
+            self._slow_path.misses.clear_unified()
             port.clear_uft()
 
     def clear_lft(self, layer: str) -> None:
         """Forget a layer's flows; raises `BadState` unless running, or `LayerNotFound`."""
-        with self._slow_path.operation() as port:
+        with self._slow_path.operation(whole=True) as port:
             port.clear_lft(layer)
 
     def tcp_state(self, flow: FlowId) -> TcpState | None:
@@ -235,6 +242,7 @@ class Port(Reconfiguration):
         """Everything observable about the port, as plain comparable values.
 
         Each flow is read at one moment, different flows perhaps at different ones while other threads process packets.
+        All flows that compiled misses have begun become the reference's by it, at some 0.1 ms each.
         """
-        with self._slow_path.observation() as port:
+        with self._slow_path.observation(whole=True) as port:
             return port.snapshot()

@@ -81,7 +81,7 @@ def clear_content(words: Words, list_: Index, number: np.uint64) -> None:
         store_relaxed(words, np.int64(words[ENTRIES_AT]) + np.int64(number) * ENTRY_WORDS + ACTION, _NOTHING)
 
 
-# --- under the lock beside a list: its words, and links of what is in it, belong to the holder, so plain accesses do ---
+# --- under the lock beside a list: its words, and links of what is in it, are the holder's, so plain accesses do ---
 
 
 @kernel
@@ -129,7 +129,7 @@ def link_up(words: Words, list_: Index, first: np.uint64, count: np.uint64) -> n
 
 @entry_point
 def draw(words: Words, list_: Index, most: Index) -> np.uint64:
-    """A chain of up to `most` free entries or flow records, from the list or fresh; its first one, 0 if none is left."""
+    """A chain of up to `most` free entries or flow records, from the list or fresh; its first one, 0 if none."""
     acquire(words, RECORDS_LOCK)
     chain = pop_locked(words, list_, most)
     if chain != _NOTHING:

@@ -15,11 +15,14 @@ from fastpath.control import Control
 from fastpath.layout import THREAD_COUNT, THREAD_HITS
 from fastpath.memory import Words
 from fastpath.mirror import Mirror, Side
-from fastpath.policy import Policy
+from fastpath.miss_control import CompiledMisses, MissControl
+from fastpath.policy import Misses, Policy
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from reference.direction import Direction
 from reference.flow_table import FlowTable
+from reference.port_data import PortState
+from reference.semantics import Semantics
 
 _COUNTERS = ((Direction.IN, THREAD_HITS), (Direction.OUT, THREAD_HITS + 1))
 
@@ -30,24 +33,30 @@ class SlowPath:
     Attributes:
         port: the reference port; to be used inside `operation` only.
         mirror: keeps the arena in step with it.
+        misses: keeps misses out meanwhile, and knows the flows that they have begun.
         tickets: how many slow operations there have been.
     """
 
-    def __init__(self, port: reference.Port, words: Words, policy: Policy, *, claims: bool = False) -> None:
-        """`claims`: whether the keys of the reference's entries are claimed, as misses in compiled code need it."""
+    def __init__(self, port: reference.Port, words: Words, policy: Policy) -> None:
+        """The tables of the port must be empty. Misses are compiled only under `Semantics.CORRECT`."""
         self.port = port
         self.mirror = Mirror(words, port.semantics)
         self.tickets = 0
         self._words = words
         self._policy = policy
-        self._control = Control(words, waits_for_hits=not policy.has_port_lock)
+        waits_for_hits = not policy.has_port_lock
+        self._control = Control(words, waits_for_hits=waits_for_hits)
         self._lock = threading.Lock()
         self._latest = threading.local()
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._mappings_published = port.mappings_seen
-        self._watch(claims)
+        self.misses = MissControl()
+        compiled = policy.misses is Misses.COMPILED and port.semantics == Semantics.CORRECT
+        if compiled:
+            self.misses = CompiledMisses(words, port, self.mirror, waits_for_hits=waits_for_hits)
+        self._watch(claims=compiled)
 
-    def _watch(self, claims: bool) -> None:
+    def _watch(self, *, claims: bool) -> None:
         data = self.port.data
         data.uft.inbound.watcher = Side(self.mirror, Direction.IN)
         data.uft.outbound.watcher = Side(self.mirror, Direction.OUT)
@@ -71,6 +80,7 @@ class SlowPath:
     def _seal(self) -> None:
         """A full table is about to compare its entries: no hit may change them meanwhile."""
         self._control.seal()
+        self.misses.recall_all()
         self.mirror.synchronise()
 
     @property
@@ -88,20 +98,59 @@ class SlowPath:
         port = self.port
         return port.semantics.mappings_reach_live_flows and self._mappings_published != port.network.mappings.version
 
+    def wait_for_turn(self) -> None:
+        """Return when the slow operation under way, if there is one, is over."""
+        with self._lock:
+            pass
+
     @contextmanager
-    def operation(self) -> Iterator[reference.Port]:
-        """Run a slow operation on the reference port."""
-        with self._lock, self._hits_excluded():
+    def operation(self, *, whole: bool = False) -> Iterator[reference.Port]:
+        """Run a slow operation on the reference port. `whole`: one that needs every flow in the reference's tables."""
+        with self._lock, self._carried_out(whole):
+            yield self.port
+
+    @contextmanager
+    def expiry(self, now_ms: int) -> Iterator[reference.Port]:
+        """The slow operation that expires flows; raises `BadState` unless running. Native flows have expired first."""
+        with self._lock:
+            self.port.data.require_state(PortState.RUNNING)
+            self.misses.expire(now_ms)
+            with self._carried_out(whole=False):
+                self.misses.recall_due(now_ms)
+                self.mirror.stop_expiring(now_ms)
+                yield self.port
+
+    @contextmanager
+    def observation(self, *, whole: bool = False) -> Iterator[reference.Port]:
+        """A slow operation that looks at the whole port: what hits and misses have counted is brought home first."""
+        with self.operation(whole=whole) as port:
+            self.mirror.synchronise()
+            self._bring_counters_home()
+            yield port
+
+    @contextmanager
+    def _carried_out(self, whole: bool) -> Iterator[None]:
+        """From the exclusion of misses until everything has followed the reference. Under the slow lock."""
+        with self.misses.excluded(), self._hits_excluded():
             self.tickets += 1
             self._latest.ticket = self.tickets
             try:
-                yield self.port
+                if whole:
+                    self.misses.recall_all()
+                yield
             finally:
-                try:
-                    self.mirror.commit(self.port.epoch)
-                finally:
-                    self._control.follow(self.port.state, self.port.epoch)
-                    self._mappings_published = self.port.mappings_seen
+                self._follow()
+
+    def _follow(self) -> None:
+        """Let arena, misses and hits follow the reference, each of them whatever befalls the others."""
+        try:
+            self.mirror.commit(self.port.epoch)
+        finally:
+            try:
+                self.misses.follow()
+            finally:
+                self._control.follow(self.port.state, self.port.epoch)
+                self._mappings_published = self.port.mappings_seen
 
     @contextmanager
     def _hits_excluded(self) -> Iterator[None]:
@@ -115,16 +164,9 @@ class SlowPath:
         finally:
             unlock_port(self._words)
 
-    @contextmanager
-    def observation(self) -> Iterator[reference.Port]:
-        """A slow operation that looks at the whole port: everything that hits have counted is brought home first."""
-        with self.operation() as port:
-            self.mirror.synchronise()
-            self._bring_counters_home()
-            yield port
-
     def _bring_counters_home(self) -> None:
-        """Add the hits of all threads to the port's counters. A hit is counted in its thread when its batch ends."""
+        """Add the hits and misses of all threads to the port's counters."""
+        self.misses.bring_counters_home()
         words = self._words
         lines = [int(thread_at(words, thread)) for thread in range(int(words[THREAD_COUNT]))]
         for direction, counter in _COUNTERS:

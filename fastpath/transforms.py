@@ -233,7 +233,8 @@ class Transforms:
         """Let go of what no entry names: at once when nobody is inside a batch, else after a grace period."""
         self._refused = 0
         chain = np.uint64(sweep(self._words))
-        self._limbo.retire(lambda: reuse(self._words, chain))
+        if chain:
+            self._limbo.retire(lambda: reuse(self._words, chain))
 
     @property
     def free(self) -> int:

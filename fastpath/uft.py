@@ -81,12 +81,12 @@ def _install_locked(
 ) -> np.uint64:
     if _is_present(words, first, first_hash) or (second != NOTHING and _is_present(words, second, second_hash)):
         return DUPLICATE
-    first_slot = _free_slot(words, first_hash)
+    first_slot = free_slot(words, first_hash)
     if first_slot < 0:
         return NO_SLOT
     write_slot(words, first_slot, slot_content(first_hash, first))
     if second != NOTHING:
-        second_slot = _free_slot(words, second_hash)
+        second_slot = free_slot(words, second_hash)
         if second_slot < 0:
             write_slot(words, first_slot, NOTHING)
             return NO_SLOT
@@ -115,7 +115,7 @@ def _is_present(words: Words, entry: np.uint64, hash_: np.uint64) -> bool:
 
 
 @kernel
-def _free_slot(words: Words, hash_: np.uint64) -> Index:
+def free_slot(words: Words, hash_: np.uint64) -> Index:
     """An empty slot for a key, or -1: in the first bucket, unless that is crowded and the other one less so."""
     first, second = first_bucket(words, hash_), second_bucket(words, hash_)
     crowd = filled_slots(words, first)

@@ -33,9 +33,31 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "fastpath.halves": ("reference.tcp_flows", "reference.uft"),  # copied,
     "fastpath.expire": ("reference.flow_table", "reference.tcp_flows"),  # live as long,
     "fastpath.compile_flow": ("reference.packet.*", "reference.transform"),  # and what it decided is compiled;
+    "fastpath.decompile": ("reference.packet.*", "reference.transform", "reference.vpc.overlay"),  # and back again;
+    "fastpath.native_flow": ("reference.packet.flow",),  # what it did not decide is read,
+    "fastpath.openings": ("reference.layer_flows", "reference.packet.*", "reference.vpc.firewall"),
+    "fastpath.revival": ("reference.*",),  # made into its entries
+    "fastpath.table_entries": ("reference.flow_table", "reference.packet.flow"),  # when it looks for them,
+    "fastpath.recall": ("reference.packet.flow", "reference.vpc.*"),  # by their keys;
+    "fastpath.current_rules": ("reference.port_data", "reference.vpc.*"),  # whose rules misses go by,
+    "fastpath.miss_control": ("reference.vpc.*",),
+    "fastpath.frames": ("reference.vpc.*",),  # and whose layers deny;
     "fastpath.control": ("reference.port_data",),  # and the surface is the reference's
     "fastpath.port": ("reference.packet.flow", "reference.port_data", "reference.tcp", "reference.vpc.mappings"),
     "fastpath.reconfiguration": ("reference.address", "reference.vpc.*"),
+    "fastpath.compile_predicates": (  # rule sets are compiled from the reference's rules,
+        "reference.address",
+        "reference.packet.protocol",
+        "reference.predicate",
+        "reference.vpc.*",
+    ),
+    "fastpath.compile_rules": ("reference.action", "reference.rule", "reference.vpc.*"),
+    "fastpath.compile_tables": ("reference.rule",),
+    "fastpath.numbering": ("reference.vpc.*",),
+    "fastpath.intervals": ("reference.address",),  # and mappings,
+    "fastpath.compile_destinations": ("reference.address", "reference.vpc.mappings"),
+    "fastpath.rule_compiler": ("reference.layer", "reference.vpc.*"),
+    "fastpath.rule_set": ("reference.port_data", "reference.rule"),  # and count for them
     "proofs": ("model.*", "reference.*", "fastpath.*"),
     "proofs.units.experiments": ("experiments.*",),  # the small checks of the experiments' own code
     "experiments": ("reference.*", "fastpath.*"),

@@ -94,9 +94,10 @@ class NoteVni(MetaAction):
 
 
 class RewriteSourceMac(StaticAction):
-    """Makes the gateway the sender of a frame."""
+    """Makes the gateway, with its address `gateway_mac`, the sender of a frame."""
 
     def __init__(self, gateway_mac: bytes) -> None:
+        self.gateway_mac = gateway_mac
         self._text = f"ether.src={format_mac(gateway_mac)}"
         self._transform = HeaderTransform("", InnerModification(ether_source=gateway_mac))
 

@@ -60,6 +60,10 @@ class VirtualToPhysical:
         """The VPC in which an address is mapped; the one of lowest VNI if there are several."""
         return min((vni for vni, table in self._tables.items() if address in table), default=None)
 
+    def copy(self) -> dict[int, dict[bytes, PhysicalAddress]]:
+        """All mappings by VNI and address, those of each VPC as they were at one moment."""
+        return {vni: dict(table) for vni, table in self._tables.items()}
+
 
 class VirtualToBoundary:
     """Tunnel endpoints by destination prefix; the longest prefix that contains an address decides."""
@@ -106,6 +110,10 @@ class VirtualToBoundary:
             if endpoints is not None:
                 return endpoints
         return None
+
+    def copy(self) -> dict[Cidr, tuple[TunnelEndpoint, ...]]:
+        """The endpoints of all prefixes, as they were at one moment."""
+        return dict(self._prefixes)
 
     def _replace(self, prefix: Cidr, endpoints: dict[bytes, TunnelEndpoint]) -> None:
         known = prefix in self._prefixes

@@ -86,19 +86,19 @@ class NatDescriptor(ActionDescriptor):
 
 
 class OutboundNat(StatefulAction):
-    """Gives a flow begun by the guest one of several external addresses, chosen by the flow's hash."""
+    """Gives a flow begun by the guest one of several external addresses, `external_ips`, chosen by the flow's hash."""
 
     def __init__(self, family: AddressFamily, external_ips: tuple[bytes, ...]) -> None:
         self._family = family
-        self._external_ips = external_ips
+        self.external_ips = external_ips
 
     def describe(self, packet: Packet) -> ActionDescriptor | None:
-        choice = l4_hash(packet.flow) % len(self._external_ips)
-        return NatDescriptor(self._family, self._external_ips[choice])
+        choice = l4_hash(packet.flow) % len(self.external_ips)
+        return NatDescriptor(self._family, self.external_ips[choice])
 
     def __str__(self) -> str:
-        addresses = ",".join(map(format_ip, self._external_ips))
-        if len(self._external_ips) > 1:
+        addresses = ",".join(map(format_ip, self.external_ips))
+        if len(self.external_ips) > 1:
             addresses = f"{{{addresses}}}"
         return f"{format_ip(self._family.private_ip)} <=> {addresses}"
 

@@ -66,6 +66,11 @@ class PortPools:
             for protocol in (IpProtocol.TCP, IpProtocol.UDP, echo)
         }
 
+    @property
+    def ports(self) -> range:
+        """The ports that flows may have, all protocols alike."""
+        return self._by_protocol[IpProtocol.TCP].range
+
     def of(self, protocol: int) -> PortPool | None:
         """The pool of a protocol; None for a protocol that is not translated."""
         return self._by_protocol.get(IpProtocol(protocol))
@@ -147,25 +152,25 @@ class SourceNatEchoDescriptor(SourceNatDescriptor):
 
 
 class SourceNatAction(StatefulAction):
-    """Begins source-translated flows."""
+    """Begins source-translated flows, with ports of `pools`."""
 
     def __init__(self, private_ip: bytes, config: SourceNat, pools: PortPools) -> None:
         self._private_ip = private_ip
         self._config = config
         self._icmp = IpProtocol.ICMP if len(private_ip) == 4 else IpProtocol.ICMPV6
-        self._pools = pools
+        self.pools = pools
 
     def describe(self, packet: Packet) -> ActionDescriptor | None:
         flow = packet.flow
-        pool = self._pools.of(flow.protocol)
+        pool = self.pools.of(flow.protocol)
         if pool is None:
             name = "ICMP" if flow.protocol == IpProtocol.ICMP else "ICMPv6"
             raise LayerError(f'GenDesc(Unexpected {{ msg: "SNAT pool (unexpected ULP: {name})" }})')
         port = pool.take()
         if flow.protocol != self._icmp:
-            return SourceNatDescriptor(self._pools, pool, self._private_ip, flow.source_port, port)
+            return SourceNatDescriptor(self.pools, pool, self._private_ip, flow.source_port, port)
         if flow.source_port == _ECHO_REQUEST[self._icmp]:
-            return SourceNatEchoDescriptor(self._pools, pool, self._private_ip, flow.icmp_identifier, port)
+            return SourceNatEchoDescriptor(self.pools, pool, self._private_ip, flow.icmp_identifier, port)
         # Other messages cannot be translated; upstream refuses them only after it has found a free port.
         pool.give_back(port)
         return None

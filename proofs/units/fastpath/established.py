@@ -12,7 +12,7 @@ from fastpath.control import publish
 from fastpath.designs import Design
 from fastpath.frames import FrameBatch
 from fastpath.layout import CONTROL_EPOCH_SHIFT, STATE_RUNNING, THREAD_HITS, TRANSFORM_WORDS, TRANSFORMS_AT
-from fastpath.pipeline import process_batch_for
+from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for
 from fastpath.reclaim import thread_at
 from proofs.equivalence.frames import ACK, TCP, UDP, Content, Tunnel, plain
 from proofs.units.fastpath import arenas, packets
@@ -117,7 +117,7 @@ def run(
 ) -> int:
     """Process a batch; the index where it stopped."""
     process = process_batch_for(design)
-    arguments = (world.words, batch.frames, batch.descriptors, batch.work)
+    arguments = (world.words, batch.frames, batch.descriptors, batch.work, NO_RULES, NO_COUNTS)
     return int(process(*arguments, first, batch.count, np.uint64(now), thread))
 
 

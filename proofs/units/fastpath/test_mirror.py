@@ -24,7 +24,7 @@ from fastpath.layout import (
     TRANSFORMS_AT,
 )
 from fastpath.memory import Words
-from fastpath.pipeline import process_batch_for
+from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for
 from fastpath.reclaim import enter, leave
 from proofs.equivalence.frames import ACK, FIN, RST, SYN, TCP, UDP, Content
 from proofs.units.fastpath.arenas import entry_place, slots
@@ -45,7 +45,7 @@ def hit(parts: Parts, *sights: tuple[Direction, bytes], now_ms: int = NOW, threa
     """Let compiled code have frames; how many of them it decided before it stopped."""
     batch = FrameBatch(max(1, len(sights)), 2_048)
     batch.load_all(sights)
-    arguments = (parts.words, batch.frames, batch.descriptors, batch.work)
+    arguments = (parts.words, batch.frames, batch.descriptors, batch.work, NO_RULES, NO_COUNTS)
     return int(process_batch_for(Design.FINE)(*arguments, 0, batch.count, np.uint64(now_ms), thread))
 
 

@@ -30,7 +30,7 @@ from fastpath.layout import (
     WINDOW,
 )
 from fastpath.memory import Words
-from fastpath.pipeline import specialise
+from fastpath.pipeline import NO_COUNTS, NO_RULES, specialise
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from proofs.equivalence.frames import ACK, FIN, RST, SYN
@@ -275,7 +275,7 @@ def test_a_batch_leaves_the_same_words_and_bytes_compiled_and_uncompiled(
     while position < len(frames):
         stopped = run(worlds[0], batches[0], design, position, now)
         batch = batches[1]
-        arguments = (worlds[1].words, batch.frames, batch.descriptors, batch.work)
+        arguments = (worlds[1].words, batch.frames, batch.descriptors, batch.work, NO_RULES, NO_COUNTS)
         with np.errstate(over="ignore"):
             assert uncompiled(*arguments, position, batch.count, np.uint64(now), THREAD) == stopped
         position = stopped + 1
@@ -290,7 +290,7 @@ def machine_code(request: pytest.FixtureRequest) -> str:
     kernel: Any = specialise(POLICIES[request.param])
     fresh = numba.njit(**OPTIONS)(kernel.py_func)
     world, batch = World(), batch_of([Frame(0, OUT)])
-    fresh(world.words, batch.frames, batch.descriptors, batch.work, 0, 1, np.uint64(NOW), THREAD)
+    fresh(world.words, batch.frames, batch.descriptors, batch.work, NO_RULES, NO_COUNTS, 0, 1, np.uint64(NOW), THREAD)
     listing: str = fresh.inspect_llvm(fresh.signatures[0])
     parts = re.split(r"^define ", listing, flags=re.MULTILINE)[1:]
     bodies = [part for part in parts if not re.search(r"cpython|cfunc", part.partition("\n")[0])]

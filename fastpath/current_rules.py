@@ -1,0 +1,68 @@
+"""The rule set that misses go by, kept in step with the port: compiled anew when the epoch has changed.
+
+Everything but `latest` belongs to the owner of the slow lock.
+"""
+
+from typing import Final
+
+import reference
+from fastpath.memory import Words
+from fastpath.pipeline import NO_RULES
+from fastpath.rule_compiler import RuleCompiler
+from fastpath.rule_set import RuleSet
+from reference.port_data import PortState
+from reference.vpc.router import RouterTarget
+from reference.vpc.snat import PortPools
+
+NOTHING_COMPILED: Final = (NO_RULES, NO_RULES)
+"""What leaves all misses to the reference, as a batch takes it along."""
+
+
+class CurrentRules:
+    """The rules of one port.
+
+    Attributes:
+        latest: the words of the latest rule set, and its counters: what a batch takes along. May be read at any time,
+            and is good for as long as it is held; misses compare its epoch with the port's.
+    """
+
+    def __init__(self, port: reference.Port, threads: int) -> None:
+        self._port = port
+        self._threads = threads
+        self._compiler = RuleCompiler()
+        self._set: RuleSet | None = None
+        self.latest: tuple[Words, Words] = NOTHING_COMPILED
+
+    def follow(self) -> None:
+        """Compile the rules of a running port if they are of another epoch. With the gate closed.
+
+        Misses count before they end, so that the counters of the rule set before are complete.
+        """
+        port = self._port
+        if port.state is not PortState.RUNNING or (self._set is not None and self._set.epoch == port.epoch):
+            return
+        self.bring_home()
+        self._set, self.latest = None, NOTHING_COMPILED
+        rules = self._compiler.compile(port, port.epoch, self._threads)
+        self._set, self.latest = rules, (rules.words, rules.counts)
+
+    def bring_home(self) -> None:
+        """Add what misses have counted to the port's counters."""
+        if self._set is not None:
+            self._set.bring_home(self._port.data)
+
+    def route(self, number: int) -> RouterTarget:
+        """The router target with a `ROUTE_ID`; raises `KeyError`."""
+        return self._compiler.route(number)
+
+    def pools(self, number: int) -> PortPools:
+        """The pools with a number; raises `IndexError`."""
+        return self._compiler.pools(number)
+
+    def pools_number(self, pools: PortPools) -> int:
+        """The number of pools, the same for ever; 0 if they can have none."""
+        return self._compiler.pools_number(pools)
+
+    def changed(self, layer: str) -> int:
+        """The epoch in which a layer's rules changed last; the present one if they have since they were compiled."""
+        return self._compiler.changed(self._port, layer)

@@ -1,0 +1,138 @@
+"""What a slow operation does about misses: it keeps them out, and tells them what they need once it is over.
+
+`MissControl` is for a port whose misses are the reference's, all of them: there is nothing to do. `CompiledMisses`
+carries out what `docs/misses.md` says about slow operations: the gate, native flows, rule sets, room.
+
+Used under the slow lock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+import reference
+from fastpath.capacity import deal, recall_grants
+from fastpath.current_rules import NOTHING_COMPILED, CurrentRules
+from fastpath.gate import close_gate, open_gate
+from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT, THREAD_COUNT
+from fastpath.lent_ports import LentPorts
+from fastpath.memory import Words
+from fastpath.mirror import Mirror
+from fastpath.recall import Recall
+from fastpath.reclaim import Limbo
+from fastpath.sweep import Sweeper
+from reference.vpc import firewall, nat
+
+
+class MissControl:
+    """Misses that the reference alone decides about."""
+
+    @property
+    def rules(self) -> tuple[Words, Words]:
+        """The rule set that misses go by now, and its counters: for a batch to take along. At any time."""
+        return NOTHING_COMPILED
+
+    @contextmanager
+    def excluded(self) -> Iterator[None]:
+        """Keep misses out, from before the slow operation looks at anything until after its last step."""
+        yield
+
+    def follow(self) -> None:
+        """Let misses go by what the slow operation has made of the port; before they are let in again."""
+
+    def recall_all(self) -> None:
+        """Make every flow the reference's."""
+
+    def bring_counters_home(self) -> None:
+        """Add what misses have counted to the port's counters."""
+
+    def expire(self, now_ms: int) -> None:
+        """Remove native entries past their time to live. Outside `excluded`."""
+
+    def recall_due(self, now_ms: int) -> None:
+        """Make those flows the reference's that `expire` has left although they are due."""
+
+    def clear(self) -> None:
+        """Remove all native flows."""
+
+    def clear_unified(self) -> None:
+        """Take the halves of all native flows out of the unified table."""
+
+
+class CompiledMisses(MissControl):
+    """Misses in compiled code."""
+
+    def __init__(self, words: Words, port: reference.Port, mirror: Mirror, *, waits_for_hits: bool) -> None:
+        """`waits_for_hits`: as for `control.Control`. The tables of the port must be empty."""
+        self._words = words
+        self._port = port
+        self._rules = CurrentRules(port, int(words[THREAD_COUNT]))
+        self._recall = Recall(words, port, mirror, self._rules)
+        self._ports = LentPorts(words, port.data.layer(nat.NAME), self._rules.pools_number)
+        self._limbo = Limbo(words)
+        self._sweeper = Sweeper(words, self._limbo, waits_for_hits)
+
+    @property
+    def rules(self) -> tuple[Words, Words]:
+        """The rule set that misses go by now, and its counters: for a batch to take along. At any time."""
+        return self._rules.latest
+
+    @contextmanager
+    def excluded(self) -> Iterator[None]:
+        """Close the gate and count native flows; in the end deal out the room that is left, and open it."""
+        close_gate(self._words)
+        try:
+            self._limbo.collect()
+            self._recall.follow()
+            self._ports.collect()
+            yield
+        finally:
+            self._ports.lend()
+            self._deal_room()
+            open_gate(self._words)
+
+    def follow(self) -> None:
+        """Compile the rules if they have changed."""
+        self._rules.follow()
+
+    def _deal_room(self) -> None:
+        """How many more entries misses may begin: all that the tables have room for, native entries counted."""
+        data = self._port.data
+        recall_grants(self._words)
+        for kind, table in (
+            (KIND_UFT_IN, data.uft.inbound),
+            (KIND_UFT_OUT, data.uft.outbound),
+            (KIND_FIREWALL, data.layer(firewall.NAME).flows.outbound),
+            (KIND_NAT, data.layer(nat.NAME).flows.outbound),
+            (KIND_TCP, data.tcp_flows),
+        ):
+            deal(self._words, kind, np.uint64(max(0, table.limit - len(table))))
+
+    def recall_all(self) -> None:
+        """Make every flow the reference's."""
+        self._recall.recall_all()
+
+    def bring_counters_home(self) -> None:
+        """Add what misses have counted to the port's counters."""
+        self._rules.bring_home()
+
+    def expire(self, now_ms: int) -> None:
+        """Remove native entries past their time to live. Outside `excluded`."""
+        self._recall.note_removed(self._sweeper.expire(now_ms))
+
+    def recall_due(self, now_ms: int) -> None:
+        """Make those flows the reference's that `expire` has left although they are due.
+
+        They own ports of source NAT, which come back in the order in which the reference removes flows.
+        """
+        self._recall.recall_each(self._sweeper.due(now_ms))
+
+    def clear(self) -> None:
+        """Remove all native flows; those that own ports of source NAT become the reference's, for the same reason."""
+        self._recall.recall_each(self._sweeper.owning_ports())
+        self._recall.note_removed(self._sweeper.clear())
+
+    def clear_unified(self) -> None:
+        """Take the halves of all native flows out of the unified table."""
+        self._recall.note_removed(self._sweeper.clear_unified())

@@ -1,0 +1,202 @@
+"""Reading a native flow: all that its words say, as plain values.
+
+Under the slow lock with the gate closed, so that no miss makes a half anew meanwhile. Hits go on: what they count comes
+on top of what was read, and each word is read once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastpath import native, tcp
+from fastpath.decompile import key_of_words
+from fastpath.hash_table import entry_at
+from fastpath.layout import (
+    ACTION,
+    BINDING,
+    BYTES,
+    DEAD,
+    ENTRY_WORDS,
+    FLOW_WORDS,
+    FLOWS_AT,
+    GUEST_ACKNOWLEDGEMENT_KNOWN,
+    HITS,
+    HITS_BEFORE,
+    KEY,
+    KEY_WORDS,
+    LAYERS_HIT,
+    LIFE,
+    NUMBERS,
+    NUMBERS_KNOWN,
+    ORIGIN,
+    PARTNER,
+    PASSED,
+    REMOTE_ACKNOWLEDGEMENT_KNOWN,
+    REMOTE_SEQUENCE_KNOWN,
+    REWRITE,
+    SEGMENTS_MISSED,
+    TCP_WORD,
+)
+from fastpath.memory import Words
+from reference.direction import Direction
+from reference.packet.flow import FlowId
+
+_LOW_32 = 0xFFFF_FFFF
+
+
+class NativeHalf(NamedTuple):
+    """One half of a native flow.
+
+    Attributes:
+        entry: number of the arena's entry.
+        flow: its key.
+        epoch: low 32 bits of the epoch of its last installation.
+        record: number of the flow record, 0 without one.
+        transform: number of the transform record.
+        l4_hash, rewrite: see `layout.ACTION`, `layout.REWRITE`.
+        last_hit_ms: time of the last hit, also of a dead half.
+        is_dead: whether the half is out of the unified table.
+        hits, length: what hits have counted since the entry was written; bytes also what misses have.
+        hits_before: hits when the half was installed last.
+        sequence, acknowledgement: of the direction's last segment, as far as they are known.
+        passed: how many packets have hit the layer entries.
+        passed_epoch: low 32 bits of the epoch in which one passed the layers last.
+    """
+
+    entry: int
+    flow: FlowId
+    epoch: int
+    record: int
+    transform: int
+    l4_hash: int
+    rewrite: int
+    last_hit_ms: int
+    is_dead: bool
+    hits: int
+    length: int
+    hits_before: int
+    sequence: int
+    acknowledgement: int
+    passed: int
+    passed_epoch: int
+
+
+class NativeConnection(NamedTuple):
+    """The connection of a native flow, in the terms of `reference.tcp_flows.TcpFlow`.
+
+    Attributes:
+        record: number of the flow record.
+        is_dead: whether the connection has expired, and at least one half has not.
+    """
+
+    record: int
+    is_dead: bool
+    state: int
+    guest_sequence: int | None
+    guest_acknowledgement: int | None
+    remote_sequence: int | None
+    remote_acknowledgement: int | None
+    segments_in: int
+    segments_out: int
+
+
+class NativeFlow(NamedTuple):
+    """A flow that a compiled miss began.
+
+    Attributes:
+        outbound, inbound: its halves.
+        connection: for TCP.
+        layers_hit_ms: time of the last hit of its layer entries.
+        noted_vni: the VNI that was noted of the first packet, if one was.
+        begun: the way that packet travelled.
+        nat: what NAT does: `native.NO_NAT` and following.
+        route: `ROUTE_ID` for which NAT was found good, 0 for none yet.
+        pools: number of the pools, under source NAT.
+    """
+
+    outbound: NativeHalf
+    inbound: NativeHalf
+    connection: NativeConnection | None
+    layers_hit_ms: int
+    noted_vni: int | None
+    begun: Direction
+    nat: int
+    route: int
+    pools: int
+
+
+def native_partner(words: Words, entry: int) -> int:
+    """The other half of the native flow that an entry belongs to; 0 for an entry that belongs to none."""
+    partner = words[int(entry_at(words, np.uint64(entry))) + PARTNER]
+    return int(native.partner_of(partner)) if native.is_native(partner) else 0
+
+
+def read_native_flow(words: Words, entry: int) -> NativeFlow:
+    """The native flow that an entry belongs to."""
+    directions = {}
+    for number in (entry, native_partner(words, entry)):
+        content = _entry_words(words, number)
+        direction, flow = key_of_words(content[KEY : KEY + KEY_WORDS])
+        directions[direction] = (content, _half(number, flow, content))
+    (out_words, outbound), (in_words, inbound) = directions[Direction.OUT], directions[Direction.IN]
+    origin = np.uint64(in_words[ORIGIN])
+    vni = int(native.origin_vni(origin))
+    return NativeFlow(
+        outbound,
+        inbound,
+        _connection(words, outbound, inbound) if outbound.record else None,
+        out_words[LAYERS_HIT],
+        vni - 1 if vni else None,
+        Direction.IN if native.begun_inbound(origin) else Direction.OUT,
+        int(native.origin_nat(origin)),
+        int(native.origin_route(origin)),
+        int(native.origin_pools(origin)),
+    )
+
+
+def _entry_words(words: Words, entry: int) -> list[int]:
+    at = int(entry_at(words, np.uint64(entry)))
+    content: list[int] = words[at : at + ENTRY_WORDS].tolist()
+    return content
+
+
+def _half(entry: int, flow: FlowId, content: list[int]) -> NativeHalf:
+    return NativeHalf(
+        entry,
+        flow,
+        epoch=content[BINDING] >> 32,
+        record=content[BINDING] & _LOW_32,
+        transform=content[ACTION] >> 32,
+        l4_hash=content[ACTION] & _LOW_32,
+        rewrite=content[REWRITE],
+        last_hit_ms=content[LIFE] & ~int(DEAD),
+        is_dead=content[LIFE] & int(DEAD) != 0,
+        hits=content[HITS],
+        length=content[BYTES],
+        hits_before=content[HITS_BEFORE],
+        sequence=content[NUMBERS] >> 32,
+        acknowledgement=content[NUMBERS] & _LOW_32,
+        passed=content[PASSED] >> 32,
+        passed_epoch=content[PASSED] & _LOW_32,
+    )
+
+
+def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> NativeConnection:
+    """The flow record, and the numbers that lie in the halves. Every hit has both numbers of its segment."""
+    at = int(words[FLOWS_AT]) + outbound.record * FLOW_WORDS
+    record: list[int] = words[at : at + FLOW_WORDS].tolist()
+    word, known = np.uint64(record[TCP_WORD]), record[NUMBERS_KNOWN]
+    guest_acknowledged = outbound.hits or known & int(GUEST_ACKNOWLEDGEMENT_KNOWN)
+    remote_sent = inbound.hits or known & int(REMOTE_SEQUENCE_KNOWN)
+    remote_acknowledged = inbound.hits or known & int(REMOTE_ACKNOWLEDGEMENT_KNOWN)
+    return NativeConnection(
+        outbound.record,
+        is_dead=word & tcp.DEAD != tcp.ZERO,
+        state=int(tcp.state_of(word)),
+        guest_sequence=int(tcp.sequence_of(word)) if word & tcp.SEQUENCE_KNOWN else None,
+        guest_acknowledgement=outbound.acknowledgement if guest_acknowledged else None,
+        remote_sequence=inbound.sequence if remote_sent else None,
+        remote_acknowledgement=inbound.acknowledgement if remote_acknowledged else None,
+        segments_in=inbound.hits + record[SEGMENTS_MISSED],
+        segments_out=outbound.hits + record[SEGMENTS_MISSED + 1],
+    )

@@ -1,0 +1,142 @@
+"""The segment of a miss: how a connection begins with it, or takes it along, in the words of a native flow.
+
+Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for connections
+that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
+"""
+
+import numpy as np
+
+from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, load_relaxed, store_relaxed
+from fastpath.compiler import kernel
+from fastpath.flow import tcp_word_at
+from fastpath.layout import (
+    BYTES,
+    GUEST_ACKNOWLEDGEMENT_KNOWN,
+    INBOUND,
+    NUMBERS,
+    NUMBERS_KNOWN,
+    ONE,
+    OUTBOUND,
+    REMOTE_ACKNOWLEDGEMENT_KNOWN,
+    REMOTE_SEQUENCE_KNOWN,
+    SEGMENTS_MISSED,
+    SHIFT_32,
+    TCP_WORD,
+    WORK_ACKNOWLEDGEMENT,
+    WORK_SEQUENCE,
+    WORK_TCP_FLAGS,
+    Index,
+)
+from fastpath.memory import Words
+from fastpath.port_lock import wait_a_moment
+from fastpath.tcp import (
+    ACK,
+    CLOSED,
+    DEAD,
+    DECIDING,
+    ESTABLISHED,
+    FROZEN,
+    LEAVE,
+    LISTEN,
+    LOCKED,
+    SYN,
+    SYN_SENT,
+    TAG_FIELD,
+    TAG_SHIFT,
+    pack_word,
+    step_tcp,
+)
+
+_NOTHING = np.uint64(0)
+
+
+@kernel
+def first_state(flags: np.uint64, direction: np.uint64) -> np.uint64:
+    """The state of a connection that begins with a segment; `CLOSED` leaves that to the reference.
+
+    A SYN begins one, and so does an acknowledgement, of a connection that was forgotten here.
+    """
+    deciding = flags & DECIDING
+    if deciding == ACK:
+        return ESTABLISHED
+    if deciding == SYN:
+        return SYN_SENT if direction == OUTBOUND else LISTEN
+    return CLOSED
+
+
+@kernel
+def begin_connection(
+    words: Words,
+    work: Words,
+    record: Index,
+    flow: np.uint64,
+    own: Index,
+    direction: np.uint64,
+    state: np.uint64,
+    epoch: np.uint64,
+    length: np.uint64,
+) -> None:
+    """Write the record of a connection that begins, and what its segment leaves in the half at `words[own]`.
+
+    Nobody can reach either yet.
+    """
+    at = tcp_word_at(words, flow) - TCP_WORD
+    sequence, known = work[record + WORK_SEQUENCE], ONE
+    if direction == INBOUND:
+        sequence, known = _NOTHING, _NOTHING
+    store_relaxed(words, at + TCP_WORD, pack_word(state, sequence, known, epoch))
+    store_relaxed(words, at + SEGMENTS_MISSED, _NOTHING)
+    store_relaxed(words, at + SEGMENTS_MISSED + 1, _NOTHING)
+    store_relaxed(words, at + NUMBERS_KNOWN, _NOTHING)
+    count_missed(words, work, record, at, own, direction, length)
+
+
+@kernel
+def count_missed(
+    words: Words, work: Words, record: Index, at: Index, own: Index, direction: np.uint64, length: np.uint64
+) -> None:
+    """Count a segment that was a miss, and keep its numbers.
+
+    The counters here belong to misses of this direction, which hold the half's bucket; bytes, which hits count too, are
+    added.
+    """
+    missed = at + SEGMENTS_MISSED + np.int64(direction)
+    store_relaxed(words, missed, load_relaxed(words, missed) + ONE)
+    fetch_add_relaxed(words, own + BYTES, length)
+    sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
+    acknowledges = work[record + WORK_TCP_FLAGS] & ACK != _NOTHING
+    known = load_relaxed(words, at + NUMBERS_KNOWN)
+    if direction == INBOUND:
+        known |= REMOTE_SEQUENCE_KNOWN
+        if acknowledges:
+            known |= REMOTE_ACKNOWLEDGEMENT_KNOWN
+    elif acknowledges:
+        known |= GUEST_ACKNOWLEDGEMENT_KNOWN
+    store_relaxed(words, at + NUMBERS_KNOWN, known)
+    store_relaxed(words, own + NUMBERS, sequence << SHIFT_32 | acknowledgement)
+
+
+@kernel
+def take_along(
+    words: Words, work: Words, record: Index, flow: np.uint64, direction: np.uint64, epoch: np.uint64
+) -> bool:
+    """Advance a connection by a segment that missed, and tag its word with the epoch; False leaves it, word untouched.
+
+    Hits of the other half may advance the word meanwhile, where that half is of this epoch: hence compare-and-swap.
+    """
+    at = tcp_word_at(words, flow)
+    spins: Index = 0
+    while True:
+        # Acquire: as in `flow.advance`.
+        word = load_acquire(words, at)
+        if word & (DEAD | FROZEN) != _NOTHING:
+            return False
+        if word & LOCKED != _NOTHING:
+            spins = wait_a_moment(spins)
+            continue
+        outcome, advanced = step_tcp(word, direction, work[record + WORK_TCP_FLAGS], work[record + WORK_SEQUENCE])
+        if outcome == LEAVE:
+            return False
+        advanced = advanced & ~TAG_FIELD | epoch << TAG_SHIFT
+        if advanced == word or compare_and_swap(words, at, word, advanced):
+            return True
