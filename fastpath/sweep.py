@@ -89,7 +89,7 @@ class Sweeper:
         yield from self._found(lambda first, end: next_with_port(self._words, first, end))
 
     def _found(self, following: Callable[[int, int], SupportsInt]) -> Iterator[int]:
-        end = int(self._words[ENTRY_COUNT])
+        end = _end_of_entries(self._words)
         entry = int(following(1, end))
         while entry < end:
             yield entry

@@ -7,7 +7,8 @@ import pytest
 
 from fastpath import records, removal
 from fastpath.clear import clear_natives
-from fastpath.layout import ACTION, ENTRY_LIST, ENTRY_STOCK, FLOW_LIST, FLOW_STOCK, PARTNER
+from fastpath.layout import ACTION, ENTRY_LIST, ENTRY_STOCK, FLOW_LIST, FLOW_STOCK, PARTNER, PARTNER_NATIVE
+from fastpath.reclaim import thread_at
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import entry_place
 from proofs.units.fastpath.native_flows import TCP, UDP, HalfWas, NativeFlow, Natives, list_of, removed_words
@@ -50,3 +51,15 @@ def test_a_free_record_belongs_to_no_flow_and_names_no_transform() -> None:
     for entry in range(1, 7):
         at = entry_place(natives.words, entry)
         assert (natives.words[at + PARTNER], natives.words[at + ACTION]) == (0, 0)
+
+
+def test_a_record_that_a_miss_puts_back_is_half_of_no_flow() -> None:
+    natives = Natives(FLOWS)
+    words, removed = natives.words, removed_words()
+    at = entry_place(words, 20)
+    words[at + PARTNER] = int(PARTNER_NATIVE) | 21
+    line = int(thread_at(words, 0))
+    arenas.plain("fastpath.records").put_back(words, line, ENTRY_STOCK, ENTRY_LIST, np.uint64(20))
+    clear_natives(words, 20, 1, removed, list_of(3))
+    assert words[at + PARTNER] == 0
+    assert not removed.any()

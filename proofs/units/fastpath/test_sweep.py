@@ -8,9 +8,11 @@ import pytest
 
 from fastpath import records, sweep
 from fastpath.interpreted import Interpreted, Rewrite, replace_once
-from fastpath.layout import ENTRY_LIST, ENTRY_STOCK, FRESH, GATE, KIND_UFT_OUT
+from fastpath.layout import ENTRY_LIST, ENTRY_STOCK, FRESH, GATE, KIND_UFT_OUT, ORIGIN
 from fastpath.memory import Memory, Ordering, Words, using
+from fastpath.native import NAT_SHIFT, SOURCE_NAT
 from fastpath.reclaim import Limbo, enter, leave
+from proofs.units.fastpath.arenas import entry_place
 from proofs.units.fastpath.native_flows import (
     NOTHING_LEFT,
     NOW,
@@ -27,6 +29,9 @@ OLD, NEW = HalfWas(0, True), HalfWas(NOW, True)
 DUE = NativeFlow(UDP, None, True, OLD, OLD, 0, False)
 LIVE = NativeFlow(UDP, None, True, NEW, NEW, 0, True)
 FLOWS = [DUE, LIVE, DUE, LIVE, DUE]
+
+
+OWNS_PORT = int(SOURCE_NAT) << int(NAT_SHIFT)
 
 
 def free_entries(words: Words) -> int:
@@ -79,6 +84,15 @@ def test_where_nobody_waits_for_hits_flows_wait_in_limbo() -> None:
     leave(words, 0)
     limbo.collect()
     assert (len(limbo), free_entries(words)) == (0, free + 6)
+
+
+def test_every_flow_that_is_due_and_every_one_that_owns_a_port_is_found_once() -> None:
+    natives = Natives(FLOWS)
+    sweeper = sweep.Sweeper(natives.words, Limbo(natives.words), waits_for_hits=True)
+    assert sorted({(entry + 1) // 2 for entry in sweeper.due(NOW)}) == [1, 3, 5]
+    assert list(sweeper.owning_ports()) == []
+    natives.words[entry_place(natives.words, natives.entries(3)[1]) + ORIGIN] = OWNS_PORT
+    assert list(sweeper.owning_ports()) == [natives.entries(3)[1]]
 
 
 def test_entries_that_nobody_ever_had_are_not_looked_at() -> None:
