@@ -116,7 +116,8 @@ class CompiledMisses(MissControl):
 
     def clear(self) -> None:
         """Remove all native flows."""
-        self._recall.note_removed(self._sweeper.clear())
+        if self._recall.has_any:
+            self._recall.note_removed(self._sweeper.clear())
 
     def clear_unified(self) -> None:
         """Take the halves of all native flows out of the unified table."""

@@ -202,7 +202,6 @@ class Port(Reconfiguration):
     def reset(self) -> None:
         """Forget all flows and stop processing packets; from any state."""
         with self._slow_path.operation() as port:
-            self._slow_path.misses.clear()
             port.reset()
 
     def expire(self, now_ms: int) -> None:

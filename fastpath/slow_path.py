@@ -146,6 +146,9 @@ class SlowPath:
             self.mirror.commit(self.port.epoch)
         finally:
             try:
+                if self.port.state is PortState.READY:
+                    # A port that is ready holds no flows (I7).
+                    self.misses.clear()
                 self.misses.follow()
             finally:
                 self._control.follow(self.port.state, self.port.epoch)
