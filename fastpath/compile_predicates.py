@@ -6,7 +6,7 @@ whose condition would be too large, are left to the reference. Packets that rule
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from fastpath.layout import META_FAMILY_SHIFT, META_PROTOCOL_SHIFT, META_SOURCE_PORT_SHIFT
@@ -91,40 +91,41 @@ class TooLarge(ValueError):
 def compile_predicate(predicate: Predicate, routes: RouteNumbers) -> Condition | None:
     """The condition under which a predicate holds; None for one that is left to the reference."""
     try:
-        return _condition(predicate, routes)
+        return _condition(predicate, routes, negated=False)
     except TooLarge:
         return None
 
 
-def _condition(predicate: Predicate, routes: RouteNumbers) -> Condition | None:
-    if type(predicate) is Not:
-        inner = _condition(predicate.predicate, routes)
-        return None if inner is None else negation(inner)
-    if type(predicate) is AnyOf:
-        choices = []
-        for choice in predicate.predicates:
-            condition = _condition(choice, routes)
-            if condition is None:
-                return None
-            choices.append(condition)
-        return any_of(choices)
-    if type(predicate) is MetaTag:
-        return (_tag(predicate, routes),)
-    compiler = _COMPILERS.get(type(predicate))
-    return None if compiler is None else compiler(predicate)
-
-
-def negation(condition: Condition) -> Condition:
-    """Holds when the condition does not: one clause for each way to choose an atom of each clause."""
+def _condition(predicate: Predicate, routes: RouteNumbers, negated: bool) -> Condition | None:
+    """The condition under which a predicate holds, or does not. Subclasses of known predicates may mean anything."""
+    kind = type(predicate)
+    if isinstance(predicate, Not) and kind is Not:
+        return _condition(predicate.predicate, routes, not negated)
+    if isinstance(predicate, AnyOf) and kind is AnyOf:
+        return _any_of(predicate.predicates, routes, negated)
+    if isinstance(predicate, MetaTag) and kind is MetaTag:
+        condition: Condition | None = (_tag(predicate, routes),)
+    else:
+        compiler = _COMPILERS.get(kind)
+        condition = None if compiler is None else compiler(predicate)
+    if condition is None or not negated:
+        return condition
+    # It does not hold when, of one of its clauses, no atom does.
     return _product([[(atom.negated(),) for atom in clause] for clause in condition])
 
 
-def any_of(conditions: Iterable[Condition]) -> Condition:
-    """Holds when one of the conditions does: one clause for each way to choose a clause of each."""
-    return _product([list(condition) for condition in conditions])
+def _any_of(predicates: Iterable[Predicate], routes: RouteNumbers, negated: bool) -> Condition | None:
+    conditions = []
+    for predicate in predicates:
+        condition = _condition(predicate, routes, negated)
+        if condition is None:
+            return None
+        conditions.append(condition)
+    return tuple(itertools.chain(*conditions)) if negated else _product(conditions)
 
 
-def _product(choices: list[list[Clause]]) -> Condition:
+def _product(choices: Sequence[Sequence[Clause]]) -> Condition:
+    """Holds when, of one of the choices, all clauses do: one clause for each way to take a clause of each."""
     size = 1
     for clauses in choices:
         size *= len(clauses)
@@ -161,7 +162,7 @@ def _family(family: int) -> Clause:
 
 
 def _ether_type(predicate: EtherTypeIs) -> Condition:
-    families = [_FAMILIES[EtherType(value)] for value in _FAMILIES if value in predicate.values]
+    families = [family for number, family in _FAMILIES.items() if number in predicate.values]
     return (tuple(atom for family in families for atom in _family(family)),)
 
 
@@ -235,10 +236,10 @@ def destination_prefixes(predicates: tuple[Predicate, ...]) -> list[Cidr] | None
     if len(predicates) > 1:
         return None
     only = predicates[0]
-    choices = only.predicates if type(only) is AnyOf else (only,)
-    prefixes = []
+    choices = only.predicates if isinstance(only, AnyOf) else (only,)
+    prefixes: list[Cidr] = []
     for choice in choices:
-        if type(choice) is not IpDestination:
+        if not isinstance(choice, IpDestination):
             return None
         prefixes += [
             pattern if isinstance(pattern, Cidr) else Cidr(pattern, 8 * len(pattern)) for pattern in choice.patterns

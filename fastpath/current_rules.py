@@ -59,6 +59,10 @@ class CurrentRules:
         """The pools with a number; raises `IndexError`."""
         return self._compiler.pools(number)
 
+    def pools_number(self, pools: PortPools) -> int:
+        """The number of pools, the same for ever; 0 if they can have none."""
+        return self._compiler.pools_number(pools)
+
     def changed(self, layer: str) -> int:
         """The epoch in which a layer's rules changed last; the present one if they have since they were compiled."""
         return self._compiler.changed(self._port, layer)

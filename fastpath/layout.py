@@ -3,8 +3,8 @@
 The arena is one array of 64-bit words. Its first lines are the header: words that every packet reads and almost
 nobody writes, the port lock, what misses share (`gate.py`, `records.py`, `capacity.py`), and the geometry, which is
 constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records,
-header transforms, their index, and claims. Records are numbered from 1; 0 says "none". A line is what the processor
-moves between cores, so words written by different threads never share one.
+header transforms, their index, claims, and pools of ports. Records are numbered from 1; 0 says "none". A line is what
+the processor moves between cores, so words written by different threads never share one.
 
 Bit fields of a word are given as shift and mask. All masks and flags are unsigned 64-bit, so that kernels stay within
 one integer type.
@@ -70,7 +70,7 @@ KIND_UFT_OUT: Final = 1
 KIND_FIREWALL: Final = 2
 KIND_NAT: Final = 3
 KIND_TCP: Final = 4
-"""Kinds of entries with a limit. The unified table has one for each direction, in the order of `INBOUND`, `OUTBOUND`."""
+"""Kinds of entries with a limit. The unified table has one for each direction, inbound first as `INBOUND`."""
 
 BUCKET_MASK: Final = 6 * LINE
 BUCKETS_AT: Final = 6 * LINE + 1
@@ -87,6 +87,7 @@ TRANSFORM_INDEX_AT: Final = 7 * LINE + 3
 TRANSFORM_INDEX_MASK: Final = 7 * LINE + 4
 CLAIMS_AT: Final = 7 * LINE + 5
 CLAIM_MASK: Final = 7 * LINE + 6
+POOLS_AT: Final = 7 * LINE + 7
 SECRET: Final = 8 * LINE
 """Four random words: without them a guest cannot aim flows at one bucket."""
 
@@ -218,6 +219,18 @@ TRANSFORM_INTERNAL: Final = np.uint64(1 << 17)
 TRANSFORM_UDP_ONES: Final = np.uint64(1 << 18)
 """An updated UDP checksum that comes out as 0 is sent as 0xffff (`Semantics.udp_zero_as_ones`)."""
 
+# --- pool of ports: what source NAT may give away, lent to misses (`port_pool.py`) ---
+
+POOL_LOCK: Final = 0
+POOL_NUMBER: Final = 1
+"""Whose ports these are: the number of the pools, as `ORIGIN` of a native flow has it; 0 for none."""
+POOL_TOP: Final = 2
+"""How many ports are free; the last of them is the next to be taken."""
+POOL_PORTS: Final = LINE
+POOL_WORDS: Final = POOL_PORTS + (1 << 16)
+POOLS: Final = 6
+"""For IPv4 and then for IPv6 those of TCP, UDP and echo."""
+
 # --- descriptor: one frame of a batch, as its owner sees it ---
 
 DESCRIPTOR_WORDS: Final = LINE
@@ -294,11 +307,13 @@ class Geometry:
         entries: halves that can be held at once, in both directions together.
         spare: further entries and flow records, so that retired ones can wait for their grace period.
         threads: threads that may be inside a batch.
+        pools: pools of ports; `POOLS` for a port whose misses are compiled.
     """
 
     entries: int
     spare: int = 1024
     threads: int = 64
+    pools: int = 0
 
     @property
     def buckets(self) -> int:
@@ -353,9 +368,10 @@ class Geometry:
             TRANSFORM_INDEX_MASK: self.transform_index - 1,
             CLAIMS_AT: index_at + self.transform_index,
             CLAIM_MASK: self.claims - 1,
+            POOLS_AT: index_at + self.transform_index + self.claims,
         }
 
     @property
     def words(self) -> int:
         """Length of the arena in words."""
-        return self.offsets()[CLAIMS_AT] + self.claims
+        return self.offsets()[POOLS_AT] + self.pools * POOL_WORDS

@@ -16,6 +16,7 @@ from fastpath.capacity import deal, recall_grants
 from fastpath.current_rules import NOTHING_COMPILED, CurrentRules
 from fastpath.gate import close_gate, open_gate
 from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT, THREAD_COUNT
+from fastpath.lent_ports import LentPorts
 from fastpath.memory import Words
 from fastpath.mirror import Mirror
 from fastpath.recall import Recall
@@ -49,6 +50,9 @@ class MissControl:
     def expire(self, now_ms: int) -> None:
         """Remove native entries past their time to live. Outside `excluded`."""
 
+    def recall_due(self, now_ms: int) -> None:
+        """Make those flows the reference's that `expire` has left although they are due."""
+
     def clear(self) -> None:
         """Remove all native flows."""
 
@@ -65,6 +69,7 @@ class CompiledMisses(MissControl):
         self._port = port
         self._rules = CurrentRules(port, int(words[THREAD_COUNT]))
         self._recall = Recall(words, port, mirror, self._rules)
+        self._ports = LentPorts(words, port.data.layer(nat.NAME), self._rules.pools_number)
         self._limbo = Limbo(words)
         self._sweeper = Sweeper(words, self._limbo, waits_for_hits)
 
@@ -80,8 +85,10 @@ class CompiledMisses(MissControl):
         try:
             self._limbo.collect()
             self._recall.follow()
+            self._ports.collect()
             yield
         finally:
+            self._ports.lend()
             self._deal_room()
             open_gate(self._words)
 
@@ -114,9 +121,17 @@ class CompiledMisses(MissControl):
         """Remove native entries past their time to live. Outside `excluded`."""
         self._recall.note_removed(self._sweeper.expire(now_ms))
 
+    def recall_due(self, now_ms: int) -> None:
+        """Make those flows the reference's that `expire` has left although they are due.
+
+        They own ports of source NAT, which come back in the order in which the reference removes flows.
+        """
+        self._recall.recall_each(self._sweeper.due(now_ms))
+
     def clear(self) -> None:
-        """Remove all native flows."""
+        """Remove all native flows; those that own ports of source NAT become the reference's, for the same reason."""
         if self._recall.has_any:
+            self._recall.recall_each(self._sweeper.owning_ports())
             self._recall.note_removed(self._sweeper.clear())
 
     def clear_unified(self) -> None:

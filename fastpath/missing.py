@@ -1,4 +1,4 @@
-"""A frame that was no hit, under a policy: through the gate, behind the port lock if there is one, and to its verdict."""
+"""A frame that was no hit, under a policy: through the gate, behind the port lock if there is one, to its verdict."""
 
 from typing import Any
 

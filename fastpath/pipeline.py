@@ -4,9 +4,9 @@ A window of frames is parsed and hashed and its buckets are asked for; then thei
 transforms; only then is each frame finished, in order. The earlier stages are hints: the look-up that counts happens
 when the frame is finished, so that a flow changed by an earlier frame, or by another thread, is seen as it is.
 
-A frame that is no hit is taken through the compiled layers (`miss.py`), unless the policy leaves misses to the reference. A
-frame that compiled code does not decide ends the batch early: the caller takes it through the slow path and comes back with
-the next one, so that frames are processed in their order.
+A frame that is no hit is taken through the compiled layers (`miss.py`), unless the policy leaves misses to the
+reference. A frame that compiled code does not decide ends the batch early: the caller takes it through the slow path
+and comes back with the next one, so that frames are processed in their order.
 """
 
 import functools
@@ -43,8 +43,9 @@ from fastpath.reclaim import enter, leave, thread_at
 _NOTHING = np.uint64(0)
 
 ProcessBatch = Callable[[Words, Frame, Words, Words, Words, Words, Index, Index, np.uint64, Index], Index]
-"""`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not decided,
-or `count`. `rules` is a rule set and `counts` are its counters (`rule_set.py`); `NO_RULES` leaves misses to the reference."""
+"""`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not
+decided, or `count`. `rules` is a rule set and `counts` are its counters (`rule_set.py`); `NO_RULES` leaves misses to the
+reference."""
 
 NO_RULES: Final[Words] = np.zeros(LINE, np.uint64)
 """A rule set of no epoch."""

@@ -18,7 +18,7 @@ import reference
 from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
-from fastpath.layout import DEAD, Geometry
+from fastpath.layout import DEAD, POOLS, Geometry
 from fastpath.pipeline import process_batch_under
 from fastpath.policy import Policy
 from fastpath.reconfiguration import Reconfiguration
@@ -83,7 +83,7 @@ class Port(Reconfiguration):
         limits = limits or TableLimits()
         self.design = Design(design)
         self.policy = policy or POLICIES[self.design]
-        geometry = Geometry(entries=2 * limits.uft, threads=threads)
+        geometry = Geometry(entries=2 * limits.uft, threads=threads, pools=POOLS)
         self.words = new_arena(geometry, seed)
         port = reference.Port(config, limits, mappings, semantics)
         super().__init__(SlowPath(port, self.words, self.policy))
@@ -202,6 +202,7 @@ class Port(Reconfiguration):
     def reset(self) -> None:
         """Forget all flows and stop processing packets; from any state."""
         with self._slow_path.operation() as port:
+            self._slow_path.misses.clear()
             port.reset()
 
     def expire(self, now_ms: int) -> None:

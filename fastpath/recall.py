@@ -8,6 +8,8 @@ bucket for the sake of the layer entries alone, leaves with the mirror's next co
 Used under the slow lock with the gate closed. Hits of the flow go on meanwhile.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 import reference
@@ -122,7 +124,11 @@ class Recall:
         first = int(self._words[BUCKETS_AT])
         buckets = self._words[first : first + (int(self._words[BUCKET_MASK]) + 1) * BUCKET_WORDS]
         slots = buckets.reshape(-1, BUCKET_WORDS)[:, 1 : 1 + SLOTS]
-        for entry in (slots[slots != 0] & LOW_32).tolist():
+        self.recall_each((slots[slots != 0] & LOW_32).tolist())
+
+    def recall_each(self, entries: Iterable[int]) -> None:
+        """Recall the native flows to which entries belong."""
+        for entry in entries:
             if native_partner(self._words, entry):
                 self._recall(entry)
 

@@ -1,8 +1,8 @@
 """Making a native flow's halves anew, in place: after a change of rules or mappings, or when a half had expired.
 
 The layer entries and the connection of the flow live on; what the unified table had is replaced, as if the halves had
-been removed and installed (`reference.port.Port._process_stale`). No hit is under way that found a half as it was before:
-the slow operation that put it out of service has waited for those (`docs/misses.md`, grace).
+been removed and installed (`reference.port.Port._process_stale`). No hit is under way that found a half as it was
+before: the slow operation that put it out of service has waited for those (`docs/misses.md`, grace).
 
 Thread safety: inside a miss (`gate.py`), beside other misses, also of the same flow, and beside hits.
 """

@@ -1,7 +1,7 @@
 """The segment of a miss: how a connection begins with it, or takes it along, in the words of a native flow.
 
-Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for connections
-that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
+Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for
+connections that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
 """
 
 import numpy as np

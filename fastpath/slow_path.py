@@ -116,6 +116,7 @@ class SlowPath:
             self.port.data.require_state(PortState.RUNNING)
             self.misses.expire(now_ms)
             with self._carried_out(whole=False):
+                self.misses.recall_due(now_ms)
                 self.mirror.stop_expiring(now_ms)
                 yield self.port
 
@@ -146,9 +147,6 @@ class SlowPath:
             self.mirror.commit(self.port.epoch)
         finally:
             try:
-                if self.port.state is PortState.READY:
-                    # A port that is ready holds no flows (I7).
-                    self.misses.clear()
                 self.misses.follow()
             finally:
                 self._control.follow(self.port.state, self.port.epoch)

@@ -8,13 +8,14 @@ Where hits take no port lock, a chunk waits for a grace period before misses com
 wait for them, and what has left the arena waits in limbo.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, SupportsInt
 
 import numpy as np
 
 from fastpath.clear import clear_natives, clear_unified
 from fastpath.compiler import entry_point, kernel
-from fastpath.expire import expire_natives, next_due
+from fastpath.expire import expire_natives, next_due, next_with_port
 from fastpath.gate import close_gate, open_gate
 from fastpath.hash_table import NOTHING
 from fastpath.layout import ENTRY_COUNT, KINDS, THREAD_COUNT, Index
@@ -78,6 +79,21 @@ class Sweeper:
             self._give_back(collected)
             position = int(next_due(words, now, position, end))
         return removed
+
+    def due(self, now_ms: int) -> Iterator[int]:
+        """An entry of each flow that has something to expire. With the gate closed."""
+        yield from self._found(lambda first, end: next_due(self._words, np.uint64(now_ms), first, end))
+
+    def owning_ports(self) -> Iterator[int]:
+        """An entry of each native flow that owns a port of source NAT. With the gate closed."""
+        yield from self._found(lambda first, end: next_with_port(self._words, first, end))
+
+    def _found(self, following: Callable[[int, int], SupportsInt]) -> Iterator[int]:
+        end = int(self._words[ENTRY_COUNT])
+        entry = int(following(1, end))
+        while entry < end:
+            yield entry
+            entry = int(following(entry + 1, end))
 
     def clear(self) -> Words:
         """Remove all native flows. With the gate closed."""

@@ -94,15 +94,17 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
     """What a word of an arena is called in reports; words of other arrays go by their index."""
     if array != "words":
         return f"{array} {index}"
-    named = {layout.CONTROL: "control", layout.PORT_LOCK: "port lock"}
+    named = _header_words(layout)
     if index in named:
         return named[index]
     regions: tuple[tuple[str, int, int, dict[int, str]], ...] = (
+        ("claim", layout.CLAIMS_AT, 1, {}),
+        ("slot of transforms", layout.TRANSFORM_INDEX_AT, 1, {}),
         ("transform", layout.TRANSFORMS_AT, layout.TRANSFORM_WORDS, {}),
         ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word"}),
         ("entry", layout.ENTRIES_AT, layout.ENTRY_WORDS, _entry_fields(layout)),
         ("bucket", layout.BUCKETS_AT, layout.BUCKET_WORDS, {layout.VERSION: "version"}),
-        ("thread", layout.THREADS_AT, layout.THREAD_WORDS, {layout.ANNOUNCE: "announcement"}),
+        ("thread", layout.THREADS_AT, layout.THREAD_WORDS, _thread_fields(layout)),
     )
     for name, start, size, fields in regions:
         begin = int(words[start])
@@ -110,6 +112,30 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
             record, field = divmod(index - begin, size)
             return f"{name} {record} {fields.get(field, f'word {field}')}"
     return f"header word {index}"
+
+
+def _header_words(layout: Any) -> dict[int, str]:
+    names = (
+        "CONTROL",
+        "PORT_LOCK",
+        "GATE",
+        "RECORDS_LOCK",
+        "TRANSFORM_LOCK",
+        "ENTRY_LIST",
+        "FLOW_LIST",
+        "TRANSFORM_LIST",
+    )
+    words = {getattr(layout, name): name.lower().replace("_", " ") for name in names}
+    words |= {word + layout.FRESH: f"{name} fresh" for word, name in words.items() if name.endswith("list")}
+    return words | {layout.ROOM + kind: f"room {kind}" for kind in range(layout.KINDS)}
+
+
+def _thread_fields(layout: Any) -> dict[int, str]:
+    fields = {layout.ANNOUNCE: "announcement", layout.MISSING: "miss announcement"}
+    fields |= {layout.ENTRY_STOCK: "entry stock", layout.FLOW_STOCK: "flow stock"}
+    for kind in range(layout.KINDS):
+        fields |= {layout.USED + kind: f"used {kind}", layout.GRANTED + kind: f"granted {kind}"}
+    return fields
 
 
 def _entry_fields(layout: Any) -> dict[int, str]:

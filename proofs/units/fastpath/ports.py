@@ -112,12 +112,17 @@ class Parts:
     """
 
     def __init__(
-        self, limits: TableLimits = LIMITS, geometry: Geometry | None = None, design: Design = Design.FINE
+        self,
+        limits: TableLimits = LIMITS,
+        geometry: Geometry | None = None,
+        design: Design = Design.FINE,
+        *,
+        claims: bool = False,
     ) -> None:
         self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3)
         self.words: Words = new_arena(self.geometry, 1)
         self.port = reference.Port(vpc.config(), limits, vpc.mappings())
-        self.slow_path = SlowPath(self.port, self.words, POLICIES[design])
+        self.slow_path = SlowPath(self.port, self.words, POLICIES[design], claims=claims)
         with self.slow_path.operation() as port:
             set_up(port)
 
