@@ -226,18 +226,32 @@ def prefetch_entry(words: Words, hash_: np.uint64) -> np.uint64:
 def prefetch_flow(words: Words, hash_: np.uint64, hint: np.uint64) -> np.uint64:
     """Ask for the flow record and the transform of the entry that a look-up will probably find; a better hint.
 
-    Where the first bucket had nothing, the entry itself is asked for if the other one has it.
+    Where the first bucket had nothing, the entry itself is asked for if the other one has it; `prefetch_late_flow` goes
+    on from there.
     """
     if hint == NOTHING:
         bucket = second_bucket(words, hash_)
         slot = slot_with_tag(words, bucket, hash_)
         prefetch_lines_of_entry(words, bucket + np.int64(slot))
         return slot + _LAST_SLOT if slot != NOTHING else NOTHING
-    base = entry_at(words, load_relaxed(words, first_bucket(words, hash_) + np.int64(hint)) & LOW_32)
+    prefetch_what_entry_names(words, first_bucket(words, hash_) + np.int64(hint))
+    return hint
+
+
+@kernel
+def prefetch_late_flow(words: Words, hash_: np.uint64, hint: np.uint64) -> None:
+    """As `prefetch_flow`, of an entry in the other bucket."""
+    if hint > _LAST_SLOT:
+        prefetch_what_entry_names(words, second_bucket(words, hash_) + np.int64(hint - _LAST_SLOT))
+
+
+@kernel
+def prefetch_what_entry_names(words: Words, slot: Index) -> None:
+    """Ask for the flow record and the transform of the entry that a slot names."""
+    base = entry_at(words, load_relaxed(words, slot) & LOW_32)
     flow, transform = load_relaxed(words, base + BINDING) & LOW_32, load_relaxed(words, base + ACTION) >> SHIFT_32
     prefetch(words, np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS)
     prefetch(words, np.int64(words[TRANSFORMS_AT]) + np.int64(transform) * TRANSFORM_WORDS)
-    return hint
 
 
 @kernel

@@ -87,7 +87,9 @@ REWRITE: Final = 7
 LIFE: Final = LINE + 0
 """Time of the last hit in milliseconds, and the dead mark."""
 HITS: Final = LINE + 1
+"""Of a connection's half `owner << 54 | hits by the owner`, otherwise all hits: see `uft.count_segment`."""
 BYTES: Final = LINE + 2
+"""Bytes of the owner's hits."""
 NUMBERS: Final = LINE + 3
 """`sequence << 32 | acknowledgement` of the direction's last TCP segment."""
 PARTNER: Final = LINE + 4
@@ -95,6 +97,12 @@ PARTNER: Final = LINE + 4
 
 DEAD: Final = np.uint64(1 << 63)
 """In `LIFE`: the entry has left the table, whoever still holds it must look again."""
+
+OWNER_SHIFT: Final = np.uint64(54)
+OWNED_HITS: Final = np.uint64((1 << 54) - 1)
+"""In `HITS`: `owner << 54 | hits`. Owners are threads, numbered from 1; 0 is nobody."""
+GREATEST_THREADS: Final = (1 << 10) - 1
+"""As many threads as an owner's field can tell apart."""
 
 META_DIRECTION_SHIFT: Final = SHIFT_48
 META_FAMILY_SHIFT: Final = np.uint64(40)
@@ -114,6 +122,10 @@ REWRITE_SOURCE_PORT_SHIFT: Final = SHIFT_16
 
 FLOW_WORDS: Final = LINE
 TCP_WORD: Final = 0
+OTHERS_HITS: Final = 4
+"""Hits by threads that do not own the half: inbound here, outbound in the next word."""
+OTHERS_BYTES: Final = 6
+"""Bytes of those hits, in the same order."""
 
 # --- header transform, shared by all flows that need the same one ---
 
@@ -208,12 +220,16 @@ class Geometry:
     Attributes:
         entries: halves that can be held at once, in both directions together.
         spare: further entries and flow records, so that retired ones can wait for their grace period.
-        threads: threads that may be inside a batch.
+        threads: threads that may be inside a batch, at most `GREATEST_THREADS`; more raise `ValueError`.
     """
 
     entries: int
     spare: int = 1024
     threads: int = 64
+
+    def __post_init__(self) -> None:
+        if self.threads > GREATEST_THREADS:
+            raise ValueError(f"threads={self.threads}: at most {GREATEST_THREADS} can be told apart")
 
     @property
     def buckets(self) -> int:

@@ -17,7 +17,7 @@ from fastpath import uft
 from fastpath.compile_flow import compile_flow, key_words
 from fastpath.halves import Connection, Half, read_word
 from fastpath.hash_table import entry_at
-from fastpath.layout import ACTION, BINDING, DEAD, ENTRY_WORDS, KEY, KEY_WORDS, LIFE, REWRITE, Geometry
+from fastpath.layout import ACTION, BINDING, DEAD, ENTRY_WORDS, FLOW_WORDS, KEY, KEY_WORDS, LIFE, REWRITE, Geometry
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo
 from fastpath.records import Records, Transforms
@@ -247,6 +247,8 @@ class Mirror:
         if record is None:
             return None
         connection = self._connections[flow] = Connection(flow, record)
+        at = int(flow_record.flow_at(self._words, np.uint64(record)))
+        self._words[at : at + FLOW_WORDS] = 0
         flow_record.thaw(self._words, np.uint64(record), connection.word(epoch))
         return connection
 

@@ -1,8 +1,9 @@
 """A batch of frames through the compiled path: parse, look up, track, transform, in stages that hide memory latency.
 
 A window of frames is parsed and hashed and its buckets are asked for; then their entries; then flow records and
-transforms; only then is each frame finished, in order. The earlier stages are hints: the look-up that counts happens
-when the frame is finished, so that a flow changed by an earlier frame, or by another thread, is seen as it is.
+transforms, last those of the few entries that lie in their second bucket; only then is each frame finished, in order.
+The earlier stages are hints: the look-up that counts happens when the frame is finished, so that a flow changed by an
+earlier frame, or by another thread, is seen as it is.
 
 A frame that the compiled path does not decide ends the batch early: the caller takes it through the slow path and
 comes back with the next one, so that frames are processed in their order.
@@ -16,7 +17,7 @@ import numpy as np
 
 from fastpath.compiler import entry_point, kernel
 from fastpath.designs import POLICIES, Design
-from fastpath.hash_table import hash_key, prefetch_bucket, prefetch_entry, prefetch_flow
+from fastpath.hash_table import hash_key, prefetch_bucket, prefetch_entry, prefetch_flow, prefetch_late_flow
 from fastpath.headers import read_headers
 from fastpath.hit import hit_under
 from fastpath.layout import (
@@ -68,6 +69,10 @@ def prepare(
         if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
             record = position * WORK_WORDS
             work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+    for position in range(count):
+        if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
+            record = position * WORK_WORDS
+            prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
 
 
 def specialise(policy: Policy) -> Any:
@@ -88,6 +93,7 @@ def specialise(policy: Policy) -> Any:
     ) -> Index:
         enter(words, thread)
         line = thread_at(words, thread)
+        owner = np.uint64(thread + 1)
         position = first
         undecided = False
         while position < count and not undecided:
@@ -100,7 +106,7 @@ def specialise(policy: Policy) -> Any:
                 descriptors[at + FRAME_VERDICT] = VERDICT_SLOW
                 decided = False
                 if work[record + WORK_NETWORK] != _NOTHING:
-                    decided = hit(words, frames, descriptors, at, work, record, now, line)
+                    decided = hit(words, frames, descriptors, at, work, record, now, line, owner)
                 if not decided:
                     undecided = True
                     break
