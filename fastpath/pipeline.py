@@ -1,7 +1,8 @@
 """A batch of frames through the compiled path: parse, look up, track, transform, in stages that hide memory latency.
 
-A window of frames is parsed and hashed and its buckets are asked for; then their entries; then flow records and
-transforms, last those of the few entries that lie in their second bucket; only then is each frame finished, in order.
+A window of frames is parsed and hashed and its buckets are asked for; then the first lines of their entries; then the
+second lines, flow records and transforms, last those of the few entries that lie in their second bucket; only then is
+each frame finished, in order.
 The earlier stages are hints: the look-up that counts happens when the frame is finished, so that a flow changed by an
 earlier frame, or by another thread, is seen as it is.
 

@@ -260,7 +260,7 @@ def owns(words: Words, entry_base: Index, owner: np.uint64) -> bool:
         return True
     if seen >> OWNER_SHIFT != NOTHING:
         return False
-    # Nobody stores to a word that nobody owns: it can only have been taken in between. Relaxed: only counts depend on it.
+    # Only a swap changes a word that nobody owns. Relaxed: nothing but the counts depends on it.
     return compare_and_swap_relaxed(words, entry_base + HITS, seen, seen | owner << OWNER_SHIFT)
 
 

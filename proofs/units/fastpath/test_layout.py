@@ -90,6 +90,10 @@ ENTRY = (
     *(layout.BINDING, layout.ACTION, layout.REWRITE),
     *(layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.PARTNER),
 )
+FLOW = (
+    layout.TCP_WORD,
+    *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
+)
 TRANSFORM = (
     *(layout.TRANSFORM_FLAGS, layout.ETHER_DESTINATION, layout.ETHER_SOURCE),
     *(layout.IP_SOURCE, layout.IP_SOURCE + 1, layout.IP_DESTINATION, layout.IP_DESTINATION + 1),
@@ -114,11 +118,12 @@ WORK = (
         ((layout.ANNOUNCE, layout.THREAD_HITS, layout.THREAD_HITS + 1), layout.THREAD_WORDS),
         ((layout.VERSION, *range(1, 1 + SLOTS)), layout.BUCKET_WORDS),
         (ENTRY, layout.ENTRY_WORDS),
+        (FLOW, layout.FLOW_WORDS),
         (TRANSFORM, layout.TRANSFORM_WORDS),
         (DESCRIPTOR, layout.DESCRIPTOR_WORDS),
         (WORK, layout.WORK_WORDS),
     ],
-    ids=["header", "thread", "bucket", "entry", "transform", "descriptor", "work"],
+    ids=["header", "thread", "bucket", "entry", "flow", "transform", "descriptor", "work"],
 )
 def test_the_words_of_a_record_are_distinct_and_inside_it(words: Sequence[int], size: int) -> None:
     assert len(set(words)) == len(words)
