@@ -266,6 +266,31 @@ RESET_UNSEEN = Fault(
         ),
     ],
 )
+EVERYBODY_OWNS = Fault(
+    "a half is counted in by plain stores whoever owns it",
+    [("fastpath.uft", "    if seen >> OWNER_SHIFT != NOTHING:\n        return False\n", "")],
+)
+OWNED_WITHOUT_SWAP = Fault(
+    "a half is taken by a load and a store",
+    [
+        (
+            "fastpath.uft",
+            "    return compare_and_swap_relaxed(words, entry_base + HITS, seen, seen | owner << OWNER_SHIFT)\n",
+            "    store_relaxed(words, entry_base + HITS, seen | owner << OWNER_SHIFT)\n    return True\n",
+        )
+    ],
+)
+OTHERS_WITHOUT_UPDATE = Fault(
+    "a hit by a thread that does not own the half is counted by a load and a store",
+    [
+        (
+            "fastpath.uft",
+            "        fetch_add_relaxed(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)\n",
+            "        at = flow_base + OTHERS_HITS + np.int64(direction)\n"
+            "        store_relaxed(words, at, load_relaxed(words, at) + ONE)\n",
+        )
+    ],
+)
 COUNT_WITHOUT_UPDATE = Fault(
     "a hit is counted by a load and a store",
     [

@@ -89,6 +89,12 @@ def test_numbers_of_records_fit_half_a_word(geometry: Geometry) -> None:
     assert max(geometry.entry_records, geometry.flow_records, geometry.transform_records) < 1 << 32
 
 
+def test_an_arena_has_no_more_threads_than_an_owner_of_a_half_can_tell_apart() -> None:
+    assert Geometry(entries=1, threads=layout.GREATEST_THREADS).threads == int(layout.OWNED_HITS ^ ~np.uint64(0)) >> 54
+    with pytest.raises(ValueError, match="threads=1024: at most 1023"):
+        Geometry(entries=1, threads=layout.GREATEST_THREADS + 1)
+
+
 def test_what_threads_write_lies_on_lines_of_its_own() -> None:
     shared = [layout.CONTROL, layout.PORT_LOCK, layout.GATE, layout.RECORDS, layout.TRANSFORM_LOCK, layout.ROOM]
     shared += [layout.BUCKET_MASK, layout.SECRET]
@@ -129,6 +135,10 @@ ENTRY = (
 FLOW = (
     *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1),
     *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
+)
+FLOW = (
+    layout.TCP_WORD,
+    *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
 )
 TRANSFORM = (
     *(layout.TRANSFORM_FLAGS, layout.ETHER_DESTINATION, layout.ETHER_SOURCE),
