@@ -107,7 +107,7 @@ ENTRY_STOCK: Final = LINE + 1
 FLOW_STOCK: Final = LINE + 2
 """Heads of the thread's own lists of free records: see `records.py`."""
 USED: Final = 2 * LINE
-"""By kind: entries that misses of this thread have begun so far. Only rises."""
+"""By kind: entries that misses of this thread have begun so far. Never falls from one miss to the next."""
 GRANTED: Final = 3 * LINE
 """By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
 

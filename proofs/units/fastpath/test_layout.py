@@ -25,7 +25,9 @@ from fastpath.layout import (
     Geometry,
 )
 
-geometries = st.builds(Geometry, st.integers(1, 3_000_000), st.integers(0, 5_000), st.integers(1, 512))
+geometries = st.builds(
+    Geometry, st.integers(1, 3_000_000), st.integers(0, 5_000), st.integers(1, 512), st.integers(0, 6)
+)
 
 
 @given(geometry=geometries)
@@ -40,8 +42,18 @@ def test_the_regions_follow_each_other_without_gap_or_overlap(geometry: Geometry
         at[TRANSFORMS_AT] + geometry.transform_records * layout.TRANSFORM_WORDS,
         at[TRANSFORM_INDEX_AT] + geometry.transform_index,
         at[CLAIMS_AT] + geometry.claims,
+        at[layout.POOLS_AT] + geometry.pools * layout.POOL_WORDS,
     ]
-    regions = (THREADS_AT, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, TRANSFORM_INDEX_AT, CLAIMS_AT)
+    regions = (
+        THREADS_AT,
+        BUCKETS_AT,
+        ENTRIES_AT,
+        FLOWS_AT,
+        TRANSFORMS_AT,
+        TRANSFORM_INDEX_AT,
+        CLAIMS_AT,
+        layout.POOLS_AT,
+    )
     assert [*(at[region] for region in regions), geometry.words] == expected
 
 
@@ -117,7 +129,7 @@ HEADER = (
     *(layout.ROOM + kind for kind in range(layout.KINDS)),
     *(BUCKET_MASK, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, THREADS_AT, THREAD_COUNT),
     *(layout.ENTRY_COUNT, layout.FLOW_COUNT, layout.TRANSFORM_COUNT),
-    *(TRANSFORM_INDEX_AT, layout.TRANSFORM_INDEX_MASK, CLAIMS_AT, layout.CLAIM_MASK),
+    *(TRANSFORM_INDEX_AT, layout.TRANSFORM_INDEX_MASK, CLAIMS_AT, layout.CLAIM_MASK, layout.POOLS_AT),
     *range(layout.SECRET, layout.SECRET + 4),
 )
 THREAD = (
