@@ -47,8 +47,13 @@ class MissControl:
     def bring_counters_home(self) -> None:
         """Add what misses have counted to the port's counters."""
 
-    def expire(self, now_ms: int) -> None:
-        """Remove native entries past their time to live. Outside `excluded`."""
+    def next_due(self, now_ms: int, position: int) -> int:
+        """Where, from a position on, a native flow is past its time to live; 0 for nowhere. Without the slow lock."""
+        return 0
+
+    def expire(self, now_ms: int, position: int) -> int:
+        """Remove some native flows past their time to live from a position on; where to go on. Outside `excluded`."""
+        return position
 
     def recall_due(self, now_ms: int) -> None:
         """Make those flows the reference's that `expire` has left although they are due."""
@@ -72,6 +77,7 @@ class CompiledMisses(MissControl):
         self._ports = LentPorts(words, port.data.layer(nat.NAME), self._rules.pools_number)
         self._limbo = Limbo(words)
         self._sweeper = Sweeper(words, self._limbo, waits_for_hits)
+        self._waits_for_hits = waits_for_hits
 
     @property
     def rules(self) -> tuple[Words, Words]:
@@ -117,9 +123,19 @@ class CompiledMisses(MissControl):
         """Add what misses have counted to the port's counters."""
         self._rules.bring_home()
 
-    def expire(self, now_ms: int) -> None:
-        """Remove native entries past their time to live. Outside `excluded`."""
-        self._recall.note_removed(self._sweeper.expire(now_ms))
+    def next_due(self, now_ms: int, position: int) -> int:
+        """Where, from a position on, a native flow is past its time to live; 0 for nowhere. Without the slow lock.
+
+        Nowhere, where hits take a port lock: a hit that is past it does not notice a dead mark, and would wipe it out.
+        The reference expires those flows, and their copies leave their buckets.
+        """
+        return self._sweeper.next_due(now_ms, position) if self._waits_for_hits else 0
+
+    def expire(self, now_ms: int, position: int) -> int:
+        """Remove some native flows past their time to live from a position on; where to go on. Outside `excluded`."""
+        following, removed = self._sweeper.expire_chunk(now_ms, position)
+        self._recall.note_removed(removed)
+        return following
 
     def recall_due(self, now_ms: int) -> None:
         """Make those flows the reference's that `expire` has left although they are due.
@@ -135,5 +151,8 @@ class CompiledMisses(MissControl):
             self._recall.note_removed(self._sweeper.clear())
 
     def clear_unified(self) -> None:
-        """Take the halves of all native flows out of the unified table."""
-        self._recall.note_removed(self._sweeper.clear_unified())
+        """Take the halves of all native flows out of the unified table; where hits take a port lock, as for `next_due`."""
+        if self._waits_for_hits:
+            self._recall.note_removed(self._sweeper.clear_unified())
+        else:
+            self._recall.recall_all()

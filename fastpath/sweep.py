@@ -68,17 +68,31 @@ class Sweeper:
         self._limbo = limbo
         self._waits = waits_for_hits
         self._announced = np.zeros(int(words[THREAD_COUNT]), np.uint64)
+        self._collected = _list_of(CHUNK_FLOWS)
 
     def expire(self, now_ms: int) -> Words:
         """Remove what is past its time to live. With the gate open: it is closed for each chunk."""
-        words, now, end = self._words, np.uint64(now_ms), _end_of_entries(self._words)
-        removed, collected = np.zeros(KINDS, np.uint64), _list_of(CHUNK_FLOWS)
-        position = int(next_due(words, now, 1, end))
-        while position < end:
-            position = int(expire_chunk(words, now, position, removed, collected, self._announced, self._waits))
-            self._give_back(collected)
-            position = int(next_due(words, now, position, end))
-        return removed
+        total = np.zeros(KINDS, np.uint64)
+        position = self.next_due(now_ms, 1)
+        while position:
+            position, removed = self.expire_chunk(now_ms, position)
+            total += removed
+            position = self.next_due(now_ms, position)
+        return total
+
+    def next_due(self, now_ms: int, position: int) -> int:
+        """The first entry from a position on whose flow has something to expire; 0 if there is none. At any time."""
+        end = _end_of_entries(self._words)
+        due = int(next_due(self._words, np.uint64(now_ms), position, end))
+        return due if due < end else 0
+
+    def expire_chunk(self, now_ms: int, position: int) -> tuple[int, Words]:
+        """Expire some flows from a position on; where to go on, and what has left. With the gate open."""
+        removed = np.zeros(KINDS, np.uint64)
+        arguments = (self._words, np.uint64(now_ms), position, removed, self._collected, self._announced, self._waits)
+        following = int(expire_chunk(*arguments))
+        self._give_back(self._collected)
+        return following, removed
 
     def due(self, now_ms: int) -> Iterator[int]:
         """An entry of each flow that has something to expire. With the gate closed."""

@@ -257,7 +257,7 @@ def count_hit(words: Words, entry_base: Index) -> None:
 
 @kernel
 def counted_hits(words: Words, entry_base: Index, flow: np.uint64, direction: np.uint64) -> np.uint64:
-    """All hits of a half since its entry was written, whoever counted them. `flow` is its flow record, 0 without one."""
+    """All hits of a half since its entry was written, whoever counted them. `flow` is its flow record, 0 for none."""
     hits = load_relaxed(words, entry_base + HITS)
     if flow == NOTHING:
         return hits
