@@ -151,7 +151,7 @@ class CompiledMisses(MissControl):
             self._recall.note_removed(self._sweeper.clear())
 
     def clear_unified(self) -> None:
-        """Take the halves of all native flows out of the unified table; where hits take a port lock, as for `next_due`."""
+        """Take the halves of all native flows out of the unified table, or make all flows the reference's."""
         if self._waits_for_hits:
             self._recall.note_removed(self._sweeper.clear_unified())
         else:
