@@ -223,8 +223,22 @@ FAULTS = (
         "guests that have left are still there",
         "guests",
         "compile_destinations",
-        "if guests is None or guests.version != mappings.v2p.version:",
-        "if guests is None:",
+        "if guests.version != mappings.v2p.version:",
+        "if guests.version < 0:",
+    ),
+    fault(
+        "records of one VPC are taken for those of another",
+        "guests",
+        "compile_destinations",
+        "        first += len(guests)",
+        "            first += len(guests)",
+    ),
+    fault(
+        "the order of records is forgotten",
+        "guests",
+        "compile_destinations",
+        "in_order | changed, Segment",
+        "tables, Segment",
     ),
     fault(
         "the shortest prefix decides",
@@ -285,12 +299,12 @@ def test_a_prefix_with_host_bits_is_found_by_nobody() -> None:
     assert endpoints(rules, vpc.INTERNET[4][0]) == table.v2b.get(vpc.INTERNET[4][0]) is not None
 
 
-def watched(function: Callable[[object], object], seen: list[object]) -> Callable[[object], object]:
+def watched(function: Callable[..., object], seen: list[object]) -> Callable[..., object]:
     """The same function, noting what it is called with."""
 
-    def call(argument: object) -> object:
-        seen.append(argument)
-        return function(argument)
+    def call(table: object, *others: object) -> object:
+        seen.append(table)
+        return function(table, *others)
 
     return call
 
