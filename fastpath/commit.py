@@ -173,8 +173,8 @@ def begin_flow(
 ) -> np.uint64:
     """Begin a native flow with the decided packet: `COMMITTED`, `LEAVE` or `AGAIN`.
 
-    `state` is the connection's first state, 0 for protocols other than TCP. `actions`: where action and rewrite word of the
-    packet's own half and then of the other one lie in the work array.
+    `state` is the connection's first state, 0 for protocols other than TCP. `actions`: where action and rewrite word of
+    the packet's own half and then of the other one lie in the work array.
     """
     nat, tcp = work[FORWARD + NAT_KIND] != NO_NAT, state != _NOTHING
     own_hash = work[record + WORK_HASH]
@@ -222,7 +222,7 @@ def link(
     other: np.uint64,
     other_hash: np.uint64,
 ) -> np.uint64:
-    """Make both halves reachable in one commit, if neither key has a flow (M6). The commit is where the miss takes effect."""
+    """Make both halves reachable in one commit, if neither key has a flow (M6): here the miss takes effect."""
     a, b, c, d = lock_in_order(
         words,
         first_bucket(words, own_hash),

@@ -7,14 +7,14 @@ from typing import Final
 
 import reference
 from fastpath.memory import Words
-from fastpath.pipeline import NO_RULES
+from fastpath.pipeline import NO_COUNTS, NO_RULES
 from fastpath.rule_compiler import RuleCompiler
 from fastpath.rule_set import RuleSet
 from reference.port_data import PortState
 from reference.vpc.router import RouterTarget
 from reference.vpc.snat import PortPools
 
-NOTHING_COMPILED: Final = (NO_RULES, NO_RULES)
+NOTHING_COMPILED: Final = (NO_RULES, NO_COUNTS)
 """What leaves all misses to the reference, as a batch takes it along."""
 
 

@@ -1,9 +1,9 @@
 """What becomes of a packet that missed: decided by the compiled layers, for the packet and for its reply.
 
-Two cases: the packet begins a new flow, or it belongs to a native flow whose layer entries are known and whose halves are
-to be made anew. Either way the packet passes the layers in its direction, and its reply in the other one, for both halves
-enter the unified table together (`reference.simulation`). Nothing shared is written: the outcome lies in the batch's work
-array, for `commit.py` to carry out.
+Two cases: the packet begins a new flow, or it belongs to a native flow whose layer entries are known and whose halves
+are to be made anew. Either way the packet passes the layers in its direction, and its reply in the other one, for both
+halves enter the unified table together (`reference.simulation`). Nothing shared is written: the outcome lies in the
+batch's work array, for `commit.py` to carry out.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
 """The compiled layers: how one packet, or its reply, passes them.
 
-Kernels here read the rule set and write the passage; they touch nothing shared, so that whatever comes out may be thrown
-away. They do what `reference.layer.Layer.process` does to a packet, and `simulate` to a reply; whatever they have no answer
-to is left to the reference.
+Kernels here read the rule set and write the passage; they touch nothing shared, so that whatever comes out may be
+thrown away. They do what `reference.layer.Layer.process` does to a packet, and `simulate` to a reply; what they have no
+answer to is left to the reference.
 
 A *known* layer is one in which the flow has an entry already: its rules are not asked.
 """
@@ -99,7 +99,7 @@ PASSED: Final = np.uint64(0)
 REFUSED: Final = np.uint64(1)
 LEFT: Final = np.uint64(2)
 WANTS_PORT: Final = np.uint64(3)
-"""How a passage ends: let through; denied by a layer; not for compiled code to say; not without a port of `NAT_POOLS`."""
+"""How a passage ends: let through; denied; not for compiled code to say; not without a port of `NAT_POOLS`."""
 
 _NOTHING = np.uint64(0)
 _FAMILY_4 = np.uint64(4)

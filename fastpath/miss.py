@@ -1,8 +1,8 @@
 """A miss: a parsed frame without a half in the unified table, decided by the compiled layers (`docs/misses.md`).
 
 Here the steps M2 to M7 follow one another; each has a file of its own: the gate (`gate.py`), the layers (`passage.py`,
-`decision.py`), the words of the halves (`compose.py`), the commit (`commit.py`, `renew.py`). Whatever compiled code has no
-answer to is left to the reference, with nothing changed and nothing counted.
+`layers.py`, `decision.py`), the words of the halves (`compose.py`), the commit (`commit.py`, `renew.py`). Whatever
+compiled code has no answer to is left to the reference, with nothing changed and nothing counted.
 
 Thread safety: `perform_miss` between `begin_miss` and `end_miss`, inside an announced batch.
 """
@@ -80,7 +80,8 @@ from fastpath.passage import (
 )
 from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
-from fastpath.rule_layout import COUNT_MISS, COUNT_MODIFIED, RULES_COUNTERS, RULES_EPOCH
+from fastpath.rule_counts import count, count_packet
+from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH
 from fastpath.segment import first_state
 from fastpath.tcp import CLOSED
 from fastpath.transforms import intern
@@ -293,15 +294,11 @@ def compose(
 
 @kernel
 def count_miss(counts: Words, base: Index, work: Words, direction: np.uint64, passed: bool) -> None:
-    """Count a packet for the port, for the layers and for the rules that decided. The words are the thread's own."""
-    counts[base + COUNT_MISS + np.int64(direction)] += ONE
-    if passed:
-        counts[base + COUNT_MODIFIED + np.int64(direction)] += ONE
-    else:
-        denied = work[FORWARD + DENIED_COUNTER]
-        if denied != _NOTHING:
-            counts[base + np.int64(denied)] += ONE
+    """Count a packet for the layers, for the rules that decided, and for the port, in the thread's own record."""
     for layer in range(LAYERS):
         counter = work[FORWARD + COUNTED + layer]
         if counter != _NOTHING:
-            counts[base + np.int64(counter)] += ONE
+            count(counts, base + np.int64(counter))
+    if not passed and work[FORWARD + DENIED_COUNTER] != _NOTHING:
+        count(counts, base + np.int64(work[FORWARD + DENIED_COUNTER]))
+    count_packet(counts, base, direction, passed)

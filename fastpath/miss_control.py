@@ -130,8 +130,9 @@ class CompiledMisses(MissControl):
 
     def clear(self) -> None:
         """Remove all native flows; those that own ports of source NAT become the reference's, for the same reason."""
-        self._recall.recall_each(self._sweeper.owning_ports())
-        self._recall.note_removed(self._sweeper.clear())
+        if self._recall.has_any:
+            self._recall.recall_each(self._sweeper.owning_ports())
+            self._recall.note_removed(self._sweeper.clear())
 
     def clear_unified(self) -> None:
         """Take the halves of all native flows out of the unified table."""

@@ -1,9 +1,9 @@
 """Pools of ports in the arena: what source NAT gives to the flows that misses begin.
 
-The pools are the reference's; between two slow operations their free ports are lent to misses (`lent_ports.py`). Which port
-a flow gets depends on the order in which flows begin: the one that became free last. So a miss holds the lock of its
-pool from the look at that port to the commit of its flow, and misses that take ports from one pool follow one another.
-They only take; ports come back with slow operations.
+The pools are the reference's; between two slow operations their free ports are lent to misses (`lent_ports.py`). Which
+port a flow gets depends on the order in which flows begin: the one that became free last. So a miss holds the lock of
+its pool from the look at that port to the commit of its flow, and misses that take ports from one pool follow one
+another. They only take; ports come back with slow operations.
 
 Thread safety: inside a miss (`gate.py`); the lock of a pool is taken before the locks of buckets, and one at a time.
 """
