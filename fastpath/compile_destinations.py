@@ -3,9 +3,10 @@
 Other ports' threads may change the mappings meanwhile: each table is copied, in steps that no change comes between.
 """
 
+from collections.abc import Iterator
 from itertools import chain, compress
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,11 +25,13 @@ from fastpath.segments import Segment
 from reference.address import Cidr
 from reference.vpc.mappings import Mappings, PhysicalAddress, TunnelEndpoint, VirtualToBoundary, VirtualToPhysical
 
-_LOW_64 = 0xFFFF_FFFF_FFFF_FFFF
-
+Tables: TypeAlias = dict[int, dict[bytes, PhysicalAddress]]
+"""Guests by VNI and virtual address."""
 
 MOST_TRIES = 8
 """How often a table is copied that changes all the time; the version of the copy tells then that it is out of date."""
+
+_LOW_64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class Guests(NamedTuple):
@@ -36,31 +39,49 @@ class Guests(NamedTuple):
 
     Attributes:
         version: of the mappings; they may be newer.
+        tables: what was compiled, in the order of the records.
         mask: length of each index less one.
         vni_index, records: where the second index and the records are; the first index is at 0.
     """
 
     version: int
+    tables: Tables
     segment: Segment
     mask: int
     vni_index: int
     records: int
 
 
-def compile_guests(table: VirtualToPhysical) -> Guests:
-    """The guests that are mapped now."""
+NO_GUESTS: Final = Guests(-1, {}, Segment(np.zeros(0, np.uint64)), 0, 0, 0)
+
+
+def compile_guests(table: VirtualToPhysical, former: Guests = NO_GUESTS) -> Guests:
+    """The guests that are mapped now; records of VPCs in which nothing has changed are taken from before."""
     version, tables = _copy(table)
-    records = _records(tables)
+    kept = {vni: guests for vni, guests in tables.items() if former.tables.get(vni) == guests}
+    changed = {vni: guests for vni, guests in tables.items() if vni not in kept}
+    records = np.concatenate([*_former_records(former, kept), _records(changed)])
     count = len(records)
     slots = 1 << max(3, (2 * count).bit_length())
     words = np.zeros(2 * slots + count * GUEST_WORDS, np.uint64)
     words[2 * slots :] = records.reshape(-1)
     for index, by_vni in ((0, True), (slots, False)):
         index_guests(words, index, np.uint64(slots - 1), 2 * slots, count, by_vni)
-    return Guests(version, Segment(words), slots - 1, slots, 2 * slots)
+    in_order = {vni: kept[vni] for vni in former.tables if vni in kept}
+    return Guests(version, in_order | changed, Segment(words), slots - 1, slots, 2 * slots)
 
 
-def _copy(table: VirtualToPhysical) -> tuple[int, dict[int, dict[bytes, PhysicalAddress]]]:
+def _former_records(former: Guests, kept: Tables) -> Iterator[Words]:
+    """The records of some VPCs, in the order in which they were."""
+    records = former.segment.words[former.records :].reshape(-1, GUEST_WORDS)
+    first = 0
+    for vni, guests in former.tables.items():
+        if vni in kept:
+            yield records[first : first + len(guests)]
+        first += len(guests)
+
+
+def _copy(table: VirtualToPhysical) -> tuple[int, Tables]:
     """All mappings, as they were together at one moment unless they change all the time, and their version before."""
     for _ in range(MOST_TRIES):
         version = table.version
@@ -70,7 +91,7 @@ def _copy(table: VirtualToPhysical) -> tuple[int, dict[int, dict[bytes, Physical
     return version, copy
 
 
-def _records(tables: dict[int, dict[bytes, PhysicalAddress]]) -> Words:
+def _records(tables: Tables) -> Words:
     """One record for each mapping; no step of this is taken for each of them in Python."""
     addresses = list(chain.from_iterable(tables.values()))
     places = list(chain.from_iterable(table.values() for table in tables.values()))
@@ -147,9 +168,9 @@ class Destinations(NamedTuple):
 
 def follow_mappings(mappings: Mappings, former: Destinations | None) -> Destinations:
     """The mappings as they are now; what has not changed is taken from before."""
-    guests = None if former is None else former.guests
-    if guests is None or guests.version != mappings.v2p.version:
-        guests = compile_guests(mappings.v2p)
+    guests = NO_GUESTS if former is None else former.guests
+    if guests.version != mappings.v2p.version:
+        guests = compile_guests(mappings.v2p, guests)
     boundary = None if former is None else former.boundary
     if boundary is None or boundary.version != mappings.v2b.version:
         boundary = compile_boundary(mappings.v2b)

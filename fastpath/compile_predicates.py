@@ -98,16 +98,17 @@ def compile_predicate(predicate: Predicate, routes: RouteNumbers) -> Condition |
 
 def _condition(predicate: Predicate, routes: RouteNumbers, negated: bool) -> Condition | None:
     """The condition under which a predicate holds, or does not. Subclasses of known predicates may mean anything."""
-    kind = type(predicate)
-    if isinstance(predicate, Not) and kind is Not:
+    compiler = _COMPILERS.get(type(predicate))
+    if compiler is not None:
+        condition = compiler(predicate)
+    elif type(predicate) is MetaTag:
+        condition = (_tag(predicate, routes),)
+    elif type(predicate) is Not:
         return _condition(predicate.predicate, routes, not negated)
-    if isinstance(predicate, AnyOf) and kind is AnyOf:
+    elif type(predicate) is AnyOf:
         return _any_of(predicate.predicates, routes, negated)
-    if isinstance(predicate, MetaTag) and kind is MetaTag:
-        condition: Condition | None = (_tag(predicate, routes),)
     else:
-        compiler = _COMPILERS.get(kind)
-        condition = None if compiler is None else compiler(predicate)
+        return None
     if condition is None or not negated:
         return condition
     # It does not hold when, of one of its clauses, no atom does.
@@ -152,13 +153,12 @@ def _ranges(shift: int, bits: int, ranges: Iterable[NumberRange]) -> Clause:
     return tuple(atom for numbers in ranges for atom in _meta(shift, bits, numbers.first, numbers.last))
 
 
-def _protocols(*protocols: int) -> Clause:
-    shift = int(META_PROTOCOL_SHIFT)
-    return tuple(atom for protocol in protocols for atom in _meta(shift, 8, protocol, protocol))
+def _protocols(protocols: Iterable[int]) -> Clause:
+    return tuple(atom for protocol in protocols for atom in _meta(_PROTOCOL, 8, protocol, protocol))
 
 
 def _family(family: int) -> Clause:
-    return _meta(int(META_FAMILY_SHIFT), 8, family, family)
+    return _meta(_FAMILY, 8, family, family)
 
 
 def _ether_type(predicate: EtherTypeIs) -> Condition:
@@ -194,11 +194,11 @@ def _prefix(field: int, prefix: Cidr) -> Atom:
 
 
 def _port(shift: int, ranges: Iterable[NumberRange]) -> Condition:
-    return _protocols(IpProtocol.TCP, IpProtocol.UDP), _ranges(shift, 16, ranges)
+    return _HAS_PORTS, _ranges(shift, 16, ranges)
 
 
 def _message(shift: int, predicate: IcmpType | IcmpCode) -> Condition:
-    return _protocols(predicate.protocol), _ranges(shift, 8, predicate.ranges)
+    return _protocols((predicate.protocol,)), _ranges(shift, 8, predicate.ranges)
 
 
 def _tag(predicate: MetaTag, routes: RouteNumbers) -> Clause:
@@ -214,14 +214,17 @@ def _tag(predicate: MetaTag, routes: RouteNumbers) -> Clause:
     return ()
 
 
+_PROTOCOL: Final = int(META_PROTOCOL_SHIFT)
+_FAMILY: Final = int(META_FAMILY_SHIFT)
 _SOURCE_PORT: Final = int(META_SOURCE_PORT_SHIFT)
+_HAS_PORTS: Final = _protocols((IpProtocol.TCP, IpProtocol.UDP))
 _COMPILERS: dict[type[Predicate], Callable[..., Condition | None]] = {
     EtherTypeIs: _ether_type,
     EtherSource: lambda predicate: _ether(PASSAGE_ETHER_SOURCE, predicate.patterns),
     EtherDestination: lambda predicate: _ether(PASSAGE_ETHER_DESTINATION, predicate.patterns),
     IpSource: lambda predicate: _ip(PASSAGE_SOURCE, predicate.patterns),
     IpDestination: lambda predicate: _ip(PASSAGE_DESTINATION, predicate.patterns),
-    IpProtocolIs: lambda predicate: (_protocols(*predicate.values),),
+    IpProtocolIs: lambda predicate: (_protocols(predicate.values),),
     SourcePort: lambda predicate: _port(_SOURCE_PORT, predicate.ranges),
     DestinationPort: lambda predicate: _port(0, predicate.ranges),
     IcmpType: lambda predicate: _message(_SOURCE_PORT, predicate),
@@ -236,10 +239,10 @@ def destination_prefixes(predicates: tuple[Predicate, ...]) -> list[Cidr] | None
     if len(predicates) > 1:
         return None
     only = predicates[0]
-    choices = only.predicates if isinstance(only, AnyOf) else (only,)
+    choices = only.predicates if type(only) is AnyOf else (only,)
     prefixes: list[Cidr] = []
     for choice in choices:
-        if not isinstance(choice, IpDestination):
+        if type(choice) is not IpDestination:
             return None
         prefixes += [
             pattern if isinstance(pattern, Cidr) else Cidr(pattern, 8 * len(pattern)) for pattern in choice.patterns

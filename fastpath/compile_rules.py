@@ -4,6 +4,8 @@ A rule that cannot be compiled whole is compiled as far as it can: it holds when
 the reference.
 """
 
+import contextlib
+import functools
 from array import array
 from typing import NamedTuple
 
@@ -61,6 +63,10 @@ _KINDS = {
 }
 
 
+MOST_KNOWN = 1 << 12
+"""Rules whose words are kept: a change often replaces all rules by new ones most of which are equal."""
+
+
 class CompiledAction(NamedTuple):
     """An action: its code, and either a value or parameters that stand behind the rule."""
 
@@ -91,9 +97,17 @@ class RuleWords:
     def __init__(self) -> None:
         self.routes = RouteNumbers()
         self.pools = PoolNumbers()
+        self._known = functools.lru_cache(MOST_KNOWN)(self._compile)
 
     def compile(self, rule: Rule) -> CompiledRule:
-        """The words of a rule."""
+        """The words of a rule; those of equal rules are equal."""
+        if isinstance(rule.action, SimpleAction):
+            # A predicate of an unknown class need not be hashable.
+            with contextlib.suppress(TypeError):
+                return self._known(rule)
+        return self._compile(rule)
+
+    def _compile(self, rule: Rule) -> CompiledRule:
         conditions = [compile_predicate(predicate, self.routes) for predicate in rule.predicates]
         is_exact = not rule.data_predicates and None not in conditions
         action = self._action(rule.action) if is_exact else _LEFT

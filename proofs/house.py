@@ -53,7 +53,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     ),
     "fastpath.compile_rules": ("reference.action", "reference.rule", "reference.vpc.*"),
     "fastpath.compile_tables": ("reference.rule",),
-    "fastpath.numbering": ("reference.vpc.*",),
+    "fastpath.numbering": ("reference.layer", "reference.vpc.*"),
     "fastpath.intervals": ("reference.address",),  # and mappings,
     "fastpath.compile_destinations": ("reference.address", "reference.vpc.mappings"),
     "fastpath.rule_compiler": ("reference.layer", "reference.vpc.*"),

@@ -122,7 +122,7 @@ FAULTS = (
         "every protocol has ports",
         "firewall",
         "compile_predicates",
-        "return _protocols(IpProtocol.TCP, IpProtocol.UDP), _ranges(shift, 16, ranges)",
+        "return _HAS_PORTS, _ranges(shift, 16, ranges)",
         "return (_ranges(shift, 16, ranges),)",
     ),
     fault(
@@ -266,6 +266,15 @@ def test_a_subclass_may_mean_anything() -> None:
     assert found_for(outbound_rules(Rule(0, DENY, (NotTcp((6,)),)))).is_left
     family = new_port().network.families[0]
     assert found_for(outbound_rules(Rule(0, Nothing(family)))).is_left
+
+
+def test_a_predicate_need_not_be_hashable() -> None:
+    class Unhashable(OddSourcePort):
+        """Has no hash."""
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert found_for(outbound_rules(Rule(0, DENY, (Unhashable(),)))).is_left
 
 
 def test_a_condition_that_would_be_too_large_is_left_to_the_reference() -> None:
