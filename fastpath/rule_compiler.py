@@ -46,6 +46,7 @@ from fastpath.rule_set import CountedTable, RuleSet, counted_tables, counters_wi
 from fastpath.segments import Buffer, Segment
 from reference import Port
 from reference.layer import DefaultAction, Layer, LayerSide
+from reference.vpc.config import ExternalIps
 from reference.vpc.network import VpcNetwork
 from reference.vpc.router import RouterTarget
 from reference.vpc.snat import PortPools
@@ -75,6 +76,8 @@ class RuleCompiler:
         self._buffer = Buffer()
         self._tables: list[CompiledTable] = []
         self._destinations: Destinations | None = None
+        self._epoch = 0
+        self._external_ips: list[ExternalIps] = []
         self._since = {_FIREWALL: _Since(), _NAT: _Since()}
 
     def route(self, number: int) -> RouterTarget:
@@ -102,6 +105,13 @@ class RuleCompiler:
         since = self._since[number]
         return since.epoch if _changes(port.data.layers[number]) == since.changes else port.epoch
 
+    def is_current(self, port: Port) -> bool:
+        """Whether the latest rule set is of the port's epoch, and knows its external addresses.
+
+        Those can change on a paused port, which keeps its rules and its epoch.
+        """
+        return self._epoch == port.epoch and self._external_ips == _external_ips(port.network)
+
     def compile(self, port: Port, epoch: int, threads: int) -> RuleSet:
         """The rules and mappings of the port as they are now.
 
@@ -110,6 +120,7 @@ class RuleCompiler:
             epoch: in which they hold.
             threads: how many have counters.
         """
+        self._epoch, self._external_ips = epoch, _external_ips(port.network)
         layers = port.data.layers
         sides = [side for layer in layers for side in (layer.inbound, layer.outbound)]
         former = self._tables or [NO_RULES] * len(sides)
@@ -191,6 +202,10 @@ def _changes(layer: Layer) -> int:
     """How often a layer's rules have changed, whether or not they are others now."""
     statistics = layer.statistics
     return statistics.add_rule_called + statistics.remove_rule_called + statistics.set_rules_called
+
+
+def _external_ips(network: VpcNetwork) -> list[ExternalIps]:
+    return [family.external_ips for family in network.families]
 
 
 def _owned(network: VpcNetwork) -> list[int]:

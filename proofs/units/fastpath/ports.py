@@ -11,7 +11,7 @@ from fastpath import uft
 from fastpath.arena import new_arena
 from fastpath.compile_flow import key_words
 from fastpath.designs import POLICIES, Design
-from fastpath.layout import THREAD_COUNT, THREAD_HITS, Geometry
+from fastpath.layout import POOLS, THREAD_COUNT, THREAD_HITS, Geometry
 from fastpath.memory import Words
 from fastpath.policy import Misses, Policy
 from fastpath.reclaim import thread_at
@@ -116,13 +116,13 @@ class Parts:
         limits: TableLimits = LIMITS,
         geometry: Geometry | None = None,
         design: Design = Design.FINE,
-        *,
-        claims: bool = False,
+        misses: Misses = Misses.REFERENCE,
     ) -> None:
-        self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3)
+        pools = POOLS if misses is Misses.COMPILED else 0
+        self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3, pools=pools)
         self.words: Words = new_arena(self.geometry, 1)
         self.port = reference.Port(vpc.config(), limits, vpc.mappings())
-        self.slow_path = SlowPath(self.port, self.words, POLICIES[design], claims=claims)
+        self.slow_path = SlowPath(self.port, self.words, replace(POLICIES[design], misses=misses))
         with self.slow_path.operation() as port:
             set_up(port)
 

@@ -23,7 +23,10 @@ from reference.vpc.config import ExternalIps, IpConfig, SourceNat, TransitIp, Vp
 from reference.vpc.firewall import FirewallRule
 from reference.vpc.gateway import DhcpMessageType
 from reference.vpc.overlay import MulticastVniValidator
-from reference.vpc.router import Route
+from reference.vpc.router import INTERNET_GATEWAY, Route, RouterClass
+
+FIREWALL = [FirewallRule.parse(text) for text in vpc.DEFAULT_FIREWALL]
+EVERYWHERE = Cidr.parse(vpc.EVERYTHING[4])
 
 Property: TypeAlias = Callable[[Engine, settings], None]
 
@@ -31,6 +34,15 @@ Property: TypeAlias = Callable[[Engine, settings], None]
 def new_port(config: VpcConfig | None = None) -> Port:
     """A port of the usual guest, or of another one."""
     return Port(config or vpc.config(), vpc.ROOMY, vpc.mappings())
+
+
+def running_port() -> Port:
+    """A port with the usual firewall and a way out."""
+    port = new_port()
+    port.start()
+    port.set_firewall_rules(FIREWALL)
+    port.router.add(EVERYWHERE, INTERNET_GATEWAY, RouterClass.SYSTEM)
+    return port
 
 
 def assert_agreement(rules: Rules, layer: str, sights: list[Sight]) -> None:

@@ -1,14 +1,14 @@
 """What compiles rule sets and looks things up in them: as compiled, without the compiler, and with a fault."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
 
 from fastpath import destinations, match, rule_compiler
 from fastpath.compile_flow import key_words
-from fastpath.interpreted import Interpreted, replace_once
-from fastpath.layout import INBOUND, LOW_32, OUTBOUND
+from fastpath.interpreted import Interpreted, Rewrite, replace_once
+from fastpath.layout import INBOUND, OUTBOUND
 from fastpath.memory import Words
 from fastpath.rule_layout import (
     ACTION_LEAVE,
@@ -27,6 +27,7 @@ from fastpath.rule_layout import (
     PASSAGE_WORDS,
     RULE_ACTION,
     RULE_COUNTER,
+    TABLE_FIRST_RULE,
 )
 from reference import Port
 from reference.action import ActionMeta
@@ -60,16 +61,30 @@ class Engine(NamedTuple):
 COMPILED = Engine(rule_compiler, match, destinations)
 
 
-def interpreted_engine(faults: dict[str, tuple[str, str]] | None = None) -> Engine:
-    """The same without the compiler; a fault is a module, what its source says, and what it says instead."""
-    rewrites = {f"fastpath.{module}": replace_once(*fault) for module, fault in (faults or {}).items()}
+class Change(NamedTuple):
+    """A change of the source: the module, what it says, and what it says instead."""
+
+    module: str
+    old: str
+    new: str
+
+
+def interpreted_engine(*changes: Change) -> Engine:
+    """The same without the compiler, and with changes."""
+    rewrites: dict[str, Rewrite] = {}
+    for change in changes:
+        name = f"fastpath.{change.module}"
+        rewrites[name] = _then(rewrites.get(name, str), replace_once(change.old, change.new))
     copies = Interpreted(rewrites)
     return Engine(*[copies.module(f"fastpath.{name}") for name in ("rule_compiler", "match", "destinations")])
 
 
-INTERPRETED = interpreted_engine()
+def _then(first: Rewrite, second: Rewrite) -> Rewrite:
+    return lambda source: second(first(source))
 
-both_engines = pytest.mark.parametrize("engine", [COMPILED, INTERPRETED], ids=["compiled", "uncompiled"])
+
+INTERPRETED = interpreted_engine()
+ENGINES = {"compiled": COMPILED, "uncompiled": INTERPRETED}
 
 
 class Found(NamedTuple):
@@ -108,6 +123,13 @@ class Rules:
         """Index of a table."""
         return int(self.engine.match.table_of(self.words, LAYERS.index(layer), DIRECTIONS[direction]))
 
+    def of(self, layer: str, direction: Direction) -> Iterator[int]:
+        """Index of each rule of a table."""
+        rule = int(self.words[self.table(layer, direction) + TABLE_FIRST_RULE])
+        while rule:
+            yield rule
+            rule = int(self.engine.match.next_rule(self.words, rule))
+
     def match(self, layer: str, direction: Direction, packet: Packet, meta: ActionMeta) -> Found:
         """The rule of a layer that holds for a packet."""
         work = np.full(PASSAGE_AT + PASSAGE_WORDS, 0xA5A5_A5A5_A5A5_A5A5, np.uint64)
@@ -143,8 +165,3 @@ def as_address(address: bytes) -> tuple[np.uint64, np.uint64, np.uint64]:
 def as_bytes(high: np.uint64, low: np.uint64) -> bytes:
     """Two words as an IPv6 address."""
     return (int(high) << 64 | int(low)).to_bytes(16)
-
-
-def low_32(word: np.uint64) -> int:
-    """The low half of a word."""
-    return int(word & LOW_32)

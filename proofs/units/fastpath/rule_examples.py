@@ -120,6 +120,16 @@ def flows(draw: st.DrawFn) -> FlowId:
     )
 
 
+SIGHT = Sight(
+    FlowId(TCP, 4, vpc.GUEST[4], vpc.PEERS[4][0], 1000, 22),
+    0,
+    vpc.GATEWAY_MAC,
+    vpc.GUEST_MAC,
+    vpc.VNI,
+    INTERNET_GATEWAY,
+)
+"""A segment from the guest."""
+
 targets = st.one_of(
     st.sampled_from(GATEWAYS).map(lambda gateway: RouterTarget(TargetKind.INTERNET_GATEWAY, gateway)),
     families.flatmap(addresses).map(lambda address: RouterTarget(TargetKind.IP, address=address)),

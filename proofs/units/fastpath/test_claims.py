@@ -14,6 +14,7 @@ from fastpath.compile_flow import key_words
 from fastpath.hash_table import hash_key
 from fastpath.layout import CLAIM_MASK, CLAIMS_AT
 from fastpath.memory import Words
+from fastpath.policy import Misses
 from proofs.equivalence.frames import ACK, FIN, RST, SYN, TCP, UDP, Content
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import small_arena
@@ -172,14 +173,14 @@ def test_the_tables_other_watcher_is_told_the_same() -> None:
     assert seen.told == [("appeared", entry), ("consulted", entry), ("gone", entry), ("gone", entry)]
 
 
-def test_a_port_claims_nothing_unless_asked_to() -> None:
+def test_a_port_whose_misses_are_the_references_claims_nothing() -> None:
     parts = Parts()
     parts.connect(1)
     assert counts(parts.words) == Counter()
 
 
 def test_both_keys_of_a_conversation_are_claimed_in_every_table_and_stay_so_until_it_is_forgotten() -> None:
-    parts = Parts(claims=True)
+    parts = Parts(misses=Misses.COMPILED)
     parts.connect(1)
     assert is_claimed(parts.words, OUT, flow(1, TCP))
     assert is_claimed(parts.words, IN, flow(1, TCP).mirror())
@@ -229,7 +230,7 @@ def carry_out(parts: Parts, step: str, number: int, now: int) -> None:
 def test_after_every_operation_there_is_one_claim_for_each_entry_of_each_table(
     script: list[tuple[str, int, int]],
 ) -> None:
-    parts, now = Parts(TINY, claims=True), NOW
+    parts, now = Parts(TINY, misses=Misses.COMPILED), NOW
     for step, number, wait in script:
         now += wait
         carry_out(parts, step, number, now)

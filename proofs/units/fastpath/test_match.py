@@ -9,15 +9,13 @@ from hypothesis import Phase, settings
 
 from fastpath.rule_layout import ACTION_DENY, TABLE_INTERVALS_4_AT
 from proofs.equivalence import vpc
-from proofs.equivalence.frames import TCP
 from proofs.ledger import Method, claim
 from proofs.units.fastpath.rule_agreement import PROPERTIES, assert_agreement, new_port
-from proofs.units.fastpath.rule_engines import COMPILED, INTERPRETED, Found, Rules, interpreted_engine
-from proofs.units.fastpath.rule_examples import OddSourcePort, Sight
+from proofs.units.fastpath.rule_engines import COMPILED, ENGINES, Change, Found, Rules, interpreted_engine
+from proofs.units.fastpath.rule_examples import SIGHT, OddSourcePort, Sight
 from reference.action import ActionMeta, SimpleAction
 from reference.address import Cidr
 from reference.direction import Direction
-from reference.packet.flow import FlowId
 from reference.packet.packet import Packet
 from reference.predicate import (
     AnyOf,
@@ -47,7 +45,6 @@ from reference.vpc.router import (
 )
 
 THOROUGH = {"compiled": settings(max_examples=100), "uncompiled": settings(max_examples=50)}
-ENGINES = {"compiled": COMPILED, "uncompiled": INTERPRETED}
 SEARCH = settings(max_examples=1_000, phases=[Phase.generate], report_multiple_bugs=False, database=None)
 
 
@@ -66,122 +63,125 @@ def test_compiled_rules_find_what_the_reference_finds(kind: str, engine: str) ->
 
 
 class Fault(NamedTuple):
-    """A mistake, where, and the property that departs."""
+    """A mistake, and the property that departs."""
 
     name: str
     kind: str
-    module: str
-    old: str
-    new: str
+    changes: tuple[Change, ...]
+
+
+def fault(name: str, kind: str, *change: str) -> Fault:
+    """One change of the source."""
+    return Fault(name, kind, (Change(*change),))
 
 
 FAULTS = (
-    Fault(
+    fault(
         "negation is ignored",
         "predicates",
         "match",
         "return is_so != (field & ATOM_NEGATED != _NOTHING)",
         "return is_so",
     ),
-    Fault(
+    fault(
         "the end of a range is not in it",
         "firewall",
         "match",
         "value <= rules[atom + ATOM_LAST]",
         "value < rules[atom + ATOM_LAST]",
     ),
-    Fault(
+    fault(
         "the second word of an address does not count",
         "firewall",
         "compile_predicates",
         "next_mask=mask & _ALL, next=value & _ALL",
         "next_mask=0, next=0",
     ),
-    Fault(
+    fault(
         "a prefix is a bit too short",
         "firewall",
         "compile_predicates",
         "mask = (1 << bits) - 1 >> bits - prefix.length << bits - prefix.length",
         "mask = (1 << bits) - 1 >> bits - prefix.length + 1 << bits - prefix.length + 1",
     ),
-    Fault(
+    fault(
         "families are not told apart",
         "firewall",
         "compile_predicates",
         "return _family(prefixes[0].family), tuple(",
         "return (), tuple(",
     ),
-    Fault(
+    fault(
         "all atoms of a clause must hold",
         "firewall",
         "match",
         "while atom < clause and not atom_holds",
         "while atom < clause and atom_holds",
     ),
-    Fault(
+    fault(
         "every protocol has ports",
         "firewall",
         "compile_predicates",
         "return _protocols(IpProtocol.TCP, IpProtocol.UDP), _ranges(shift, 16, ranges)",
         "return (_ranges(shift, 16, ranges),)",
     ),
-    Fault(
+    fault(
         "the code of a message is its type",
         "firewall",
         "compile_predicates",
         "_message(_SOURCE_PORT + 8, predicate)",
         "_message(_SOURCE_PORT, predicate)",
     ),
-    Fault("VNI 0 is none", "firewall", "compile_predicates", "int(value) + 1),)", "int(value)),)"),
-    Fault(
+    fault("VNI 0 is none", "firewall", "compile_predicates", "int(value) + 1),)", "int(value)),)"),
+    fault(
         "the last rule is followed by another", "firewall", "compile_tables", "body[starts[-1] + RULE_NEXT] = 0", "pass"
     ),
-    Fault(
+    fault(
         "an unknown predicate always holds",
         "predicates",
         "compile_rules",
         "is_exact = not rule.data_predicates and None not in conditions",
         "is_exact = not rule.data_predicates",
     ),
-    Fault(
+    fault(
         "a condition on the body always holds",
         "predicates",
         "compile_rules",
         "is_exact = not rule.data_predicates and None not in conditions",
         "is_exact = None not in conditions",
     ),
-    Fault(
+    fault(
         "an interval begins one address late",
         "routes",
         "intervals",
         "if not is_below(high, low, rules[middle + ROW_START], rules[middle + ROW_START + 1]):",
         "if is_below(rules[middle + ROW_START], rules[middle + ROW_START + 1], high, low):",
     ),
-    Fault(
+    fault(
         "the innermost prefix decides",
         "routes",
         "intervals",
         "= min(stack[top + PREFIX_RANK], prefixes[at + PREFIX_RANK])",
         "= prefixes[at + PREFIX_RANK]",
     ),
-    Fault(
+    fault(
         "behind a prefix nothing is said",
         "routes",
         "intervals",
         "if depth > 0 else _NOTHING\n",
         "if depth < 0 else _NOTHING\n",
     ),
-    Fault(
+    fault(
         "a table is not compiled anew", "firewall", "compile_tables", "if rules == former.rules:", "if former.rules:"
     ),
-    Fault(
+    fault(
         "a class of targets is another",
         "network",
         "compile_predicates",
         "TargetKind.INTERNET_GATEWAY.value: KIND_INTERNET_GATEWAY,",
         "TargetKind.INTERNET_GATEWAY.value: KIND_SUBNET,",
     ),
-    Fault(
+    fault(
         "the group bit is another",
         "network",
         "compile_predicates",
@@ -191,12 +191,12 @@ FAULTS = (
 )
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_mistake_shows(fault: Fault) -> None:
-    engine = interpreted_engine({fault.module: (fault.old, fault.new)})
+@pytest.mark.parametrize("mistake", FAULTS, ids=lambda mistake: mistake.name)
+def test_a_mistake_shows(mistake: Fault) -> None:
+    engine = interpreted_engine(*mistake.changes)
     # Rules that go wrong may also lead out of the array.
     with pytest.raises((AssertionError, IndexError)):
-        PROPERTIES[fault.kind](engine, SEARCH)
+        PROPERTIES[mistake.kind](engine, SEARCH)
 
 
 def outbound_rules(*rules: Rule) -> Rules:
@@ -207,16 +207,6 @@ def outbound_rules(*rules: Rule) -> Rules:
     return Rules(COMPILED, port)
 
 
-SIGHT = Sight(
-    FlowId(TCP, 4, vpc.GUEST[4], vpc.PEERS[4][0], 1000, 22),
-    0,
-    vpc.GATEWAY_MAC,
-    vpc.GUEST_MAC,
-    vpc.VNI,
-    INTERNET_GATEWAY,
-)
-
-
 def found_for(rules: Rules, sight: Sight = SIGHT) -> Found:
     """What the firewall says about a packet from the guest."""
     packet = sight.packet()
@@ -224,6 +214,7 @@ def found_for(rules: Rules, sight: Sight = SIGHT) -> Found:
 
 
 DENY = SimpleAction.DENY
+DENIES = int(ACTION_DENY)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +232,7 @@ DENY = SimpleAction.DENY
 )
 def test_what_never_holds_is_compiled_to_that(predicate: Predicate) -> None:
     assert found_for(outbound_rules(Rule(0, DENY, (predicate,)))) == Found(None, None)
-    assert found_for(outbound_rules(Rule(0, DENY, (Not(predicate),)))) == Found(0, ACTION_DENY)
+    assert found_for(outbound_rules(Rule(0, DENY, (Not(predicate),)))) == Found(0, DENIES)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +250,7 @@ def test_what_never_holds_is_compiled_to_that(predicate: Predicate) -> None:
 def test_a_rule_that_cannot_be_compiled_is_left_to_the_reference_where_it_might_hold(rule: Rule) -> None:
     elsewhere = replace(rule, predicates=(IpProtocolIs((17,)), *rule.predicates))
     assert found_for(outbound_rules(rule)).is_left
-    assert found_for(outbound_rules(elsewhere, Rule(0, DENY))) == Found(1, ACTION_DENY)
+    assert found_for(outbound_rules(elsewhere, Rule(0, DENY))) == Found(1, DENIES)
 
 
 def test_a_subclass_may_mean_anything() -> None:
@@ -280,7 +271,7 @@ def test_a_subclass_may_mean_anything() -> None:
 def test_a_condition_that_would_be_too_large_is_left_to_the_reference() -> None:
     pair = Not(IpSource((vpc.PEERS[4][0], vpc.PEERS[4][1])))
     large = AnyOf((pair,) * 9)
-    assert found_for(outbound_rules(Rule(0, DENY, (AnyOf((pair,) * 3),)))) == Found(0, ACTION_DENY)
+    assert found_for(outbound_rules(Rule(0, DENY, (AnyOf((pair,) * 3),)))) == Found(0, DENIES)
     assert found_for(outbound_rules(Rule(0, DENY, (large,)))).is_left
 
 
@@ -288,7 +279,7 @@ def test_a_tag_that_no_target_has_yet_holds_for_the_target_that_gets_it() -> Non
     target = RouterTarget(TargetKind.IP, address=vpc.PEERS[4][1])
     rules = outbound_rules(Rule(0, DENY, (MetaTag(TARGET_TAG, str(target)),)))
     assert found_for(rules) == Found(None, None)
-    assert found_for(rules, SIGHT._replace(target=target)) == Found(0, ACTION_DENY)
+    assert found_for(rules, SIGHT._replace(target=target)) == Found(0, DENIES)
 
 
 def test_thousands_of_routes_are_found_like_few() -> None:
