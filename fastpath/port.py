@@ -163,7 +163,7 @@ class Port(Reconfiguration):
             elif position < batch.count:
                 verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
                 batch.decide(position, verdict, self.ticket)
-                position += 1
+                position, waits = position + 1, 0
 
     def _check_time(self, now_ms: int) -> None:
         if not 0 <= now_ms < _END_OF_TIME_MS:
