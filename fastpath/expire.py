@@ -87,7 +87,7 @@ def next_due(words: Words, now: np.uint64, first: Index, end: Index) -> Index:
 
 @entry_point
 def next_with_port(words: Words, first: Index, end: Index) -> Index:
-    """The first inbound half from `first` on, before `end`, of a native flow that owns a port of source NAT; or `end`.
+    """The first inbound half from `first` on, before `end`, of a native flow that owns a port; `end` if there is none.
 
     With the gate closed.
     """

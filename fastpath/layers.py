@@ -1,8 +1,8 @@
 """The compiled layers: how one packet, or its reply, passes them.
 
 Kernels here read the rule set and write the passage; they touch nothing shared, so that whatever comes out may be
-thrown away. They do what `reference.layer.Layer.process` does to a packet, and `simulate` to a reply; whatever they have
-no answer to is left to the reference.
+thrown away. They do what `reference.layer.Layer.process` does to a packet, and `simulate` to a reply; what they have no
+answer to is left to the reference.
 
 A *known* layer is one in which the flow has an entry already: its rules are not asked.
 """

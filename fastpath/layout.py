@@ -91,7 +91,8 @@ POOLS_AT: Final = 7 * LINE + 7
 SECRET: Final = 8 * LINE
 """Four random words: without them a guest cannot aim flows at one bucket."""
 
-HEADER_WORDS: Final = 9 * LINE
+HEADER_WORDS: Final = 10 * LINE
+"""An even number of lines, as all regions up to the entries have: the two lines of an entry are fetched as a pair."""
 
 # --- thread record: what one thread writes, and others only read while it is not inside a miss ---
 
@@ -106,7 +107,7 @@ ENTRY_STOCK: Final = LINE + 1
 FLOW_STOCK: Final = LINE + 2
 """Heads of the thread's own lists of free records: see `records.py`."""
 USED: Final = 2 * LINE
-"""By kind: entries that misses of this thread have begun so far. Only rises."""
+"""By kind: entries that misses of this thread have begun so far. Never falls from one miss to the next."""
 GRANTED: Final = 3 * LINE
 """By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
 
@@ -133,7 +134,9 @@ REWRITE: Final = 7
 LIFE: Final = LINE + 0
 """Time of the last hit in milliseconds, and the dead mark."""
 HITS: Final = LINE + 1
+"""Of a connection's half `owner << 54 | hits by the owner`, otherwise all hits: see `uft.count_segment`."""
 BYTES: Final = LINE + 2
+"""Bytes of the owner's hits."""
 NUMBERS: Final = LINE + 3
 """`sequence << 32 | acknowledgement` of the direction's last TCP segment."""
 PARTNER: Final = LINE + 4
@@ -155,6 +158,12 @@ PARTNER_NATIVE: Final = np.uint64(1 << 32)
 
 DEAD: Final = np.uint64(1 << 63)
 """In `LIFE`: the entry has left the table, whoever still holds it must look again."""
+
+OWNER_SHIFT: Final = np.uint64(54)
+OWNED_HITS: Final = np.uint64((1 << 54) - 1)
+"""In `HITS`: `owner << 54 | hits`. Owners are threads, numbered from 1; 0 is nobody."""
+GREATEST_THREADS: Final = (1 << 10) - 1
+"""As many threads as an owner's field can tell apart."""
 
 META_DIRECTION_SHIFT: Final = SHIFT_48
 META_FAMILY_SHIFT: Final = np.uint64(40)
@@ -185,6 +194,10 @@ NUMBERS_KNOWN: Final = 3
 REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
 REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
 GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
+OTHERS_HITS: Final = 4
+"""Hits by threads that do not own the half: inbound here, outbound in the next word."""
+OTHERS_BYTES: Final = 6
+"""Bytes of those hits, in the same order."""
 FLOW_LINK: Final = 7
 """Of a free record: the next one, see `records.py`."""
 
@@ -306,7 +319,7 @@ class Geometry:
     Attributes:
         entries: halves that can be held at once, in both directions together.
         spare: further entries and flow records, so that retired ones can wait for their grace period.
-        threads: threads that may be inside a batch.
+        threads: threads that may be inside a batch, at most `GREATEST_THREADS`; more raise `ValueError`.
         pools: pools of ports; `POOLS` for a port whose misses are compiled.
     """
 
@@ -314,6 +327,10 @@ class Geometry:
     spare: int = 1024
     threads: int = 64
     pools: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threads > GREATEST_THREADS:
+            raise ValueError(f"threads={self.threads}: at most {GREATEST_THREADS} can be told apart")
 
     @property
     def buckets(self) -> int:

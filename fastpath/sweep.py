@@ -18,7 +18,7 @@ from fastpath.compiler import entry_point, kernel
 from fastpath.expire import expire_natives, next_due, next_with_port
 from fastpath.gate import close_gate, open_gate
 from fastpath.hash_table import NOTHING
-from fastpath.layout import ENTRY_COUNT, KINDS, THREAD_COUNT, Index
+from fastpath.layout import ENTRY_LIST, FRESH, KINDS, THREAD_COUNT, Index
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo, wait_for_grace
 from fastpath.removal import give_back_flows
@@ -71,7 +71,7 @@ class Sweeper:
 
     def expire(self, now_ms: int) -> Words:
         """Remove what is past its time to live. With the gate open: it is closed for each chunk."""
-        words, now, end = self._words, np.uint64(now_ms), int(self._words[ENTRY_COUNT])
+        words, now, end = self._words, np.uint64(now_ms), _end_of_entries(self._words)
         removed, collected = np.zeros(KINDS, np.uint64), _list_of(CHUNK_FLOWS)
         position = int(next_due(words, now, 1, end))
         while position < end:
@@ -89,7 +89,7 @@ class Sweeper:
         yield from self._found(lambda first, end: next_with_port(self._words, first, end))
 
     def _found(self, following: Callable[[int, int], SupportsInt]) -> Iterator[int]:
-        end = int(self._words[ENTRY_COUNT])
+        end = _end_of_entries(self._words)
         entry = int(following(1, end))
         while entry < end:
             yield entry
@@ -97,10 +97,10 @@ class Sweeper:
 
     def clear(self) -> Words:
         """Remove all native flows. With the gate closed."""
-        words, end, position = self._words, int(self._words[ENTRY_COUNT]), 1
+        words, end, position = self._words, _end_of_entries(self._words), 1
         removed, collected = np.zeros(KINDS, np.uint64), _list_of(_CLEARED_FLOWS)
         while position < end:
-            position = int(clear_natives(words, position, end, removed, collected))
+            position = int(clear_natives(words, position, end - position, removed, collected))
             self._wait()
             self._give_back(collected)
         return removed
@@ -108,7 +108,7 @@ class Sweeper:
     def clear_unified(self) -> Words:
         """Take all halves of native flows out of the unified table. With the gate closed."""
         removed = np.zeros(KINDS, np.uint64)
-        clear_unified(self._words, 1, int(self._words[ENTRY_COUNT]), removed)
+        clear_unified(self._words, 1, _end_of_entries(self._words) - 1, removed)
         self._wait()
         return removed
 
@@ -124,6 +124,11 @@ class Sweeper:
             waiting = collected.copy()
             self._limbo.retire(lambda: give_back_flows(self._words, waiting))
             collected[0] = 0
+
+
+def _end_of_entries(words: Words) -> int:
+    """Where to stop: behind the last entry that anybody ever had. One that is taken later begins a flow of its own."""
+    return int(words[ENTRY_LIST + FRESH]) + 1
 
 
 def _list_of(flows: int) -> Words:

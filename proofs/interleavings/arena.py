@@ -53,11 +53,15 @@ class SmallArena:
         """Index of a flow record's TCP word."""
         return int(words[self.layout.FLOWS_AT]) + flow * int(self.layout.FLOW_WORDS) + int(self.layout.TCP_WORD)
 
+    def hash_of(self, key: Key) -> np.uint64:
+        """The hash of a key."""
+        with np.errstate(over="ignore"):
+            return np.uint64(self._table.hash_key(self._template, np.array(key, np.uint64), 0))
+
     def buckets(self, key: Key) -> tuple[int, int]:
         """The two candidate buckets of a key, as numbers."""
-        words, keys = self._template, np.array(key, np.uint64)
+        words, hashed = self._template, self.hash_of(key)
         with np.errstate(over="ignore"):
-            hashed = self._table.hash_key(words, keys, 0)
             places = self._table.first_bucket(words, hashed), self._table.second_bucket(words, hashed)
         first, second = (
             (int(place) - int(words[self.layout.BUCKETS_AT])) // self.layout.BUCKET_WORDS for place in places
@@ -139,6 +143,6 @@ def _thread_fields(layout: Any) -> dict[int, str]:
 
 
 def _entry_fields(layout: Any) -> dict[int, str]:
-    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "PARTNER")
+    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "PARTNER", "PASSED", "LAYERS_HIT")
     fields = {getattr(layout, name): name.lower() for name in names}
     return fields | {layout.KEY + word: f"key {word}" for word in range(layout.KEY_WORDS)}

@@ -131,7 +131,7 @@ class Natives:
             words[at + PARTNER] = PARTNER_NATIVE | np.uint64(partner)
             words[at + LIFE] |= np.uint64(0) if was.present else DEAD
         words[entry_place(words, outbound) + LAYERS_HIT] = flow.layers_hit_ms
-        kind = native.SOURCE_NAT if flow.nat else native.NO_NAT
+        kind = native.ONE_TO_ONE_NAT if flow.nat else native.NO_NAT
         origin = native.pack_origin(np.uint64(0), np.uint64(0), kind, np.uint64(0), np.uint64(0))
         words[entry_place(words, inbound) + ORIGIN] = origin
         if record:

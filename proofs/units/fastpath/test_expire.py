@@ -7,17 +7,18 @@ import pytest
 from hypothesis import Phase, example, find, given, settings
 from hypothesis import strategies as st
 
-from fastpath import expire
+from fastpath import expire, native, tcp
 from fastpath.interpreted import Interpreted, replace_once
-from fastpath.layout import ENTRY_COUNT, KIND_TCP, LIFE
+from fastpath.layout import ENTRY_COUNT, KIND_TCP, LIFE, ORIGIN
 from proofs.ledger import Method, claim
-from proofs.units.fastpath import arenas, native_flows
+from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import entry_place
 from proofs.units.fastpath.native_flows import (
     NOTHING_LEFT,
     NOW,
     TCP,
     UDP,
+    FlowLeft,
     HalfWas,
     NativeFlow,
     Natives,
@@ -118,7 +119,7 @@ def test_a_full_list_ends_the_chunk_before_the_next_flow() -> None:
 
 def test_a_connection_that_only_looked_expired_goes_on() -> None:
     """A hit between the look and the freeze: halves and word are given back as they were, and nothing is counted."""
-    state = int(native_flows.tcp.SYN_SENT)
+    state = int(tcp.SYN_SENT)
     natives = Natives([NativeFlow(TCP, state, False, HalfWas(NOW - 5_000, True), HalfWas(NOW - 5_000, True), 0, False)])
     modules = Interpreted(
         {
@@ -133,6 +134,18 @@ def test_a_connection_that_only_looked_expired_goes_on() -> None:
     removed, gone = sweep(modules.module("fastpath.expire"), natives, NOW, 100, 8)
     assert (removed[KIND_TCP], gone) == (0, [])
     assert np.array_equal(natives.words, expected)
+
+
+def test_a_flow_that_owns_a_port_stays_until_the_reference_has_it() -> None:
+    natives = Natives([NativeFlow(UDP, None, True, HalfWas(0, True), HalfWas(0, True), 0, False)])
+    words, end = natives.words, int(natives.words[ENTRY_COUNT])
+    words[entry_place(words, 2) + ORIGIN] = native.pack_origin(
+        np.uint64(0), np.uint64(0), native.SOURCE_NAT, np.uint64(0), np.uint64(0)
+    )
+    assert sweep(expire, natives, NOW, 100, 8) == ([1, 1, 0, 0, 0], [])
+    assert natives.all_left() == [FlowLeft(None, None, None, 0, 0)]
+    assert expire.next_due(words, np.uint64(NOW), 1, end) == 1
+    assert [expire.next_with_port(words, first, end) for first in (1, 3)] == [2, end]
 
 
 FAULTS = {

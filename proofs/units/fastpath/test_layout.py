@@ -25,7 +25,9 @@ from fastpath.layout import (
     Geometry,
 )
 
-geometries = st.builds(Geometry, st.integers(1, 3_000_000), st.integers(0, 5_000), st.integers(1, 512))
+geometries = st.builds(
+    Geometry, st.integers(1, 3_000_000), st.integers(0, 5_000), st.integers(1, 512), st.integers(0, 6)
+)
 
 
 @given(geometry=geometries)
@@ -40,8 +42,18 @@ def test_the_regions_follow_each_other_without_gap_or_overlap(geometry: Geometry
         at[TRANSFORMS_AT] + geometry.transform_records * layout.TRANSFORM_WORDS,
         at[TRANSFORM_INDEX_AT] + geometry.transform_index,
         at[CLAIMS_AT] + geometry.claims,
+        at[layout.POOLS_AT] + geometry.pools * layout.POOL_WORDS,
     ]
-    regions = (THREADS_AT, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, TRANSFORM_INDEX_AT, CLAIMS_AT)
+    regions = (
+        THREADS_AT,
+        BUCKETS_AT,
+        ENTRIES_AT,
+        FLOWS_AT,
+        TRANSFORMS_AT,
+        TRANSFORM_INDEX_AT,
+        CLAIMS_AT,
+        layout.POOLS_AT,
+    )
     assert [*(at[region] for region in regions), geometry.words] == expected
 
 
@@ -89,6 +101,12 @@ def test_numbers_of_records_fit_half_a_word(geometry: Geometry) -> None:
     assert max(geometry.entry_records, geometry.flow_records, geometry.transform_records) < 1 << 32
 
 
+def test_an_arena_has_no_more_threads_than_an_owner_of_a_half_can_tell_apart() -> None:
+    assert Geometry(entries=1, threads=layout.GREATEST_THREADS).threads == int(layout.OWNED_HITS ^ ~np.uint64(0)) >> 54
+    with pytest.raises(ValueError, match="threads=1024: at most 1023"):
+        Geometry(entries=1, threads=layout.GREATEST_THREADS + 1)
+
+
 def test_what_threads_write_lies_on_lines_of_its_own() -> None:
     shared = [layout.CONTROL, layout.PORT_LOCK, layout.GATE, layout.RECORDS, layout.TRANSFORM_LOCK, layout.ROOM]
     shared += [layout.BUCKET_MASK, layout.SECRET]
@@ -111,7 +129,7 @@ HEADER = (
     *(layout.ROOM + kind for kind in range(layout.KINDS)),
     *(BUCKET_MASK, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, THREADS_AT, THREAD_COUNT),
     *(layout.ENTRY_COUNT, layout.FLOW_COUNT, layout.TRANSFORM_COUNT),
-    *(TRANSFORM_INDEX_AT, layout.TRANSFORM_INDEX_MASK, CLAIMS_AT, layout.CLAIM_MASK),
+    *(TRANSFORM_INDEX_AT, layout.TRANSFORM_INDEX_MASK, CLAIMS_AT, layout.CLAIM_MASK, layout.POOLS_AT),
     *range(layout.SECRET, layout.SECRET + 4),
 )
 THREAD = (
@@ -129,6 +147,10 @@ ENTRY = (
 FLOW = (
     *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1),
     *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
+)
+FLOW = (
+    layout.TCP_WORD,
+    *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
 )
 TRANSFORM = (
     *(layout.TRANSFORM_FLAGS, layout.ETHER_DESTINATION, layout.ETHER_SOURCE),

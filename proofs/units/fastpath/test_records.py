@@ -24,6 +24,7 @@ from fastpath.layout import (
     FLOW_STOCK,
     FLOW_WORDS,
     FLOWS_AT,
+    PARTNER,
     Geometry,
 )
 from fastpath.memory import Words
@@ -126,10 +127,10 @@ def test_a_slow_operation_finds_what_threads_have_put_by(kernels: Any, stock: in
 @KERNELS
 @pytest.mark.parametrize(
     ("stock", "list_", "changed"),
-    [(ENTRY_STOCK, ENTRY_LIST, {ENTRY_LINK, ACTION}), (FLOW_STOCK, FLOW_LIST, {FLOW_LINK})],
+    [(ENTRY_STOCK, ENTRY_LIST, {ENTRY_LINK, ACTION, PARTNER}), (FLOW_STOCK, FLOW_LIST, {FLOW_LINK})],
     ids=["entries", "flow records"],
 )
-def test_a_free_record_keeps_its_words_but_for_its_link_and_what_names_a_transform(
+def test_a_free_record_keeps_its_words_but_for_its_link_and_what_names_others(
     kernels: Any, stock: int, list_: int, changed: set[int]
 ) -> None:
     words = small_arena()
@@ -143,7 +144,7 @@ def test_a_free_record_keeps_its_words_but_for_its_link_and_what_names_a_transfo
         now = record_words(words, list_, number)
         assert {place for place in now if now[place] != 100 + place} == changed
         if list_ == ENTRY_LIST:
-            assert now[ACTION] == 0
+            assert (now[ACTION], now[PARTNER]) == (0, 0)
 
 
 @entry_point
