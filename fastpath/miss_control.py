@@ -15,7 +15,7 @@ import reference
 from fastpath.capacity import deal, recall_grants
 from fastpath.current_rules import NOTHING_COMPILED, CurrentRules
 from fastpath.gate import close_gate, open_gate
-from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT, THREAD_COUNT
+from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT
 from fastpath.lent_ports import LentPorts
 from fastpath.memory import Words
 from fastpath.mirror import Mirror
@@ -72,7 +72,7 @@ class CompiledMisses(MissControl):
         """`waits_for_hits`: as for `control.Control`. The tables of the port must be empty."""
         self._words = words
         self._port = port
-        self._rules = CurrentRules(port, int(words[THREAD_COUNT]))
+        self._rules = CurrentRules(port, words)
         self._recall = Recall(words, port, mirror, self._rules)
         self._ports = LentPorts(words, port.data.layer(nat.NAME), self._rules.pools_number)
         self._limbo = Limbo(words)

@@ -156,14 +156,14 @@ class Port(Reconfiguration):
         while position < batch.count:
             if not self._goes_back(now_ms):
                 arguments = (self.words, batch.frames, batch.descriptors, batch.work, *self._slow_path.misses.rules)
-                position = int(self._process_batch(*arguments, position, batch.count, now, seat))
-            if batch.waits(position) and (waits := waits + 1) < _PATIENCE:
+                before, position = position, int(self._process_batch(*arguments, position, batch.count, now, seat))
+                waits = waits + 1 if position == before else 1
+            if batch.waits(position) and waits < _PATIENCE:
                 self._slow_path.wait_for_turn()
             elif position < batch.count:
-                waits = 0
                 verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
                 batch.decide(position, verdict, self.ticket)
-                position += 1
+                position, waits = position + 1, 0
 
     def _check_time(self, now_ms: int) -> None:
         if not 0 <= now_ms < _END_OF_TIME_MS:

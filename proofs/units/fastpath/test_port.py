@@ -261,15 +261,8 @@ def test_a_fault_in_the_middle_of_a_batch_leaves_verdicts_up_to_there(monkeypatc
     for index in (1, 2):
         with pytest.raises(Undecided):
             batch.verdict(index)
-    port.process_batch(batch_of_one(outbound(2)), NOW)
+    port.process(OUT, outbound(2), NOW)
     assert is_hit(port, OUT, outbound(2))
-
-
-def batch_of_one(frame: bytes) -> fastpath.FrameBatch:
-    """A batch with a packet of the guest."""
-    batch = fastpath.FrameBatch(1, 2_048)
-    batch.load(OUT, frame)
-    return batch
 
 
 def test_an_empty_batch_is_nothing_to_do() -> None:
