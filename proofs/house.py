@@ -53,6 +53,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     ),
     "fastpath.compile_rules": ("reference.action", "reference.rule", "reference.vpc.*"),
     "fastpath.compile_tables": ("reference.rule",),
+    "fastpath.lent_ports": ("reference.layer", "reference.packet.protocol", "reference.vpc.*"),
     "fastpath.numbering": ("reference.layer", "reference.vpc.*"),
     "fastpath.intervals": ("reference.address",),  # and mappings,
     "fastpath.compile_destinations": ("reference.address", "reference.vpc.mappings"),
