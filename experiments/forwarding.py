@@ -212,9 +212,7 @@ def forwarding_loop(design: Design) -> Any:
                     clock = now + np.uint64(done // PACKETS_PER_MILLISECOND)
                     end = first + BATCH
                     undecided += end - int(
-                        process_batch(
-                            words, frames, descriptors, work, rules, counts, first, end, clock, seat
-                        )
+                        process_batch(words, frames, descriptors, work, rules, counts, first, end, clock, seat)
                     )
                     done += BATCH
         return undecided

@@ -233,9 +233,16 @@ def settings_of(sizes: tuple[int, ...], policies: dict[str, Policy]) -> list[Set
 def measure(
     settings: list[Setting], rounds: int, seconds: float, advance: Callable[[Any], Any] = iter
 ) -> dict[Setting, Series]:
-    """Nanoseconds a packet takes, per setting: all threads' packets in the time from the first to the last."""
-    populations = {flows: populated(flows, THREADS) for flows in sorted({setting.flows for setting in settings})}
-    meters = {setting: Meter(setting, populations[setting.flows]) for setting in settings}
+    """Nanoseconds a packet takes, per setting: all threads' packets in the time from the first to the last.
+
+    Settings with one thread share a table of each size. One with several has its own, so that each thread owns the
+    halves that it serves (`uft.count_segment`), and not the thread of another setting.
+    """
+    alone = {flows: populated(flows, THREADS) for flows in sorted({setting.flows for setting in settings})}
+    meters = {
+        setting: Meter(setting, alone[setting.flows] if len(setting.lanes) == 1 else populated(setting.flows, THREADS))
+        for setting in settings
+    }
     samplers: dict[tuple[Setting, bool], Callable[[], float]] = {}
     for setting, meter in meters.items():
         for process in (True, False):

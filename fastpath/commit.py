@@ -62,8 +62,8 @@ from fastpath.layout import (
     Index,
 )
 from fastpath.memory import Words
-from fastpath.native import NO_NAT, pack_origin, pack_passed
-from fastpath.passage import NAT_KIND
+from fastpath.native import NO_NAT, SOURCE_NAT, pack_origin, pack_passed
+from fastpath.passage import NAT_KIND, NAT_POOLS
 from fastpath.records import put_back, take
 from fastpath.rule_layout import PASSAGE_TARGET, PASSAGE_VNI
 from fastpath.segment import begin_connection
@@ -153,7 +153,9 @@ def origin_of(work: Words, direction: np.uint64) -> np.uint64:
     """The origin word of a flow that the packet of the forward passage begins."""
     route = work[FORWARD + PASSAGE_TARGET] if direction == OUTBOUND else _NOTHING
     begun_inbound = ONE if direction == INBOUND else _NOTHING
-    return pack_origin(work[FORWARD + PASSAGE_VNI], begun_inbound, work[FORWARD + NAT_KIND], route, _NOTHING)
+    nat = work[FORWARD + NAT_KIND]
+    pools = work[FORWARD + NAT_POOLS] if nat == SOURCE_NAT else _NOTHING
+    return pack_origin(work[FORWARD + PASSAGE_VNI], begun_inbound, nat, route, pools)
 
 
 @kernel
@@ -171,8 +173,8 @@ def begin_flow(
 ) -> np.uint64:
     """Begin a native flow with the decided packet: `COMMITTED`, `LEAVE` or `AGAIN`.
 
-    `state` is the connection's first state, 0 for protocols other than TCP. `actions`: where action and rewrite word of the
-    packet's own half and then of the other one lie in the work array.
+    `state` is the connection's first state, 0 for protocols other than TCP. `actions`: where action and rewrite word of
+    the packet's own half and then of the other one lie in the work array.
     """
     nat, tcp = work[FORWARD + NAT_KIND] != NO_NAT, state != _NOTHING
     own_hash = work[record + WORK_HASH]
@@ -220,7 +222,7 @@ def link(
     other: np.uint64,
     other_hash: np.uint64,
 ) -> np.uint64:
-    """Make both halves reachable in one commit, if neither key has a flow (M6). The commit is where the miss takes effect."""
+    """Make both halves reachable in one commit, if neither key has a flow (M6): here the miss takes effect."""
     a, b, c, d = lock_in_order(
         words,
         first_bucket(words, own_hash),

@@ -6,7 +6,7 @@ whose condition would be too large, are left to the reference. Packets that rule
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from fastpath.layout import META_FAMILY_SHIFT, META_PROTOCOL_SHIFT, META_SOURCE_PORT_SHIFT
@@ -91,40 +91,42 @@ class TooLarge(ValueError):
 def compile_predicate(predicate: Predicate, routes: RouteNumbers) -> Condition | None:
     """The condition under which a predicate holds; None for one that is left to the reference."""
     try:
-        return _condition(predicate, routes)
+        return _condition(predicate, routes, negated=False)
     except TooLarge:
         return None
 
 
-def _condition(predicate: Predicate, routes: RouteNumbers) -> Condition | None:
-    if type(predicate) is Not:
-        inner = _condition(predicate.predicate, routes)
-        return None if inner is None else negation(inner)
-    if type(predicate) is AnyOf:
-        choices = []
-        for choice in predicate.predicates:
-            condition = _condition(choice, routes)
-            if condition is None:
-                return None
-            choices.append(condition)
-        return any_of(choices)
-    if type(predicate) is MetaTag:
-        return (_tag(predicate, routes),)
+def _condition(predicate: Predicate, routes: RouteNumbers, negated: bool) -> Condition | None:
+    """The condition under which a predicate holds, or does not. Subclasses of known predicates may mean anything."""
     compiler = _COMPILERS.get(type(predicate))
-    return None if compiler is None else compiler(predicate)
-
-
-def negation(condition: Condition) -> Condition:
-    """Holds when the condition does not: one clause for each way to choose an atom of each clause."""
+    if compiler is not None:
+        condition = compiler(predicate)
+    elif type(predicate) is MetaTag:
+        condition = (_tag(predicate, routes),)
+    elif type(predicate) is Not:
+        return _condition(predicate.predicate, routes, not negated)
+    elif type(predicate) is AnyOf:
+        return _any_of(predicate.predicates, routes, negated)
+    else:
+        return None
+    if condition is None or not negated:
+        return condition
+    # It does not hold when, of one of its clauses, no atom does.
     return _product([[(atom.negated(),) for atom in clause] for clause in condition])
 
 
-def any_of(conditions: Iterable[Condition]) -> Condition:
-    """Holds when one of the conditions does: one clause for each way to choose a clause of each."""
-    return _product([list(condition) for condition in conditions])
+def _any_of(predicates: Iterable[Predicate], routes: RouteNumbers, negated: bool) -> Condition | None:
+    conditions = []
+    for predicate in predicates:
+        condition = _condition(predicate, routes, negated)
+        if condition is None:
+            return None
+        conditions.append(condition)
+    return tuple(itertools.chain(*conditions)) if negated else _product(conditions)
 
 
-def _product(choices: list[list[Clause]]) -> Condition:
+def _product(choices: Sequence[Sequence[Clause]]) -> Condition:
+    """Holds when, of one of the choices, all clauses do: one clause for each way to take a clause of each."""
     size = 1
     for clauses in choices:
         size *= len(clauses)
@@ -151,17 +153,16 @@ def _ranges(shift: int, bits: int, ranges: Iterable[NumberRange]) -> Clause:
     return tuple(atom for numbers in ranges for atom in _meta(shift, bits, numbers.first, numbers.last))
 
 
-def _protocols(*protocols: int) -> Clause:
-    shift = int(META_PROTOCOL_SHIFT)
-    return tuple(atom for protocol in protocols for atom in _meta(shift, 8, protocol, protocol))
+def _protocols(protocols: Iterable[int]) -> Clause:
+    return tuple(atom for protocol in protocols for atom in _meta(_PROTOCOL, 8, protocol, protocol))
 
 
 def _family(family: int) -> Clause:
-    return _meta(int(META_FAMILY_SHIFT), 8, family, family)
+    return _meta(_FAMILY, 8, family, family)
 
 
 def _ether_type(predicate: EtherTypeIs) -> Condition:
-    families = [_FAMILIES[EtherType(value)] for value in _FAMILIES if value in predicate.values]
+    families = [family for number, family in _FAMILIES.items() if number in predicate.values]
     return (tuple(atom for family in families for atom in _family(family)),)
 
 
@@ -193,11 +194,11 @@ def _prefix(field: int, prefix: Cidr) -> Atom:
 
 
 def _port(shift: int, ranges: Iterable[NumberRange]) -> Condition:
-    return _protocols(IpProtocol.TCP, IpProtocol.UDP), _ranges(shift, 16, ranges)
+    return _HAS_PORTS, _ranges(shift, 16, ranges)
 
 
 def _message(shift: int, predicate: IcmpType | IcmpCode) -> Condition:
-    return _protocols(predicate.protocol), _ranges(shift, 8, predicate.ranges)
+    return _protocols((predicate.protocol,)), _ranges(shift, 8, predicate.ranges)
 
 
 def _tag(predicate: MetaTag, routes: RouteNumbers) -> Clause:
@@ -213,14 +214,17 @@ def _tag(predicate: MetaTag, routes: RouteNumbers) -> Clause:
     return ()
 
 
+_PROTOCOL: Final = int(META_PROTOCOL_SHIFT)
+_FAMILY: Final = int(META_FAMILY_SHIFT)
 _SOURCE_PORT: Final = int(META_SOURCE_PORT_SHIFT)
+_HAS_PORTS: Final = _protocols((IpProtocol.TCP, IpProtocol.UDP))
 _COMPILERS: dict[type[Predicate], Callable[..., Condition | None]] = {
     EtherTypeIs: _ether_type,
     EtherSource: lambda predicate: _ether(PASSAGE_ETHER_SOURCE, predicate.patterns),
     EtherDestination: lambda predicate: _ether(PASSAGE_ETHER_DESTINATION, predicate.patterns),
     IpSource: lambda predicate: _ip(PASSAGE_SOURCE, predicate.patterns),
     IpDestination: lambda predicate: _ip(PASSAGE_DESTINATION, predicate.patterns),
-    IpProtocolIs: lambda predicate: (_protocols(*predicate.values),),
+    IpProtocolIs: lambda predicate: (_protocols(predicate.values),),
     SourcePort: lambda predicate: _port(_SOURCE_PORT, predicate.ranges),
     DestinationPort: lambda predicate: _port(0, predicate.ranges),
     IcmpType: lambda predicate: _message(_SOURCE_PORT, predicate),
@@ -236,7 +240,7 @@ def destination_prefixes(predicates: tuple[Predicate, ...]) -> list[Cidr] | None
         return None
     only = predicates[0]
     choices = only.predicates if type(only) is AnyOf else (only,)
-    prefixes = []
+    prefixes: list[Cidr] = []
     for choice in choices:
         if type(choice) is not IpDestination:
             return None

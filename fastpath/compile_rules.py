@@ -4,11 +4,14 @@ A rule that cannot be compiled whole is compiled as far as it can: it holds when
 the reference.
 """
 
+import contextlib
+import functools
+from array import array
 from typing import NamedTuple
 
 import numpy as np
 
-from fastpath.compile_predicates import Condition, compile_predicate, destination_prefixes
+from fastpath.compile_predicates import Clause, compile_predicate, destination_prefixes
 from fastpath.intervals import prefix_words
 from fastpath.numbering import PoolNumbers, RouteNumbers
 from fastpath.rule_layout import (
@@ -46,7 +49,7 @@ _SIMPLE = {
     SimpleAction.DENY: ACTION_DENY,
     SimpleAction.HANDLE_PACKET: ACTION_LEAVE,
 }
-_WITHOUT_PARAMETERS = {
+_WITHOUT_PARAMETERS: dict[type, np.uint64] = {
     NoteVni: ACTION_NOTE_VNI,
     ExternalIpTagger: ACTION_TAG_EXTERNAL,
     InboundNat: ACTION_INBOUND_NAT,
@@ -58,6 +61,10 @@ _KINDS = {
     TargetKind.IP: KIND_ADDRESS,
     TargetKind.SUBNET: KIND_SUBNET,
 }
+
+
+MOST_KNOWN = 1 << 12
+"""Rules whose words are kept: a change often replaces all rules by new ones most of which are equal."""
 
 
 class CompiledAction(NamedTuple):
@@ -90,9 +97,17 @@ class RuleWords:
     def __init__(self) -> None:
         self.routes = RouteNumbers()
         self.pools = PoolNumbers()
+        self._known = functools.lru_cache(MOST_KNOWN)(self._compile)
 
     def compile(self, rule: Rule) -> CompiledRule:
-        """The words of a rule."""
+        """The words of a rule; those of equal rules are equal."""
+        if isinstance(rule.action, SimpleAction):
+            # A predicate of an unknown class need not be hashable.
+            with contextlib.suppress(TypeError):
+                return self._known(rule)
+        return self._compile(rule)
+
+    def _compile(self, rule: Rule) -> CompiledRule:
         conditions = [compile_predicate(predicate, self.routes) for predicate in rule.predicates]
         is_exact = not rule.data_predicates and None not in conditions
         action = self._action(rule.action) if is_exact else _LEFT
@@ -100,21 +115,23 @@ class RuleWords:
         return CompiledRule(words, _prefixes(rule) if is_exact else None)
 
     def _action(self, action: Action) -> CompiledAction:
+        """An action; subclasses of those that are known here may do anything, and are left to the reference."""
+        kind = type(action)
         if isinstance(action, SimpleAction):
             return CompiledAction(_SIMPLE[action])
-        kind = type(action)
         if kind in _WITHOUT_PARAMETERS:
             return CompiledAction(_WITHOUT_PARAMETERS[kind])
-        if kind is RewriteSourceMac:
+        if isinstance(action, RewriteSourceMac) and kind is RewriteSourceMac:
             return CompiledAction(ACTION_REWRITE_SOURCE_MAC, int.from_bytes(action.gateway_mac))
-        if kind is RouterAction:
+        if isinstance(action, RouterAction) and kind is RouterAction:
             return self._route(action.target)
-        if kind is OutboundNat:
+        if isinstance(action, OutboundNat) and kind is OutboundNat:
             addresses = [word for address in action.external_ips for word in _halves(address)]
             return CompiledAction(ACTION_OUTBOUND_NAT, parameters=(len(action.external_ips), *addresses))
-        if kind is SourceNatAction:
+        if isinstance(action, SourceNatAction) and kind is SourceNatAction:
             number = self.pools.number_of(action.pools)
-            return CompiledAction(ACTION_SOURCE_NAT, number) if number else _LEFT
+            parameters = (number, *_halves(action.pools.external_ip))
+            return CompiledAction(ACTION_SOURCE_NAT, parameters=parameters) if number else _LEFT
         return _LEFT
 
     def _route(self, target: RouterTarget) -> CompiledAction:
@@ -124,15 +141,15 @@ class RuleWords:
         return CompiledAction(ACTION_ROUTE, parameters=(number, int(_KINDS[target.kind]), *_halves(target.address)))
 
 
-def _assemble(action: CompiledAction, clauses: Condition | list[tuple[int, ...]]) -> bytes:
+def _assemble(action: CompiledAction, clauses: list[Clause]) -> bytes:
     words = [0] * RULE_WORDS
     for clause in clauses:
         words.append(len(clause))
         for atom in clause:
-            words += atom
+            words.extend(atom)
     value = len(words) if action.parameters else action.value
     words[:RULE_WORDS] = [len(words) + len(action.parameters), int(action.code), value, 0, len(clauses)]
-    return np.array([*words, *action.parameters], np.uint64).tobytes()
+    return array("Q", (*words, *action.parameters)).tobytes()
 
 
 def _prefixes(rule: Rule) -> dict[int, list[tuple[int, int, int, int]]] | None:

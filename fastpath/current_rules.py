@@ -6,8 +6,10 @@ Everything but `latest` belongs to the owner of the slow lock.
 from typing import Final
 
 import reference
+from fastpath.layout import THREAD_COUNT
 from fastpath.memory import Words
 from fastpath.pipeline import NO_COUNTS, NO_RULES
+from fastpath.reclaim import Limbo
 from fastpath.rule_compiler import RuleCompiler
 from fastpath.rule_set import RuleSet
 from reference.port_data import PortState
@@ -26,28 +28,44 @@ class CurrentRules:
             and is good for as long as it is held; misses compare its epoch with the port's.
     """
 
-    def __init__(self, port: reference.Port, threads: int) -> None:
+    def __init__(self, port: reference.Port, words: Words) -> None:
+        """`words` is the arena, whose threads take rule sets along."""
         self._port = port
-        self._threads = threads
+        self._threads = int(words[THREAD_COUNT])
         self._compiler = RuleCompiler()
+        self._limbo = Limbo(words)
         self._set: RuleSet | None = None
+        self._former: list[RuleSet] = []
         self.latest: tuple[Words, Words] = NOTHING_COMPILED
 
     def follow(self) -> None:
-        """Compile the rules of a running port if they are of another epoch. With the gate closed.
+        """Compile the rules of a running port if they are out of date. With the gate closed.
 
-        Misses count before they end, so that the counters of the rule set before are complete.
+        A batch under way may still have the rule set before, and count in it if the epoch is the same: that one's
+        counters are read until a grace period has passed.
         """
+        self._limbo.collect()
         port = self._port
-        if port.state is not PortState.RUNNING or (self._set is not None and self._set.epoch == port.epoch):
+        if port.state is not PortState.RUNNING or (self._set is not None and self._compiler.is_current(port)):
             return
-        self.bring_home()
+        if self._set is not None:
+            self._retire(self._set)
         self._set, self.latest = None, NOTHING_COMPILED
         rules = self._compiler.compile(port, port.epoch, self._threads)
         self._set, self.latest = rules, (rules.words, rules.counts)
 
+    def _retire(self, rules: RuleSet) -> None:
+        self._former.append(rules)
+        self._limbo.retire(lambda: self._forget(rules))
+
+    def _forget(self, rules: RuleSet) -> None:
+        rules.bring_home(self._port.data)
+        self._former.remove(rules)
+
     def bring_home(self) -> None:
         """Add what misses have counted to the port's counters."""
+        for rules in self._former:
+            rules.bring_home(self._port.data)
         if self._set is not None:
             self._set.bring_home(self._port.data)
 
@@ -58,6 +76,10 @@ class CurrentRules:
     def pools(self, number: int) -> PortPools:
         """The pools with a number; raises `IndexError`."""
         return self._compiler.pools(number)
+
+    def pools_number(self, pools: PortPools) -> int:
+        """The number of pools, the same for ever; 0 if they can have none."""
+        return self._compiler.pools_number(pools)
 
     def changed(self, layer: str) -> int:
         """The epoch in which a layer's rules changed last; the present one if they have since they were compiled."""

@@ -1,9 +1,9 @@
 """What becomes of a packet that missed: decided by the compiled layers, for the packet and for its reply.
 
-Two cases: the packet begins a new flow, or it belongs to a native flow whose layer entries are known and whose halves are
-to be made anew. Either way the packet passes the layers in its direction, and its reply in the other one, for both halves
-enter the unified table together (`reference.simulation`). Nothing shared is written: the outcome lies in the batch's work
-array, for `commit.py` to carry out.
+Two cases: the packet begins a new flow, or it belongs to a native flow whose layer entries are known and whose halves
+are to be made anew. Either way the packet passes the layers in its direction, and its reply in the other one, for both
+halves enter the unified table together (`reference.simulation`). Nothing shared is written: the outcome lies in the
+batch's work array, for `commit.py` to carry out.
 """
 
 from typing import Final
@@ -17,6 +17,7 @@ from fastpath.layers import LEFT, PASSED, pass_layers, private_address
 from fastpath.layout import (
     FRAME_DIRECTION,
     INBOUND,
+    LOW_16,
     LOW_32,
     META_DIRECTION_SHIFT,
     META_MASK,
@@ -29,13 +30,23 @@ from fastpath.layout import (
 from fastpath.lowering import Frame
 from fastpath.match import match_rule, table_of
 from fastpath.memory import Words
-from fastpath.native import NO_NAT, ONE_TO_ONE_NAT, begun_inbound, origin_nat, origin_route, origin_vni, passed_epoch
+from fastpath.native import (
+    NO_NAT,
+    SOURCE_NAT,
+    begun_inbound,
+    origin_nat,
+    origin_pools,
+    origin_route,
+    origin_vni,
+    passed_epoch,
+)
 from fastpath.passage import (
     BEGINS,
     FIREWALL,
     KNOWN_ROUTE,
     MESSAGE,
     NAT_KIND,
+    OFFERED,
     OUTER_VNI,
     PLACE,
     PLACE_HASH,
@@ -52,12 +63,15 @@ from fastpath.rule_layout import (
     PASSAGE_ETHER_DESTINATION,
     PASSAGE_ETHER_SOURCE,
     PASSAGE_INTERNAL,
+    PASSAGE_META,
     PASSAGE_SOURCE,
     PASSAGE_VNI,
     PASSAGE_WORDS,
     RULE_ACTION,
     RULES_FIREWALL_SINCE,
     RULES_NAT_SINCE,
+    RULES_POOLS_4,
+    RULES_POOLS_6,
     TABLE_DEFAULT,
 )
 
@@ -81,6 +95,7 @@ OUTCOME_REWRITE: Final = OUTCOME + 1
 OUTCOME_HASH: Final = OUTCOME + 2
 
 _NOTHING = np.uint64(0)
+_FAMILY_4 = np.uint64(4)
 _FIREWALL_BEGINS = np.uint64(1 << FIREWALL)
 
 
@@ -98,10 +113,16 @@ def mirrored_key(work: Words, origin: Index, to: Index, direction: np.uint64) ->
 
 
 @kernel
-def decide_new(rules: Words, frames: Frame, descriptors: Words, at: Index, work: Words, record: Index) -> np.uint64:
-    """Decide about a packet that belongs to no flow: `PASSED`, `REFUSED` or `LEFT`."""
+def decide_new(
+    rules: Words, frames: Frame, descriptors: Words, at: Index, work: Words, record: Index, offered: np.uint64
+) -> np.uint64:
+    """Decide about a packet that belongs to no flow: `PASSED`, `REFUSED`, `LEFT`, or `WANTS_PORT`.
+
+    `offered`: the port that source NAT may take, plus 1; 0 as long as none is wanted.
+    """
     direction = descriptors[at + FRAME_DIRECTION]
     begin_passage(frames, descriptors, at, work, record, FORWARD)
+    work[FORWARD + OFFERED] = offered
     if is_multicast(work, FORWARD):
         return LEFT
     outcome = pass_layers(rules, work, FORWARD, direction, False, 0, False)
@@ -202,11 +223,19 @@ def is_valid(
         return False
     if origin_nat(origin) == NO_NAT or earlier >= rules[RULES_NAT_SINCE] & LOW_32:
         return True
-    if origin_nat(origin) != ONE_TO_ONE_NAT:
-        return False
     inbound_key: Index = OTHER_KEY if direction == OUTBOUND else record + WORK_KEY
+    if origin_nat(origin) == SOURCE_NAT:
+        return owns_port(rules, work, inbound_key, origin_pools(origin))
     high, low = work[inbound_key + PASSAGE_DESTINATION], work[inbound_key + PASSAGE_DESTINATION + 1]
     return owns_external(rules, high, low, family_of(work, inbound_key))
+
+
+@kernel
+def owns_port(rules: Words, work: Words, inbound_key: Index, number: np.uint64) -> bool:
+    """Whether the port of a flow under source NAT is one of the guest's still (`vpc.snat.SourceNatDescriptor`)."""
+    pools: Index = RULES_POOLS_4 if family_of(work, inbound_key) == _FAMILY_4 else RULES_POOLS_6
+    port = work[inbound_key + PASSAGE_META] & LOW_16
+    return rules[pools] == number and rules[pools + 1] <= port <= rules[pools + 2]
 
 
 @kernel

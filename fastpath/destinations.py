@@ -135,7 +135,7 @@ def vni_of(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64) -> 
 
 @cold_kernel
 def find_boundary(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64) -> Index:
-    """Index of the number of tunnel endpoints for a destination, the endpoints behind it; 0 if no prefix contains it."""
+    """Index of the number of tunnel endpoints for a destination, followed by them; 0 if no prefix contains it."""
     at = np.int64(rules[RULES_BOUNDARY_4_AT if family == _FAMILY_4 else RULES_BOUNDARY_6_AT])
     return find_interval(rules, at, high, low) if at != 0 else 0
 

@@ -34,11 +34,12 @@ from fastpath.layout import (
     LIFE,
     LOW_32,
     ONE,
+    ORIGIN,
     PARTNER,
     Index,
 )
 from fastpath.memory import Words
-from fastpath.native import is_native, partner_of
+from fastpath.native import SOURCE_NAT, is_native, origin_nat, partner_of
 from fastpath.removal import flows_that_fit, halves_of, is_dead, is_outbound, time_of, unlink
 from fastpath.tcp import CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, TIME_WAIT, state_of
 from fastpath.tcp import DEAD as DEAD_WORD
@@ -82,6 +83,31 @@ def next_due(words: Words, now: np.uint64, first: Index, end: Index) -> Index:
     while entry < end and not looks_due(words, np.uint64(entry), now):
         entry += 1
     return entry
+
+
+@entry_point
+def next_with_port(words: Words, first: Index, end: Index) -> Index:
+    """The first inbound half from `first` on, before `end`, of a native flow that owns a port; `end` if there is none.
+
+    With the gate closed.
+    """
+    entry = first
+    while entry < end:
+        at = entry_at(words, np.uint64(entry))
+        if (
+            is_native(load_relaxed(words, at + PARTNER))
+            and not is_outbound(words, np.uint64(entry))
+            and owns_port(load_relaxed(words, at + ORIGIN))
+        ):
+            return entry
+        entry += 1
+    return entry
+
+
+@kernel
+def owns_port(origin: np.uint64) -> bool:
+    """Whether a flow with this origin word owns a port, which only the reference gives back."""
+    return origin_nat(origin) == SOURCE_NAT
 
 
 @kernel
@@ -148,7 +174,7 @@ def expire_natives(words: Words, now: np.uint64, first: Index, count: Index, rem
 
 @cold_kernel
 def _expire_flow(words: Words, outbound: np.uint64, inbound: np.uint64, now: np.uint64, removed: Words) -> bool:
-    """Expire what is due of one flow; whether nothing is left of it."""
+    """Expire what is due of one flow; whether nothing is left of it, not even a port of source NAT."""
     outbound_at, inbound_at = entry_at(words, outbound), entry_at(words, inbound)
     flow = load_relaxed(words, outbound_at + BINDING) & LOW_32
     word = load_relaxed(words, tcp_word_at(words, flow)) if flow != NOTHING else DEAD_WORD
@@ -161,6 +187,8 @@ def _expire_flow(words: Words, outbound: np.uint64, inbound: np.uint64, now: np.
     if connected:
         return False
     if not is_dead(load_relaxed(words, inbound_at + LIFE)) or not is_dead(load_relaxed(words, outbound_at + LIFE)):
+        return False
+    if owns_port(load_relaxed(words, inbound_at + ORIGIN)):
         return False
     return is_over(load_relaxed(words, outbound_at + LAYERS_HIT), _FLOW_LIVES, now)
 

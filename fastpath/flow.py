@@ -23,9 +23,15 @@ from fastpath.tcp import DEAD, FROZEN, LEAVE, LOCKED, ZERO, may_advance, step_tc
 
 
 @kernel
+def flow_at(words: Words, flow: np.uint64) -> Index:
+    """Index of the first word of a flow record."""
+    return np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS
+
+
+@kernel
 def tcp_word_at(words: Words, flow: np.uint64) -> Index:
     """Index of the TCP word of a flow record."""
-    return np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS + TCP_WORD
+    return flow_at(words, flow) + TCP_WORD
 
 
 @kernel

@@ -71,7 +71,7 @@ def flow_hash(work: Words, record: Index) -> np.uint64:
 
 @kernel
 def hash_of_flow(work: Words, key: Index, message_at: Index) -> np.uint64:
-    """The layer-4 hash of the flow with the key at `work[key]`; the message is put together from `work[message_at]` on."""
+    """The layer-4 hash of the flow with the key at `work[key]`; the message is put together at `work[message_at]`."""
     message = work.view(np.uint8)
     begin = message_at * 8
     meta = work[key + 4]

@@ -7,7 +7,19 @@ twice, and nothing is lost as long as the copy is read once more after its last 
 import numpy as np
 
 from fastpath import tcp
-from fastpath.layout import BYTES, DEAD, HITS, LIFE, NUMBERS
+from fastpath.flow import flow_at
+from fastpath.layout import (
+    BYTES,
+    DEAD,
+    HITS,
+    INBOUND,
+    LIFE,
+    NUMBERS,
+    OTHERS_BYTES,
+    OTHERS_HITS,
+    OUTBOUND,
+    OWNED_HITS,
+)
 from fastpath.memory import Words
 from reference.direction import Direction
 from reference.tcp_flows import TcpFlow
@@ -80,19 +92,28 @@ class Half:
 
     def bring_home(self, words: Words) -> None:
         """Add to the reference's entry, and to its TCP flow, what hits have counted since the last time."""
-        hits = int(words[self.at + HITS])
+        hits = self._counted(words, HITS, OTHERS_HITS)
         new_hits, self._hits = hits - self._hits, hits
         known_ms, self.last_hit_ms = self.last_hit_ms, int(words[self.at + LIFE]) & _LIFE_MASK
         self.original.hits += new_hits
         self.original.last_hit_ms = max(self.original.last_hit_ms, self.last_hit_ms)
         if self.connection is not None:
-            total = int(words[self.at + BYTES])
+            total = self._counted(words, BYTES, OTHERS_BYTES)
             new_bytes, self._bytes = total - self._bytes, total
             flow = self.connection.original
             if self.last_hit_ms > known_ms:
                 # A hit leaves its time first and is counted last: the time counts even if the hit is not counted yet.
                 flow.last_hit_ms = max(flow.last_hit_ms, self.last_hit_ms)
             self._add_segments(words, flow, new_hits, new_bytes)
+
+    def _counted(self, words: Words, field: int, others: int) -> int:
+        """What the half's owner and, of a connection, everybody else has counted (`uft.count_segment`)."""
+        counted = int(words[self.at + field])
+        if self.connection is None:
+            return counted
+        way = INBOUND if self.direction is Direction.IN else OUTBOUND
+        place = int(flow_at(words, np.uint64(self.connection.record))) + others + int(way)
+        return (counted & int(OWNED_HITS) if field == HITS else counted) + int(words[place])
 
     def _add_segments(self, words: Words, flow: TcpFlow, segments: int, length: int) -> None:
         flow.hits += segments

@@ -188,11 +188,9 @@ def slot_with_tag(words: Words, bucket: Index, hash_: np.uint64) -> np.uint64:
 
 
 @kernel
-def prefetch_lines_of_entry(words: Words, slot: Index) -> None:
-    """Ask for both lines of the entry that a slot names."""
-    base = entry_at(words, load_relaxed(words, slot) & LOW_32)
-    prefetch(words, base)
-    prefetch(words, base + LINE)
+def prefetch_first_line(words: Words, slot: Index) -> None:
+    """Ask for the line of an entry that a slot names which says where to go on."""
+    prefetch(words, entry_at(words, load_relaxed(words, slot) & LOW_32))
 
 
 @kernel
@@ -209,7 +207,7 @@ def hinted_slot(hint: np.uint64) -> Index:
 
 @kernel
 def prefetch_entry(words: Words, hash_: np.uint64) -> np.uint64:
-    """Ask for both lines of the entry that a look-up will probably find; its slot, for `find_hinted`.
+    """Ask for the first line of the entry that a look-up will probably find; its slot, for `find_hinted`.
 
     Without one in the first bucket, for the other bucket, and the slot is 0. A wrong guess costs time only.
     """
@@ -218,26 +216,45 @@ def prefetch_entry(words: Words, hash_: np.uint64) -> np.uint64:
     if slot == NOTHING:
         prefetch(words, second_bucket(words, hash_))
     else:
-        prefetch_lines_of_entry(words, bucket + np.int64(slot))
+        prefetch_first_line(words, bucket + np.int64(slot))
     return slot
 
 
 @kernel
 def prefetch_flow(words: Words, hash_: np.uint64, hint: np.uint64) -> np.uint64:
-    """Ask for the flow record and the transform of the entry that a look-up will probably find; a better hint.
+    """Ask for what belongs to the entry that a look-up will probably find; a better hint.
 
-    Where the first bucket had nothing, the entry itself is asked for if the other one has it.
+    Where the first bucket had nothing, the entry itself is asked for if the other one has it; `prefetch_late_flow` goes
+    on from there.
     """
     if hint == NOTHING:
         bucket = second_bucket(words, hash_)
         slot = slot_with_tag(words, bucket, hash_)
-        prefetch_lines_of_entry(words, bucket + np.int64(slot))
+        prefetch_first_line(words, bucket + np.int64(slot))
         return slot + _LAST_SLOT if slot != NOTHING else NOTHING
-    base = entry_at(words, load_relaxed(words, first_bucket(words, hash_) + np.int64(hint)) & LOW_32)
+    prefetch_the_rest(words, first_bucket(words, hash_) + np.int64(hint))
+    return hint
+
+
+@kernel
+def prefetch_late_flow(words: Words, hash_: np.uint64, hint: np.uint64) -> None:
+    """As `prefetch_flow`, of an entry in the other bucket."""
+    if hint > _LAST_SLOT:
+        prefetch_the_rest(words, second_bucket(words, hash_) + np.int64(hint - _LAST_SLOT))
+
+
+@kernel
+def prefetch_the_rest(words: Words, slot: Index) -> None:
+    """Ask for the flow record, the second line and the transform of the entry that a slot names.
+
+    The second line could be asked for without having read the first. But few lines can be on their way at once, and it
+    would hold up the first ones, for which the next stage waits.
+    """
+    base = entry_at(words, load_relaxed(words, slot) & LOW_32)
     flow, transform = load_relaxed(words, base + BINDING) & LOW_32, load_relaxed(words, base + ACTION) >> SHIFT_32
     prefetch(words, np.int64(words[FLOWS_AT]) + np.int64(flow) * FLOW_WORDS)
+    prefetch(words, base + LINE)
     prefetch(words, np.int64(words[TRANSFORMS_AT]) + np.int64(transform) * TRANSFORM_WORDS)
-    return hint
 
 
 @kernel

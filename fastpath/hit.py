@@ -11,7 +11,7 @@ import numpy as np
 
 from fastpath.atomics import load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
-from fastpath.flow import advance, advance_alone, advance_locked
+from fastpath.flow import advance, advance_alone, advance_locked, flow_at
 from fastpath.hash_table import entry_at, find, find_hinted, hash_key
 from fastpath.layout import (
     CONTROL,
@@ -70,7 +70,7 @@ def flow_looked_up(words: Words, work: Words, record: Index) -> np.uint64:
 def tracking(policy: Policy) -> Any:
     """The kernel that tracks a packet in the entry that was reached: its time, its connection, its counts.
 
-    `line` is the thread's own, where it counts the hits of the port.
+    `line` is the thread's own, where it counts the hits of the port; `owner` is its number among those who own halves.
     """
     takes_no_lock = not policy.has_port_lock
     alone = policy.tracks_alone
@@ -89,6 +89,7 @@ def tracking(policy: Policy) -> Any:
         epoch: np.uint64,
         now: np.uint64,
         line: Index,
+        owner: np.uint64,
     ) -> bool:
         direction = descriptors[at + FRAME_DIRECTION]
         if not takes_no_lock:
@@ -96,6 +97,7 @@ def tracking(policy: Policy) -> Any:
         elif not touch(words, base, now):
             return False
         if flow != _NOTHING:
+            counters = flow_at(words, flow)
             flags, sequence = work[record + WORK_TCP_FLAGS], work[record + WORK_SEQUENCE]
             acknowledgement = work[record + WORK_ACKNOWLEDGEMENT]
             if looks_up:
@@ -110,11 +112,12 @@ def tracking(policy: Policy) -> Any:
                 advanced = advance(words, flow, epoch, direction, flags, sequence)
             if not advanced:
                 return False
+            length = descriptors[at + FRAME_LENGTH]
             if alone:
-                count_segment_alone(words, base, descriptors[at + FRAME_LENGTH], sequence, acknowledgement)
+                count_segment_alone(words, base, length, sequence, acknowledgement)
             else:
-                count_segment(words, base, descriptors[at + FRAME_LENGTH], sequence, acknowledgement)
-        if alone:
+                count_segment(words, base, counters, direction, owner, length, sequence, acknowledgement)
+        elif alone:
             count_hit_alone(words, base)
         else:
             count_hit(words, base)
@@ -156,13 +159,14 @@ def hit_under(policy: Policy) -> Any:
         record: Index,
         now: np.uint64,
         line: Index,
+        owner: np.uint64,
     ) -> bool:
         lock(words)
         entry, flow, epoch, action, rewrite = reach(words, work, record)
         if not tracks_inside:
             unlock(words)
         decided = entry != _NOTHING and track(
-            words, descriptors, at, work, record, entry_at(words, entry), flow, epoch, now, line
+            words, descriptors, at, work, record, entry_at(words, entry), flow, epoch, now, line, owner
         )
         if tracks_inside and not transforms_inside:
             unlock(words)

@@ -36,7 +36,7 @@ _LOW_64: Final = 0xFFFF_FFFF_FFFF_FFFF
 @kernel
 def is_below(high: np.uint64, low: np.uint64, other_high: np.uint64, other_low: np.uint64) -> bool:
     """Whether the first of two addresses is the smaller."""
-    return high < other_high or (high == other_high and low < other_low)
+    return bool(high < other_high or (high == other_high and low < other_low))
 
 
 @kernel
@@ -83,7 +83,8 @@ def flatten(prefixes: Words, count: Index, places: Words, rows: Words, stack: Wo
         The number of rows.
     """
     rows[ROW_START], rows[ROW_START + 1], rows[ROW_PLACE] = _NOTHING, _NOTHING, _NOTHING
-    written, depth, prefix = 1, 0, 0
+    written: Index = 1
+    depth = prefix = 0
     while prefix < count or depth > 0:
         at, top = prefix * PREFIX_WORDS, (depth - 1) * PREFIX_WORDS
         if depth > 0 and (

@@ -1,8 +1,8 @@
 """The compiled layers: how one packet, or its reply, passes them.
 
-Kernels here read the rule set and write the passage; they touch nothing shared, so that whatever comes out may be thrown
-away. They do what `reference.layer.Layer.process` does to a packet, and `simulate` to a reply; whatever they have no answer
-to is left to the reference.
+Kernels here read the rule set and write the passage; they touch nothing shared, so that whatever comes out may be
+thrown away. They do what `reference.layer.Layer.process` does to a packet, and `simulate` to a reply; what they have no
+answer to is left to the reference.
 
 A *known* layer is one in which the flow has an entry already: its rules are not asked.
 """
@@ -20,14 +20,16 @@ from fastpath.layout import (
     DENIED_BY_RULE,
     DENIED_LAYER_SHIFT,
     KEY_WORDS,
+    LOW_16,
     META_MASK,
+    META_SOURCE_PORT_SHIFT,
     ONE,
     OUTBOUND,
     Index,
 )
 from fastpath.match import counter_of, match_rule, parameters_of, table_of
 from fastpath.memory import Words
-from fastpath.native import ONE_TO_ONE_NAT
+from fastpath.native import ONE_TO_ONE_NAT, SOURCE_NAT
 from fastpath.parse import ICMP, ICMPV6
 from fastpath.passage import (
     BEGINS,
@@ -41,6 +43,8 @@ from fastpath.passage import (
     NAT,
     NAT_ADDRESS,
     NAT_KIND,
+    NAT_POOLS,
+    OFFERED,
     OUTER_VNI,
     PLACE,
     PLACE_HASH,
@@ -94,18 +98,20 @@ BOUNDARY_MAC: Final = np.uint64(0xA840_2577_7777)
 PASSED: Final = np.uint64(0)
 REFUSED: Final = np.uint64(1)
 LEFT: Final = np.uint64(2)
-"""How a passage ends: let through; denied by a layer; not for compiled code to say."""
+WANTS_PORT: Final = np.uint64(3)
+"""How a passage ends: let through; denied; not for compiled code to say; not without a port of `NAT_POOLS`."""
 
 _NOTHING = np.uint64(0)
 _FAMILY_4 = np.uint64(4)
 _MAC_SET = np.uint64(1 << 48)
+_ECHO_REQUEST, _ECHO_REQUEST_6 = np.uint64(8), np.uint64(128)
 
 
 @kernel
 def pass_layers(
     rules: Words, work: Words, at: Index, direction: np.uint64, firewall_known: bool, translated: Index, is_reply: bool
 ) -> np.uint64:
-    """Let a passage pass all layers: `PASSED`, `REFUSED` or `LEFT`.
+    """Let a passage pass all layers: `PASSED`, `REFUSED`, `LEFT` or `WANTS_PORT`.
 
     Args:
         rules: the rule set.
@@ -187,6 +193,10 @@ def pass_by_rules(
         if is_reply or layer != NAT:
             return LEFT
         return begin_translation(rules, work, at, rule, action == ACTION_OUTBOUND_NAT)
+    if action == ACTION_SOURCE_NAT:
+        if is_reply or layer != NAT:
+            return LEFT
+        return begin_source_translation(rules, work, at, rule)
     return act(rules, work, at, layer, rule, action)
 
 
@@ -219,6 +229,38 @@ def begin_translation(rules: Words, work: Words, at: Index, rule: Index, outboun
         high, low = private_address(rules, work, at)
         work[at + PASSAGE_DESTINATION], work[at + PASSAGE_DESTINATION + 1] = high, low
     return PASSED
+
+
+@kernel
+def begin_source_translation(rules: Words, work: Words, at: Index, rule: Index) -> np.uint64:
+    """Give a new flow a shared external address, and the port, or echo identifier, that it was offered."""
+    meta, protocol = work[at + PASSAGE_META], protocol_of(work, at)
+    is_echo = protocol == ICMP or protocol == ICMPV6
+    if is_echo and not is_echo_request(family_of(work, at), protocol, meta >> META_SOURCE_PORT_SHIFT & LOW_16):
+        return LEFT
+    pools = parameters_of(rules, rule)
+    work[at + NAT_POOLS] = rules[pools]
+    if work[at + OFFERED] == _NOTHING:
+        return WANTS_PORT
+    port = work[at + OFFERED] - ONE
+    work[at + BEGINS] |= ONE << np.uint64(NAT)
+    work[at + NAT_KIND] = SOURCE_NAT
+    for word in range(2):
+        work[at + PASSAGE_SOURCE + word] = rules[pools + 1 + word]
+    if is_echo:
+        work[at + PASSAGE_META] = meta & ~LOW_16 | port
+    else:
+        work[at + PASSAGE_META] = meta & ~(LOW_16 << META_SOURCE_PORT_SHIFT) | port << META_SOURCE_PORT_SHIFT
+    work[at + PASSAGE_EXTERNAL] = ONE
+    return PASSED
+
+
+@kernel
+def is_echo_request(family: np.uint64, protocol: np.uint64, message: np.uint64) -> bool:
+    """Whether an ICMP message, type + 256 * code, is the one that can be told apart by its identifier."""
+    if family == _FAMILY_4:
+        return protocol == ICMP and message == _ECHO_REQUEST
+    return protocol == ICMPV6 and message == _ECHO_REQUEST_6
 
 
 @kernel

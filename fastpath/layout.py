@@ -3,8 +3,8 @@
 The arena is one array of 64-bit words. Its first lines are the header: words that every packet reads and almost
 nobody writes, the port lock, what misses share (`gate.py`, `records.py`, `capacity.py`), and the geometry, which is
 constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records,
-header transforms, their index, and claims. Records are numbered from 1; 0 says "none". A line is what the processor
-moves between cores, so words written by different threads never share one.
+header transforms, their index, claims, and pools of ports. Records are numbered from 1; 0 says "none". A line is what
+the processor moves between cores, so words written by different threads never share one.
 
 Bit fields of a word are given as shift and mask. All masks and flags are unsigned 64-bit, so that kernels stay within
 one integer type.
@@ -70,7 +70,7 @@ KIND_UFT_OUT: Final = 1
 KIND_FIREWALL: Final = 2
 KIND_NAT: Final = 3
 KIND_TCP: Final = 4
-"""Kinds of entries with a limit. The unified table has one for each direction, in the order of `INBOUND`, `OUTBOUND`."""
+"""Kinds of entries with a limit. The unified table has one for each direction, inbound first as `INBOUND`."""
 
 BUCKET_MASK: Final = 6 * LINE
 BUCKETS_AT: Final = 6 * LINE + 1
@@ -87,10 +87,12 @@ TRANSFORM_INDEX_AT: Final = 7 * LINE + 3
 TRANSFORM_INDEX_MASK: Final = 7 * LINE + 4
 CLAIMS_AT: Final = 7 * LINE + 5
 CLAIM_MASK: Final = 7 * LINE + 6
+POOLS_AT: Final = 7 * LINE + 7
 SECRET: Final = 8 * LINE
 """Four random words: without them a guest cannot aim flows at one bucket."""
 
-HEADER_WORDS: Final = 9 * LINE
+HEADER_WORDS: Final = 10 * LINE
+"""An even number of lines, as all regions up to the entries have: the two lines of an entry are fetched as a pair."""
 
 # --- thread record: what one thread writes, and others only read while it is not inside a miss ---
 
@@ -105,7 +107,7 @@ ENTRY_STOCK: Final = LINE + 1
 FLOW_STOCK: Final = LINE + 2
 """Heads of the thread's own lists of free records: see `records.py`."""
 USED: Final = 2 * LINE
-"""By kind: entries that misses of this thread have begun so far. Only rises."""
+"""By kind: entries that misses of this thread have begun so far. Never falls from one miss to the next."""
 GRANTED: Final = 3 * LINE
 """By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
 
@@ -132,7 +134,9 @@ REWRITE: Final = 7
 LIFE: Final = LINE + 0
 """Time of the last hit in milliseconds, and the dead mark."""
 HITS: Final = LINE + 1
+"""Of a connection's half `owner << 54 | hits by the owner`, otherwise all hits: see `uft.count_segment`."""
 BYTES: Final = LINE + 2
+"""Bytes of the owner's hits."""
 NUMBERS: Final = LINE + 3
 """`sequence << 32 | acknowledgement` of the direction's last TCP segment."""
 PARTNER: Final = LINE + 4
@@ -154,6 +158,12 @@ PARTNER_NATIVE: Final = np.uint64(1 << 32)
 
 DEAD: Final = np.uint64(1 << 63)
 """In `LIFE`: the entry has left the table, whoever still holds it must look again."""
+
+OWNER_SHIFT: Final = np.uint64(54)
+OWNED_HITS: Final = np.uint64((1 << 54) - 1)
+"""In `HITS`: `owner << 54 | hits`. Owners are threads, numbered from 1; 0 is nobody."""
+GREATEST_THREADS: Final = (1 << 10) - 1
+"""As many threads as an owner's field can tell apart."""
 
 META_DIRECTION_SHIFT: Final = SHIFT_48
 META_FAMILY_SHIFT: Final = np.uint64(40)
@@ -184,6 +194,10 @@ NUMBERS_KNOWN: Final = 3
 REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
 REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
 GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
+OTHERS_HITS: Final = 4
+"""Hits by threads that do not own the half: inbound here, outbound in the next word."""
+OTHERS_BYTES: Final = 6
+"""Bytes of those hits, in the same order."""
 FLOW_LINK: Final = 7
 """Of a free record: the next one, see `records.py`."""
 
@@ -217,6 +231,18 @@ TRANSFORM_INTERNAL: Final = np.uint64(1 << 17)
 """The destination is inside the VPC: no limit on the frame's size (`mtu_unrestricted`)."""
 TRANSFORM_UDP_ONES: Final = np.uint64(1 << 18)
 """An updated UDP checksum that comes out as 0 is sent as 0xffff (`Semantics.udp_zero_as_ones`)."""
+
+# --- pool of ports: what source NAT may give away, lent to misses (`port_pool.py`) ---
+
+POOL_LOCK: Final = 0
+POOL_NUMBER: Final = 1
+"""Whose ports these are: the number of the pools, as `ORIGIN` of a native flow has it; 0 for none."""
+POOL_TOP: Final = 2
+"""How many ports are free; the last of them is the next to be taken."""
+POOL_PORTS: Final = LINE
+POOL_WORDS: Final = POOL_PORTS + (1 << 16)
+POOLS: Final = 6
+"""For IPv4 and then for IPv6 those of TCP, UDP and echo."""
 
 # --- descriptor: one frame of a batch, as its owner sees it ---
 
@@ -293,12 +319,18 @@ class Geometry:
     Attributes:
         entries: halves that can be held at once, in both directions together.
         spare: further entries and flow records, so that retired ones can wait for their grace period.
-        threads: threads that may be inside a batch.
+        threads: threads that may be inside a batch, at most `GREATEST_THREADS`; more raise `ValueError`.
+        pools: pools of ports; `POOLS` for a port whose misses are compiled.
     """
 
     entries: int
     spare: int = 1024
     threads: int = 64
+    pools: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threads > GREATEST_THREADS:
+            raise ValueError(f"threads={self.threads}: at most {GREATEST_THREADS} can be told apart")
 
     @property
     def buckets(self) -> int:
@@ -353,9 +385,10 @@ class Geometry:
             TRANSFORM_INDEX_MASK: self.transform_index - 1,
             CLAIMS_AT: index_at + self.transform_index,
             CLAIM_MASK: self.claims - 1,
+            POOLS_AT: index_at + self.transform_index + self.claims,
         }
 
     @property
     def words(self) -> int:
         """Length of the arena in words."""
-        return self.offsets()[CLAIMS_AT] + self.claims
+        return self.offsets()[POOLS_AT] + self.pools * POOL_WORDS

@@ -98,7 +98,7 @@ def match_rule(rules: Words, table: Index, work: Words, at: Index) -> Index:
     if intervals != 0:
         high, low = work[at + PASSAGE_DESTINATION], work[at + PASSAGE_DESTINATION + 1]
         return find_interval(rules, intervals, high, low)
-    rule = np.int64(rules[table + TABLE_FIRST_RULE])
+    rule: Index = np.int64(rules[table + TABLE_FIRST_RULE])
     while rule != 0 and not rule_holds(rules, rule, work, at):
         rule = next_rule(rules, rule)
     return rule

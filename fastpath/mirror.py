@@ -26,6 +26,7 @@ from fastpath.layout import (
     ENTRY_WORDS,
     FLOW_LIST,
     FLOW_STOCK,
+    FLOW_WORDS,
     KEY,
     KEY_WORDS,
     LIFE,
@@ -299,6 +300,8 @@ class Mirror:
         if record is None:
             return None
         connection = self._connections[flow] = Connection(flow, record)
+        at = int(flow_record.flow_at(self._words, np.uint64(record)))
+        self._words[at : at + FLOW_WORDS] = 0
         flow_record.thaw(self._words, np.uint64(record), connection.word(epoch))
         return connection
 

@@ -1,8 +1,8 @@
 """A miss: a parsed frame without a half in the unified table, decided by the compiled layers (`docs/misses.md`).
 
 Here the steps M2 to M7 follow one another; each has a file of its own: the gate (`gate.py`), the layers (`passage.py`,
-`decision.py`), the words of the halves (`compose.py`), the commit (`commit.py`, `renew.py`). Whatever compiled code has no
-answer to is left to the reference, with nothing changed and nothing counted.
+`layers.py`, `decision.py`), the words of the halves (`compose.py`), the commit (`commit.py`, `renew.py`). Whatever
+compiled code has no answer to is left to the reference, with nothing changed and nothing counted.
 
 Thread safety: `perform_miss` between `begin_miss` and `end_miss`, inside an announced batch.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from fastpath.atomics import load_acquire, load_relaxed
 from fastpath.capacity import undo_use, use
+from fastpath.claims import claimed
 from fastpath.commit import AGAIN, COMMITTED, LEAVE, begin_flow
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.compose import compose_rewrite, compose_transform
@@ -28,11 +29,12 @@ from fastpath.decision import (
     decide_new,
     hash_of_departure,
     hash_of_half,
+    mirrored_key,
     opposite,
 )
-from fastpath.hash_table import entry_at, find
+from fastpath.hash_table import entry_at, find, hash_key
 from fastpath.layers import PASSED as LET_THROUGH
-from fastpath.layers import REFUSED
+from fastpath.layers import REFUSED, WANTS_PORT
 from fastpath.layout import (
     CONTROL,
     CONTROL_EPOCH_SHIFT,
@@ -41,6 +43,7 @@ from fastpath.layout import (
     FRAME_FLAGS,
     FRAME_LENGTH,
     FRAME_VERDICT,
+    INBOUND,
     KEY,
     KEY_WORDS,
     KIND_FIREWALL,
@@ -73,9 +76,12 @@ from fastpath.passage import (
     LAYERS,
     NAT,
     NAT_KIND,
+    NAT_POOLS,
 )
+from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
-from fastpath.rule_layout import COUNT_MISS, COUNT_MODIFIED, RULES_COUNTERS, RULES_EPOCH
+from fastpath.rule_counts import count, count_packet
+from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH
 from fastpath.segment import first_state
 from fastpath.tcp import CLOSED
 from fastpath.transforms import intern
@@ -150,9 +156,40 @@ def miss_new(
     line: Index,
 ) -> np.uint64:
     """A packet whose key has no entry."""
+    if claimed(words, work[record + WORK_HASH]):
+        return LEAVE
+    decided = decide_new(rules, frames, descriptors, at, work, record, _NOTHING)
+    if decided != WANTS_PORT:
+        return begin_decided(words, rules, descriptors, at, work, record, decided, epoch, now, line)
+    pool = pool_of(words, work[record + WORK_KEY + 4])
+    port = offer(words, pool, work[FORWARD + NAT_POOLS])
+    if port == NO_PORT:
+        return LEAVE
+    # The pool is locked until the flow has begun: ports go in the order in which flows begin.
+    decided = decide_new(rules, frames, descriptors, at, work, record, port + ONE)
+    outcome = begin_decided(words, rules, descriptors, at, work, record, decided, epoch, now, line)
+    close_offer(words, pool, outcome == COMMITTED)
+    return outcome
+
+
+@kernel
+def begin_decided(
+    words: Words,
+    rules: Words,
+    descriptors: Words,
+    at: Index,
+    work: Words,
+    record: Index,
+    decided: np.uint64,
+    epoch: np.uint64,
+    now: np.uint64,
+    line: Index,
+) -> np.uint64:
+    """Carry out what `decide_new` says."""
     direction = descriptors[at + FRAME_DIRECTION]
-    decided = decide_new(rules, frames, descriptors, at, work, record)
     if decided == REFUSED:
+        if direction == INBOUND and is_known_behind_nat(words, work):
+            return LEAVE
         return deny(words, descriptors, at, work, line)
     state = _NOTHING
     if work[record + WORK_KEY + 4] >> META_PROTOCOL_SHIFT & LOW_8 == TCP:
@@ -165,6 +202,14 @@ def miss_new(
         return LEAVE
     length = descriptors[at + FRAME_LENGTH]
     return begin_flow(words, work, record, line, direction, epoch, now, length, state, ACTIONS)
+
+
+@kernel
+def is_known_behind_nat(words: Words, work: Words) -> bool:
+    """Whether the firewall may know the flow of an inbound packet, which it sees behind NAT, by its outbound key."""
+    mirrored_key(work, FORWARD, OTHER_KEY, OUTBOUND)
+    hash_ = hash_key(words, work, OTHER_KEY)
+    return claimed(words, hash_) or find(words, work, OTHER_KEY, hash_)[0] != _NOTHING
 
 
 @kernel
@@ -249,15 +294,11 @@ def compose(
 
 @kernel
 def count_miss(counts: Words, base: Index, work: Words, direction: np.uint64, passed: bool) -> None:
-    """Count a packet for the port, for the layers and for the rules that decided. The words are the thread's own."""
-    counts[base + COUNT_MISS + np.int64(direction)] += ONE
-    if passed:
-        counts[base + COUNT_MODIFIED + np.int64(direction)] += ONE
-    else:
-        denied = work[FORWARD + DENIED_COUNTER]
-        if denied != _NOTHING:
-            counts[base + np.int64(denied)] += ONE
+    """Count a packet for the layers, for the rules that decided, and for the port, in the thread's own record."""
     for layer in range(LAYERS):
         counter = work[FORWARD + COUNTED + layer]
         if counter != _NOTHING:
-            counts[base + np.int64(counter)] += ONE
+            count(counts, base + np.int64(counter))
+    if not passed and work[FORWARD + DENIED_COUNTER] != _NOTHING:
+        count(counts, base + np.int64(work[FORWARD + DENIED_COUNTER]))
+    count_packet(counts, base, direction, passed)

@@ -15,7 +15,8 @@ import reference
 from fastpath.capacity import deal, recall_grants
 from fastpath.current_rules import NOTHING_COMPILED, CurrentRules
 from fastpath.gate import close_gate, open_gate
-from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT, THREAD_COUNT
+from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT
+from fastpath.lent_ports import LentPorts
 from fastpath.memory import Words
 from fastpath.mirror import Mirror
 from fastpath.recall import Recall
@@ -46,8 +47,16 @@ class MissControl:
     def bring_counters_home(self) -> None:
         """Add what misses have counted to the port's counters."""
 
-    def expire(self, now_ms: int) -> None:
-        """Remove native entries past their time to live. Outside `excluded`."""
+    def next_due(self, now_ms: int, position: int) -> int:
+        """Where, from a position on, a native flow is past its time to live; 0 for nowhere. Without the slow lock."""
+        return 0
+
+    def expire(self, now_ms: int, position: int) -> int:
+        """Remove some native flows past their time to live from a position on; where to go on. Outside `excluded`."""
+        return position
+
+    def recall_due(self, now_ms: int) -> None:
+        """Make those flows the reference's that `expire` has left although they are due."""
 
     def clear(self) -> None:
         """Remove all native flows."""
@@ -63,10 +72,12 @@ class CompiledMisses(MissControl):
         """`waits_for_hits`: as for `control.Control`. The tables of the port must be empty."""
         self._words = words
         self._port = port
-        self._rules = CurrentRules(port, int(words[THREAD_COUNT]))
+        self._rules = CurrentRules(port, words)
         self._recall = Recall(words, port, mirror, self._rules)
+        self._ports = LentPorts(words, port.data.layer(nat.NAME), self._rules.pools_number)
         self._limbo = Limbo(words)
         self._sweeper = Sweeper(words, self._limbo, waits_for_hits)
+        self._waits_for_hits = waits_for_hits
 
     @property
     def rules(self) -> tuple[Words, Words]:
@@ -80,8 +91,10 @@ class CompiledMisses(MissControl):
         try:
             self._limbo.collect()
             self._recall.follow()
+            self._ports.collect()
             yield
         finally:
+            self._ports.lend()
             self._deal_room()
             open_gate(self._words)
 
@@ -110,14 +123,36 @@ class CompiledMisses(MissControl):
         """Add what misses have counted to the port's counters."""
         self._rules.bring_home()
 
-    def expire(self, now_ms: int) -> None:
-        """Remove native entries past their time to live. Outside `excluded`."""
-        self._recall.note_removed(self._sweeper.expire(now_ms))
+    def next_due(self, now_ms: int, position: int) -> int:
+        """Where, from a position on, a native flow is past its time to live; 0 for nowhere. Without the slow lock.
+
+        Nowhere, where hits take a port lock: a hit that is past it does not notice a dead mark, and would wipe it out.
+        The reference expires those flows, and their copies leave their buckets.
+        """
+        return self._sweeper.next_due(now_ms, position) if self._waits_for_hits else 0
+
+    def expire(self, now_ms: int, position: int) -> int:
+        """Remove some native flows past their time to live from a position on; where to go on. Outside `excluded`."""
+        following, removed = self._sweeper.expire_chunk(now_ms, position)
+        self._recall.note_removed(removed)
+        return following
+
+    def recall_due(self, now_ms: int) -> None:
+        """Make those flows the reference's that `expire` has left although they are due.
+
+        They own ports of source NAT, which come back in the order in which the reference removes flows.
+        """
+        self._recall.recall_each(self._sweeper.due(now_ms))
 
     def clear(self) -> None:
-        """Remove all native flows."""
-        self._recall.note_removed(self._sweeper.clear())
+        """Remove all native flows; those that own ports of source NAT become the reference's, for the same reason."""
+        if self._recall.has_any:
+            self._recall.recall_each(self._sweeper.owning_ports())
+            self._recall.note_removed(self._sweeper.clear())
 
     def clear_unified(self) -> None:
-        """Take the halves of all native flows out of the unified table."""
-        self._recall.note_removed(self._sweeper.clear_unified())
+        """Take the halves of all native flows out of the unified table, or make all flows the reference's."""
+        if self._waits_for_hits:
+            self._recall.note_removed(self._sweeper.clear_unified())
+        else:
+            self._recall.recall_all()

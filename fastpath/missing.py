@@ -1,4 +1,4 @@
-"""A frame that was no hit, under a policy: through the gate, behind the port lock if there is one, and to its verdict."""
+"""A frame that was no hit, under a policy: through the gate, behind the port lock if there is one, to its verdict."""
 
 from typing import Any
 
@@ -63,11 +63,12 @@ def missing_under(policy: Policy, hit: Any) -> Any:
         now: np.uint64,
         line: Index,
         thread: Index,
+        owner: np.uint64,
     ) -> bool:
         outcome = attempt(words, rules, counts, frames, descriptors, at, work, record, now, line, thread)
         if outcome == AGAIN:
             # Another thread has begun, or renewed, the flow. A segment that is no hit even so is the reference's.
-            if hit(words, frames, descriptors, at, work, record, now, line):
+            if hit(words, frames, descriptors, at, work, record, now, line, owner):
                 return True
             outcome = attempt(words, rules, counts, frames, descriptors, at, work, record, now, line, thread)
         if outcome == FORWARDED:

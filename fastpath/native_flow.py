@@ -22,6 +22,7 @@ from fastpath.layout import (
     GUEST_ACKNOWLEDGEMENT_KNOWN,
     HITS,
     HITS_BEFORE,
+    INBOUND,
     KEY,
     KEY_WORDS,
     LAYERS_HIT,
@@ -29,6 +30,10 @@ from fastpath.layout import (
     NUMBERS,
     NUMBERS_KNOWN,
     ORIGIN,
+    OTHERS_BYTES,
+    OTHERS_HITS,
+    OUTBOUND,
+    OWNED_HITS,
     PARTNER,
     PASSED,
     REMOTE_ACKNOWLEDGEMENT_KNOWN,
@@ -137,7 +142,7 @@ def read_native_flow(words: Words, entry: int) -> NativeFlow:
     for number in (entry, native_partner(words, entry)):
         content = _entry_words(words, number)
         direction, flow = key_of_words(content[KEY : KEY + KEY_WORDS])
-        directions[direction] = (content, _half(number, flow, content))
+        directions[direction] = (content, _half(words, number, direction, flow, content))
     (out_words, outbound), (in_words, inbound) = directions[Direction.OUT], directions[Direction.IN]
     origin = np.uint64(in_words[ORIGIN])
     vni = int(native.origin_vni(origin))
@@ -160,19 +165,25 @@ def _entry_words(words: Words, entry: int) -> list[int]:
     return content
 
 
-def _half(entry: int, flow: FlowId, content: list[int]) -> NativeHalf:
+def _half(words: Words, entry: int, direction: Direction, flow: FlowId, content: list[int]) -> NativeHalf:
+    hits, length, record = content[HITS], content[BYTES], content[BINDING] & _LOW_32
+    if record:
+        # A connection's half has an owner; the others count in the flow record (`uft.count_segment`).
+        others = int(words[FLOWS_AT]) + record * FLOW_WORDS + int(INBOUND if direction is Direction.IN else OUTBOUND)
+        hits = (hits & int(OWNED_HITS)) + int(words[others + OTHERS_HITS])
+        length += int(words[others + OTHERS_BYTES])
     return NativeHalf(
         entry,
         flow,
         epoch=content[BINDING] >> 32,
-        record=content[BINDING] & _LOW_32,
+        record=record,
         transform=content[ACTION] >> 32,
         l4_hash=content[ACTION] & _LOW_32,
         rewrite=content[REWRITE],
         last_hit_ms=content[LIFE] & ~int(DEAD),
         is_dead=content[LIFE] & int(DEAD) != 0,
-        hits=content[HITS],
-        length=content[BYTES],
+        hits=hits,
+        length=length,
         hits_before=content[HITS_BEFORE],
         sequence=content[NUMBERS] >> 32,
         acknowledgement=content[NUMBERS] & _LOW_32,

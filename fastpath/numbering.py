@@ -1,9 +1,11 @@
 """Numbers for what rules name but words cannot hold: router targets and pools of ports."""
 
+from collections.abc import Iterator
 from typing import Final
 
+from reference.layer import Layer
 from reference.vpc.router import RouterTarget
-from reference.vpc.snat import PortPools
+from reference.vpc.snat import PortPools, SourceNatAction
 
 MOST_ROUTES: Final = 0xFFFF
 MOST_POOLS: Final = 0xF_FFFF
@@ -56,3 +58,11 @@ class PoolNumbers:
         if number < 1:
             raise IndexError(number)
         return self._pools[number - 1]
+
+
+def pools_in_use(layer: Layer) -> Iterator[PortPools]:
+    """The pools that the rules of NAT name, those of a family perhaps several times."""
+    for numbered in layer.outbound.rules.rules:
+        action = numbered.rule.action
+        if isinstance(action, SourceNatAction):
+            yield action.pools

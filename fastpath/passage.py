@@ -66,6 +66,10 @@ PLACE: Final = 26
 """Where the packet goes: Ethernet address, underlay address in two words, VNI."""
 PLACE_HASH: Final = 30
 """Layer-4 hash of the flow as it leaves the port."""
+OFFERED: Final = 32
+"""The port that source NAT may give the flow, plus 1; 0 before one has been offered."""
+NAT_POOLS: Final = 33
+"""The number of the pools that it comes from."""
 KNOWN_ROUTE: Final = 31
 """Where NAT has an entry: the route for which it was found good; 0 for none yet."""
 MESSAGE: Final = 48

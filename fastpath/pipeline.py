@@ -1,12 +1,14 @@
 """A batch of frames through the compiled path: parse, look up, track, transform, in stages that hide memory latency.
 
-A window of frames is parsed and hashed and its buckets are asked for; then their entries; then flow records and
-transforms; only then is each frame finished, in order. The earlier stages are hints: the look-up that counts happens
-when the frame is finished, so that a flow changed by an earlier frame, or by another thread, is seen as it is.
+A window of frames is parsed and hashed and its buckets are asked for; then the first lines of their entries; then the
+second lines, flow records and transforms, last those of the few entries that lie in their second bucket; only then is
+each frame finished, in order.
+The earlier stages are hints: the look-up that counts happens when the frame is finished, so that a flow changed by an
+earlier frame, or by another thread, is seen as it is.
 
-A frame that is no hit is taken through the compiled layers (`miss.py`), unless the policy leaves misses to the reference. A
-frame that compiled code does not decide ends the batch early: the caller takes it through the slow path and comes back with
-the next one, so that frames are processed in their order.
+A frame that is no hit is taken through the compiled layers (`miss.py`), unless the policy leaves misses to the
+reference. A frame that compiled code does not decide ends the batch early: the caller takes it through the slow path
+and comes back with the next one, so that frames are processed in their order.
 """
 
 import functools
@@ -17,7 +19,7 @@ import numpy as np
 
 from fastpath.compiler import entry_point, kernel
 from fastpath.designs import POLICIES, Design
-from fastpath.hash_table import hash_key, prefetch_bucket, prefetch_entry, prefetch_flow
+from fastpath.hash_table import hash_key, prefetch_bucket, prefetch_entry, prefetch_flow, prefetch_late_flow
 from fastpath.headers import read_headers
 from fastpath.hit import hit_under
 from fastpath.layout import (
@@ -43,8 +45,9 @@ from fastpath.reclaim import enter, leave, thread_at
 _NOTHING = np.uint64(0)
 
 ProcessBatch = Callable[[Words, Frame, Words, Words, Words, Words, Index, Index, np.uint64, Index], Index]
-"""`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not decided,
-or `count`. `rules` is a rule set and `counts` are its counters (`rule_set.py`); `NO_RULES` leaves misses to the reference."""
+"""`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not
+decided, or `count`. `rules` is a rule set and `counts` are its counters (`rule_set.py`); `NO_RULES` leaves misses to
+the reference."""
 
 NO_RULES: Final[Words] = np.zeros(LINE, np.uint64)
 """A rule set of no epoch."""
@@ -77,6 +80,10 @@ def prepare(
         if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
             record = position * WORK_WORDS
             work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+    for position in range(count):
+        if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
+            record = position * WORK_WORDS
+            prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
 
 
 def specialise(policy: Policy) -> Any:
@@ -101,6 +108,7 @@ def specialise(policy: Policy) -> Any:
     ) -> Index:
         enter(words, thread)
         line = thread_at(words, thread)
+        owner = np.uint64(thread + 1)
         position = first
         undecided = False
         while position < count and not undecided:
@@ -113,9 +121,11 @@ def specialise(policy: Policy) -> Any:
                 descriptors[at + FRAME_VERDICT] = VERDICT_SLOW
                 decided = False
                 if work[record + WORK_NETWORK] != _NOTHING:
-                    decided = hit(words, frames, descriptors, at, work, record, now, line)
+                    decided = hit(words, frames, descriptors, at, work, record, now, line, owner)
                     if has_misses and not decided:
-                        decided = miss(words, rules, counts, frames, descriptors, at, work, record, now, line, thread)
+                        decided = miss(
+                            words, rules, counts, frames, descriptors, at, work, record, now, line, thread, owner
+                        )
                 if not decided:
                     undecided = True
                     break

@@ -18,7 +18,7 @@ import reference
 from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
-from fastpath.layout import DEAD, Geometry
+from fastpath.layout import DEAD, POOLS, Geometry
 from fastpath.pipeline import process_batch_under
 from fastpath.policy import Policy
 from fastpath.reconfiguration import Reconfiguration
@@ -83,7 +83,7 @@ class Port(Reconfiguration):
         limits = limits or TableLimits()
         self.design = Design(design)
         self.policy = policy or POLICIES[self.design]
-        geometry = Geometry(entries=2 * limits.uft, threads=threads)
+        geometry = Geometry(entries=2 * limits.uft, threads=threads, pools=POOLS)
         self.words = new_arena(geometry, seed)
         port = reference.Port(config, limits, mappings, semantics)
         super().__init__(SlowPath(port, self.words, self.policy))
@@ -156,14 +156,14 @@ class Port(Reconfiguration):
         while position < batch.count:
             if not self._goes_back(now_ms):
                 arguments = (self.words, batch.frames, batch.descriptors, batch.work, *self._slow_path.misses.rules)
-                position = int(self._process_batch(*arguments, position, batch.count, now, seat))
-            if batch.waits(position) and (waits := waits + 1) < _PATIENCE:
+                before, position = position, int(self._process_batch(*arguments, position, batch.count, now, seat))
+                waits = waits + 1 if position == before else 1
+            if batch.waits(position) and waits < _PATIENCE:
                 self._slow_path.wait_for_turn()
             elif position < batch.count:
-                waits = 0
                 verdict = self._process_slowly(batch.direction(position), batch.frame(position), now_ms)
                 batch.decide(position, verdict, self.ticket)
-                position += 1
+                position, waits = position + 1, 0
 
     def _check_time(self, now_ms: int) -> None:
         if not 0 <= now_ms < _END_OF_TIME_MS:

@@ -8,6 +8,8 @@ bucket for the sake of the layer entries alone, leaves with the mirror's next co
 Used under the slow lock with the gate closed. Hits of the flow go on meanwhile.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 import reference
@@ -93,6 +95,11 @@ class Recall:
         """How many native entries of a kind there are (`layout.KIND_UFT_IN` and following)."""
         return self._begun[kind] - self._over[kind]
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there are native flows. Each has an entry in the firewall."""
+        return self.count(KIND_FIREWALL) != 0
+
     def note_removed(self, removed: Words) -> None:
         """Take note of native entries that have left the tables; `removed` has a word for each kind."""
         for kind in range(KINDS):
@@ -102,8 +109,7 @@ class Recall:
 
     def look_for(self, direction: Direction, flow: FlowId) -> bool:
         """Recall the native flow with a half of this key, if there is one; tell whether there was."""
-        # Every native flow has an entry in the firewall.
-        if self._recalling or self.count(KIND_FIREWALL) == 0:
+        if self._recalling or not self.has_any:
             return False
         entry = int(look_up(self._words, np.array(key_words(direction, flow), np.uint64), 0))
         if entry == 0 or native_partner(self._words, entry) == 0:
@@ -113,12 +119,16 @@ class Recall:
 
     def recall_all(self) -> None:
         """Recall every native flow: for what looks at whole tables. Takes some 0.1 ms a flow."""
-        if self.count(KIND_FIREWALL) == 0:
+        if not self.has_any:
             return
         first = int(self._words[BUCKETS_AT])
         buckets = self._words[first : first + (int(self._words[BUCKET_MASK]) + 1) * BUCKET_WORDS]
         slots = buckets.reshape(-1, BUCKET_WORDS)[:, 1 : 1 + SLOTS]
-        for entry in (slots[slots != 0] & LOW_32).tolist():
+        self.recall_each((slots[slots != 0] & LOW_32).tolist())
+
+    def recall_each(self, entries: Iterable[int]) -> None:
+        """Recall the native flows to which entries belong."""
+        for entry in entries:
             if native_partner(self._words, entry):
                 self._recall(entry)
 

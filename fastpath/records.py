@@ -7,10 +7,11 @@ and only to fill that up, `REFILL` records at once, does it take the spin lock t
 
 The words that carry links (`ENTRY_LINK`, `FLOW_LINK`, `TRANSFORM_LINK`) are neither read nor written by hits. So even a
 hit that held a record for too long would find its content, and would not break the list; the links do not rely on the
-grace period (`reclaim.py`) that passes before a record is given back. One word of content is cleared with the giving
-back: `ACTION` of an entry, so that a free entry names no transform (`transforms.py`). A look-up believes what it reads
-only while the bucket still says what it said before (H3), and no bucket names a free entry. All other words of a record
-are as its last user left them.
+grace period (`reclaim.py`) that passes before a record is given back. Two words of content are cleared with the giving
+back: `ACTION` of an entry, so that a free entry names no transform (`transforms.py`), and `PARTNER`, so that it is
+half of no flow (`expire.py`), also where a miss has written it and given up. A look-up believes what it reads only
+while the bucket still says what it said before (H3), and no bucket names a free entry. All other words of a record are
+as its last user left them.
 
 Thread safety: `take` and `put_back` by the thread whose stock it is, inside a miss (`gate.py`). `draw`, `give_back` and
 `count_free` by the owner of the slow lock, beside misses. `collect_stocks` by the owner of the slow lock, with the gate
@@ -38,6 +39,7 @@ from fastpath.layout import (
     FRESH,
     LINE,
     ONE,
+    PARTNER,
     RECORDS_LOCK,
     THREAD_COUNT,
     TRANSFORM_COUNT,
@@ -77,8 +79,10 @@ def count_of(words: Words, list_: Index) -> np.uint64:
 def clear_content(words: Words, list_: Index, number: np.uint64) -> None:
     """Let a record that nobody can reach name nothing any more."""
     if list_ == ENTRY_LIST:
-        # Relaxed, not plain: an observer may look for named transforms meanwhile.
-        store_relaxed(words, np.int64(words[ENTRIES_AT]) + np.int64(number) * ENTRY_WORDS + ACTION, _NOTHING)
+        # Relaxed, not plain: an observer may look for named transforms, or for native flows, meanwhile.
+        at = np.int64(words[ENTRIES_AT]) + np.int64(number) * ENTRY_WORDS
+        store_relaxed(words, at + ACTION, _NOTHING)
+        store_relaxed(words, at + PARTNER, _NOTHING)
 
 
 # --- under the lock beside a list: its words, and links of what is in it, are the holder's, so plain accesses do ---

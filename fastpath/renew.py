@@ -1,8 +1,8 @@
 """Making a native flow's halves anew, in place: after a change of rules or mappings, or when a half had expired.
 
 The layer entries and the connection of the flow live on; what the unified table had is replaced, as if the halves had
-been removed and installed (`reference.port.Port._process_stale`). No hit is under way that found a half as it was before:
-the slow operation that put it out of service has waited for those (`docs/misses.md`, grace).
+been removed and installed (`reference.port.Port._process_stale`). No hit is under way that found a half as it was
+before: the slow operation that put it out of service has waited for those (`docs/misses.md`, grace).
 
 Thread safety: inside a miss (`gate.py`), beside other misses, also of the same flow, and beside hits.
 """
@@ -26,7 +26,6 @@ from fastpath.layout import (
     ACTION,
     BINDING,
     DEAD,
-    HITS,
     HITS_BEFORE,
     LAYERS_HIT,
     LIFE,
@@ -44,6 +43,7 @@ from fastpath.memory import Words
 from fastpath.native import NO_NAT, origin_nat, passed_again, with_route
 from fastpath.rule_layout import PASSAGE_TARGET
 from fastpath.segment import count_missed, take_along
+from fastpath.uft import counted_hits
 
 _NOTHING = np.uint64(0)
 
@@ -137,9 +137,9 @@ def _renew_locked(
             return LEAVE
         count_missed(words, work, record, tcp_word_at(words, flow) - TCP_WORD, own, direction, length)
     binding = (epoch & LOW_32) << SHIFT_32 | flow
-    _renew_half(words, own, binding, work[actions], work[actions + 1], now)
+    _renew_half(words, own, direction, binding, work[actions], work[actions + 1], now)
     if renews_other:
-        _renew_half(words, other, binding, work[actions + 2], work[actions + 3], now)
+        _renew_half(words, other, opposite(direction), binding, work[actions + 2], work[actions + 3], now)
     store_relaxed(words, own + PASSED, passed_again(load_relaxed(words, own + PASSED), epoch))
     outbound, inbound = (own, other) if direction == OUTBOUND else (other, own)
     store_relaxed(words, outbound + LAYERS_HIT, max(load_relaxed(words, outbound + LAYERS_HIT), now))
@@ -151,11 +151,17 @@ def _renew_locked(
 
 @kernel
 def _renew_half(
-    words: Words, half: Index, binding: np.uint64, action: np.uint64, rewrite: np.uint64, now: np.uint64
+    words: Words,
+    half: Index,
+    direction: np.uint64,
+    binding: np.uint64,
+    action: np.uint64,
+    rewrite: np.uint64,
+    now: np.uint64,
 ) -> None:
     """Replace what a look-up finds, and begin to count hits anew. Relaxed: the buckets' versions tell readers."""
     store_relaxed(words, half + BINDING, binding)
     store_relaxed(words, half + ACTION, action)
     store_relaxed(words, half + REWRITE, rewrite)
-    store_relaxed(words, half + HITS_BEFORE, load_relaxed(words, half + HITS))
+    store_relaxed(words, half + HITS_BEFORE, counted_hits(words, half, binding & LOW_32, direction))
     store_relaxed(words, half + LIFE, now)

@@ -3,14 +3,15 @@
 Belongs to the owner of the slow lock.
 """
 
+from array import array
 from typing import NamedTuple
 
 import numpy as np
 
-from fastpath.compile_destinations import Boundary, Guests, compile_boundary, compile_guests
+from fastpath.compile_destinations import Destinations, follow_mappings
 from fastpath.compile_rules import RuleWords
 from fastpath.compile_tables import NO_RULES, CompiledTable, compile_table
-from fastpath.memory import Words
+from fastpath.numbering import pools_in_use
 from fastpath.rule_layout import (
     ACTION_ALLOW,
     ACTION_DENY,
@@ -27,6 +28,8 @@ from fastpath.rule_layout import (
     RULES_NAT_SINCE,
     RULES_OWNED_AT,
     RULES_PHYSICAL,
+    RULES_POOLS_4,
+    RULES_POOLS_6,
     RULES_PRIVATE_4,
     RULES_PRIVATE_6,
     RULES_TABLES,
@@ -43,14 +46,15 @@ from fastpath.rule_set import CountedTable, RuleSet, counted_tables, counters_wi
 from fastpath.segments import Buffer, Segment
 from reference import Port
 from reference.layer import DefaultAction, Layer, LayerSide
+from reference.vpc.config import ExternalIps
 from reference.vpc.network import VpcNetwork
 from reference.vpc.router import RouterTarget
 from reference.vpc.snat import PortPools
 
 _DEFAULTS = {
-    DefaultAction.ALLOW: ACTION_ALLOW,
-    DefaultAction.STATEFUL_ALLOW: ACTION_STATEFUL_ALLOW,
-    DefaultAction.DENY: ACTION_DENY,
+    DefaultAction.ALLOW: int(ACTION_ALLOW),
+    DefaultAction.STATEFUL_ALLOW: int(ACTION_STATEFUL_ALLOW),
+    DefaultAction.DENY: int(ACTION_DENY),
 }
 _FIREWALL, _NAT = 1, 3
 _TABLES_AT = RULES_HEADER_WORDS
@@ -71,8 +75,9 @@ class RuleCompiler:
         self._words = RuleWords()
         self._buffer = Buffer()
         self._tables: list[CompiledTable] = []
-        self._guests: Guests | None = None
-        self._boundary: Boundary | None = None
+        self._destinations: Destinations | None = None
+        self._epoch = 0
+        self._external_ips: list[ExternalIps] = []
         self._since = {_FIREWALL: _Since(), _NAT: _Since()}
 
     def route(self, number: int) -> RouterTarget:
@@ -100,6 +105,13 @@ class RuleCompiler:
         since = self._since[number]
         return since.epoch if _changes(port.data.layers[number]) == since.changes else port.epoch
 
+    def is_current(self, port: Port) -> bool:
+        """Whether the latest rule set is of the port's epoch, and knows its external addresses.
+
+        Those can change on a paused port, which keeps its rules and its epoch.
+        """
+        return self._epoch == port.epoch and self._external_ips == _external_ips(port.network)
+
     def compile(self, port: Port, epoch: int, threads: int) -> RuleSet:
         """The rules and mappings of the port as they are now.
 
@@ -108,31 +120,33 @@ class RuleCompiler:
             epoch: in which they hold.
             threads: how many have counters.
         """
+        self._epoch, self._external_ips = epoch, _external_ips(port.network)
         layers = port.data.layers
         sides = [side for layer in layers for side in (layer.inbound, layer.outbound)]
         former = self._tables or [NO_RULES] * len(sides)
         self._tables = [
             compile_table(side.rules.rules, table, self._words) for side, table in zip(sides, former, strict=True)
         ]
-        self._follow_mappings(port.network)
+        self._destinations = destinations = follow_mappings(port.network.mappings, self._destinations)
         for number, since in self._since.items():
             changes = _changes(layers[number])
             if changes != since.changes:
                 self._since[number] = _Since(changes, epoch)
         counted = counted_tables([table.rules for table in self._tables])
-        header = self._header(port.network, sides, counted, epoch)
-        return RuleSet(header, counted, threads)
+        words = self._header(port.network, sides, counted, epoch)
+        self._note_pools(words, layers[_NAT])
+        segments = [table.segment for table in self._tables if table.segment is not None]
+        header = Segment(np.empty(len(words), np.uint64))
+        self._buffer.write(header, [*segments, *destinations.segments])
+        self._place_tables(words, header)
+        _place_destinations(words, header, destinations)
+        header.words[:] = np.frombuffer(array("Q", words), np.uint64)
+        return RuleSet(self._buffer.view(header), counted, threads)
 
-    def _follow_mappings(self, network: VpcNetwork) -> None:
-        mappings = network.mappings
-        if self._guests is None or self._guests.version != mappings.v2p.version:
-            self._guests = compile_guests(mappings.v2p)
-        if self._boundary is None or self._boundary.version != mappings.v2b.version:
-            self._boundary = compile_boundary(mappings.v2b)
-
-    def _header(self, network: VpcNetwork, sides: list[LayerSide], counted: list[CountedTable], epoch: int) -> Words:
-        """Write what is new into the buffer; the whole array, as the new rule set has it."""
-        assert self._guests is not None and self._boundary is not None
+    def _header(
+        self, network: VpcNetwork, sides: list[LayerSide], counted: list[CountedTable], epoch: int
+    ) -> list[int]:
+        """The header and the tables, without the places of segments."""
         owned = _owned(network)
         owned_at = _TABLES_AT + len(sides) * TABLE_WORDS
         words = [0] * owned_at + owned
@@ -147,46 +161,51 @@ class RuleCompiler:
             words[RULES_PRIVATE_4] = int.from_bytes(network.ipv4.private_ip)
         if network.ipv6 is not None:
             words[RULES_PRIVATE_6 : RULES_PRIVATE_6 + 2] = _halves(network.ipv6.private_ip)
-        header = Segment(np.empty(len(words), np.uint64))
-        segments = [table.segment for table in self._tables if table.segment is not None]
-        self._buffer.write(header, [*segments, self._guests.segment, self._boundary.ipv4, self._boundary.ipv6])
-        self._place_tables(words, header, sides, counted)
-        self._place_destinations(words, header)
-        header.words[:] = words
-        return self._buffer.view(header)
-
-    def _place_tables(
-        self, words: list[int], header: Segment, sides: list[LayerSide], counted: list[CountedTable]
-    ) -> None:
-        for number, (table, side) in enumerate(zip(self._tables, sides, strict=True)):
+        for number, (side, table) in enumerate(zip(sides, counted, strict=True)):
             at = _TABLES_AT + number * TABLE_WORDS
             words[RULES_TABLES + number] = at
-            words[at + TABLE_DEFAULT] = int(_DEFAULTS[side.default])
-            words[at + TABLE_COUNTER] = counted[number].counter
+            words[at + TABLE_DEFAULT] = _DEFAULTS[side.default]
+            words[at + TABLE_COUNTER] = table.counter
+        return words
+
+    def _note_pools(self, words: list[int], layer: Layer) -> None:
+        """The pools that the rules of NAT name, and their ports."""
+        for pools in pools_in_use(layer):
+            place = RULES_POOLS_4 if len(pools.external_ip) == 4 else RULES_POOLS_6
+            ports = pools.ports
+            words[place : place + 3] = self._words.pools.number_of(pools), ports.start, ports.stop - 1
+
+    def _place_tables(self, words: list[int], header: Segment) -> None:
+        for number, table in enumerate(self._tables):
             if table.segment is None:
                 continue
+            at = _TABLES_AT + number * TABLE_WORDS
             base = header.from_end - table.segment.from_end
             words[at + TABLE_FIRST_RULE] = base + table.first_rule
             if table.intervals is not None:
                 words[at + TABLE_INTERVALS_4_AT] = base + table.intervals[0]
                 words[at + TABLE_INTERVALS_6_AT] = base + table.intervals[1]
 
-    def _place_destinations(self, words: list[int], header: Segment) -> None:
-        guests, boundary = self._guests, self._boundary
-        assert guests is not None and boundary is not None
-        base = header.from_end - guests.segment.from_end
-        words[RULES_GUEST_INDEX_AT] = base
-        words[RULES_VNI_INDEX_AT] = base + guests.vni_index
-        words[RULES_GUESTS_AT] = base + guests.guests
-        words[RULES_GUESTS_MASK] = guests.mask
-        words[RULES_BOUNDARY_4_AT] = header.from_end - boundary.ipv4.from_end
-        words[RULES_BOUNDARY_6_AT] = header.from_end - boundary.ipv6.from_end
+
+def _place_destinations(words: list[int], header: Segment, destinations: Destinations) -> None:
+    guests, boundary = destinations.guests, destinations.boundary
+    base = header.from_end - guests.segment.from_end
+    words[RULES_GUEST_INDEX_AT] = base
+    words[RULES_VNI_INDEX_AT] = base + guests.vni_index
+    words[RULES_GUESTS_AT] = base + guests.records
+    words[RULES_GUESTS_MASK] = guests.mask
+    words[RULES_BOUNDARY_4_AT] = header.from_end - boundary.ipv4.from_end
+    words[RULES_BOUNDARY_6_AT] = header.from_end - boundary.ipv6.from_end
 
 
 def _changes(layer: Layer) -> int:
     """How often a layer's rules have changed, whether or not they are others now."""
     statistics = layer.statistics
     return statistics.add_rule_called + statistics.remove_rule_called + statistics.set_rules_called
+
+
+def _external_ips(network: VpcNetwork) -> list[ExternalIps]:
+    return [family.external_ips for family in network.families]
 
 
 def _owned(network: VpcNetwork) -> list[int]:

@@ -13,6 +13,8 @@ from fastpath.layout import ONE, Index
 from fastpath.memory import Words
 from fastpath.rule_layout import COUNT_MISS, COUNT_MODIFIED
 
+_NOTHING = np.uint64(0)
+
 
 @kernel
 def count(counts: Words, at: Index) -> None:
@@ -31,30 +33,40 @@ def count_packet(counts: Words, record: Index, direction: np.uint64, is_modified
     store_release(counts, place + COUNT_MISS, load_relaxed(counts, place + COUNT_MISS) + ONE)
 
 
+@kernel
+def has_moved(counts: Words, width: Index, seen: Words) -> bool:
+    """Whether any thread has counted packets beyond those in `seen`, two words a thread, which follows."""
+    moved = False
+    for thread in range(counts.size // width):
+        for way in range(2):
+            # Acquire: what was counted for these packets can be read from now on.
+            packets = load_acquire(counts, thread * width + COUNT_MISS + way)
+            if packets != seen[2 * thread + way]:
+                seen[2 * thread + way] = packets
+                moved = True
+    return moved
+
+
 @entry_point
 def add_up(counts: Words, width: Index, seen: Words, totals: Words) -> bool:
-    """Add what threads have counted since the last call to `totals`; whether any has counted a packet.
+    """Add up what all threads have counted so far, if any has counted a packet since the last call; whether so.
 
     Args:
         counts: the records of all threads.
         width: words of a record.
-        seen: as large as `counts`: what was added before, written by this function alone.
-        totals: one record.
+        seen: the packets that each thread had counted by then, inbound and outbound; written by this function alone.
+        totals: one record, the result.
     """
-    moved = False
-    for record in range(0, counts.size, width):
-        # Acquire: what was counted for these packets is read below.
-        inbound = load_acquire(counts, record + COUNT_MISS)
-        outbound = load_acquire(counts, record + COUNT_MISS + 1)
-        if inbound == seen[record + COUNT_MISS] and outbound == seen[record + COUNT_MISS + 1]:
+    if not has_moved(counts, width, seen):
+        return False
+    for word in range(width):
+        totals[word] = _NOTHING
+    for thread in range(counts.size // width):
+        inbound, outbound = seen[2 * thread], seen[2 * thread + 1]
+        if inbound == _NOTHING and outbound == _NOTHING:
             continue
-        moved = True
-        for word in range(width):
-            value = load_relaxed(counts, record + word)
-            if word == COUNT_MISS:
-                value = inbound
-            elif word == COUNT_MISS + 1:
-                value = outbound
-            totals[word] += value - seen[record + word]
-            seen[record + word] = value
-    return moved
+        for word in range(COUNT_MODIFIED, width):
+            totals[word] += load_relaxed(counts, thread * width + word)
+        totals[COUNT_MISS] += inbound
+        totals[COUNT_MISS + 1] += outbound
+    return True

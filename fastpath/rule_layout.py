@@ -2,9 +2,9 @@
 
 A rule set is one read-only array of 64-bit words, made under the slow lock for one epoch of the port and never changed
 (`rule_set.py`). A batch is given the array; the epoch in it is compared with the control word, so that no miss goes by
-rules of another epoch. Places in the header and in tables are indices of the same array, 0 for none. Places in a rule are
-relative to that rule, and places in a list of intervals relative to that list, so that rules and lists can be shared by
-rule sets in which they lie elsewhere (`segments.py`).
+rules of another epoch. Places in the header and in tables are indices of the same array, 0 for none. Places in a rule
+are relative to that rule, and places in a list of intervals relative to that list, so that rules and lists can be
+shared by rule sets in which they lie elsewhere (`segments.py`).
 
 What rules look at is the packet's passage, a record of `PASSAGE_` words in the batch's work array.
 """
@@ -18,8 +18,8 @@ import numpy as np
 RULES_EPOCH: Final = 0
 """The whole epoch."""
 RULES_TABLES: Final = 1
-"""Ten words: the table of layer `l` (0 gateway, 1 firewall, 2 router, 3 nat, 4 overlay) in direction `d` (`layout.INBOUND`,
-`layout.OUTBOUND`) is at `rules[RULES_TABLES + 2 * l + d]`."""
+"""Ten words: the table of layer `l` (0 gateway, 1 firewall, 2 router, 3 nat, 4 overlay) in direction `d`
+(`layout.INBOUND`, `layout.OUTBOUND`) is at `rules[RULES_TABLES + 2 * l + d]`."""
 RULES_GUESTS_AT: Final = 11
 """Guests, one record each: see `destinations.py`."""
 RULES_GUESTS_MASK: Final = 12
@@ -44,7 +44,10 @@ RULES_NAT_SINCE: Final = 25
 """Epoch in which the rules of the layer changed last: flows that passed before are dirty."""
 RULES_COUNTERS: Final = 26
 """Words that one thread's counters take."""
-RULES_HEADER_WORDS: Final = 32
+RULES_POOLS_4: Final = 27
+RULES_POOLS_6: Final = 30
+"""The guest's pools of ports by family, three words each: their number, 0 for none, first and last port."""
+RULES_HEADER_WORDS: Final = 40
 
 # --- table: the rules of a layer in one direction, in order of evaluation ---
 
@@ -102,7 +105,7 @@ ACTION_OUTBOUND_NAT: Final = np.uint64(7)
 """Parameters: the number of addresses, then two words for each."""
 ACTION_INBOUND_NAT: Final = np.uint64(8)
 ACTION_SOURCE_NAT: Final = np.uint64(9)
-"""Parameter: number of the pools, as `ORIGIN` of a native flow has it."""
+"""Parameters: number of the pools, as `ORIGIN` of a native flow has it, and the external address in two words."""
 ACTION_ENCAPSULATE: Final = np.uint64(10)
 ACTION_DECAPSULATE: Final = np.uint64(11)
 ACTION_LEAVE: Final = np.uint64(12)
@@ -131,8 +134,8 @@ COUNT_TABLES: Final = 4
 COUNT_ENTRY: Final = 0
 COUNT_NO_RULE: Final = 1
 COUNT_DENIED: Final = 2
-"""For each table: packets that met an entry of the layer, packets that no rule matched, packets that a rule or the default
-denied. What an action refused is not among the latter."""
+"""For each table: packets that met an entry of the layer, packets that no rule matched, packets that a rule or the
+default denied. What an action refused is not among the latter."""
 COUNT_TABLE_WORDS: Final = 3
 """Then one word for each rule, `RULE_COUNTER`: packets that it matched."""
 

@@ -1,9 +1,10 @@
 """A rule set: what misses go by in one epoch, and what they have counted under it.
 
-Thread safety: a rule set is never changed, apart from its counters, of which each thread writes its own record. Counters
-are brought home by the owner of the slow lock.
+Thread safety: a rule set is never changed, apart from its counters, of which each thread writes its own record. The
+owner of the slow lock brings them home.
 """
 
+import mmap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ from reference.rule import NumberedRule
 DIRECTIONS = (Direction.IN, Direction.OUT)
 """In the order of `layout.INBOUND`, `layout.OUTBOUND`."""
 
+_MAPPED_FROM = 1 << 16
+"""Bytes of counters from which on they are memory of their own."""
+
 
 class CountedTable(NamedTuple):
     """The rules of a layer, counted in outbound order, in one direction, and where its counters are."""
@@ -53,9 +57,9 @@ class RuleSet:
     def __init__(self, words: Words, tables: Sequence[CountedTable], threads: int) -> None:
         width = int(words[RULES_COUNTERS])
         self.words = words
-        self.counts = _zeroed_lines(threads * width)
+        self.counts = _zeros(threads * width)
         self._tables = tables
-        self._seen = np.zeros(threads * width, np.uint64)
+        self._seen = np.zeros(2 * threads, np.uint64)
         self._totals = np.zeros(width, np.uint64)
         self._home = np.zeros(width, np.uint64)
         self._denied = [0, 0]
@@ -123,8 +127,10 @@ def counted_tables(rules: Sequence[Sequence[NumberedRule]]) -> list[CountedTable
     return tables
 
 
-def _zeroed_lines(count: int) -> Words:
-    """Zeros that begin with a cache line."""
-    raw = np.zeros(count + LINE, np.uint64)
-    skip = -raw.ctypes.data % (8 * LINE) // 8
-    return raw[skip : skip + count]
+def _zeros(count: int) -> Words:
+    """Zeros that begin with a cache line; many of them take up only the pages that are written."""
+    if 8 * count < _MAPPED_FROM:
+        raw = np.zeros(count + LINE, np.uint64)
+        skip = -raw.ctypes.data % (8 * LINE) // 8
+        return raw[skip : skip + count]
+    return np.frombuffer(mmap.mmap(-1, 8 * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint64)

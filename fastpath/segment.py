@@ -1,7 +1,7 @@
 """The segment of a miss: how a connection begins with it, or takes it along, in the words of a native flow.
 
-Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for connections
-that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
+Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for
+connections that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
 """
 
 import numpy as np
@@ -10,12 +10,13 @@ from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, 
 from fastpath.compiler import kernel
 from fastpath.flow import tcp_word_at
 from fastpath.layout import (
-    BYTES,
     GUEST_ACKNOWLEDGEMENT_KNOWN,
     INBOUND,
     NUMBERS,
     NUMBERS_KNOWN,
     ONE,
+    OTHERS_BYTES,
+    OTHERS_HITS,
     OUTBOUND,
     REMOTE_ACKNOWLEDGEMENT_KNOWN,
     REMOTE_SEQUENCE_KNOWN,
@@ -88,6 +89,9 @@ def begin_connection(
     store_relaxed(words, at + SEGMENTS_MISSED, _NOTHING)
     store_relaxed(words, at + SEGMENTS_MISSED + 1, _NOTHING)
     store_relaxed(words, at + NUMBERS_KNOWN, _NOTHING)
+    for way in range(2):
+        store_relaxed(words, at + OTHERS_HITS + way, _NOTHING)
+        store_relaxed(words, at + OTHERS_BYTES + way, _NOTHING)
     count_missed(words, work, record, at, own, direction, length)
 
 
@@ -98,11 +102,11 @@ def count_missed(
     """Count a segment that was a miss, and keep its numbers.
 
     The counters here belong to misses of this direction, which hold the half's bucket; bytes, which hits count too, are
-    added.
+    added as those of a thread that does not own the half.
     """
     missed = at + SEGMENTS_MISSED + np.int64(direction)
     store_relaxed(words, missed, load_relaxed(words, missed) + ONE)
-    fetch_add_relaxed(words, own + BYTES, length)
+    fetch_add_relaxed(words, at + OTHERS_BYTES + np.int64(direction), length)
     sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
     acknowledges = work[record + WORK_TCP_FLAGS] & ACK != _NOTHING
     known = load_relaxed(words, at + NUMBERS_KNOWN)

@@ -112,12 +112,18 @@ class SlowPath:
     @contextmanager
     def expiry(self, now_ms: int) -> Iterator[reference.Port]:
         """The slow operation that expires flows; raises `BadState` unless running. Native flows have expired first."""
-        with self._lock:
+        self.port.data.require_state(PortState.RUNNING)
+        # The lock is given back between two chunks: packets that wait for one do not wait for all.
+        position = self.misses.next_due(now_ms, 1)
+        while position and self.port.state is PortState.RUNNING:
+            with self._lock:
+                position = self.misses.expire(now_ms, position)
+            position = self.misses.next_due(now_ms, position)
+        with self._lock, self._carried_out(whole=False):
             self.port.data.require_state(PortState.RUNNING)
-            self.misses.expire(now_ms)
-            with self._carried_out(whole=False):
-                self.mirror.stop_expiring(now_ms)
-                yield self.port
+            self.misses.recall_due(now_ms)
+            self.mirror.stop_expiring(now_ms)
+            yield self.port
 
     @contextmanager
     def observation(self, *, whole: bool = False) -> Iterator[reference.Port]:

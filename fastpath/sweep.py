@@ -8,16 +8,17 @@ Where hits take no port lock, a chunk waits for a grace period before misses com
 wait for them, and what has left the arena waits in limbo.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, SupportsInt
 
 import numpy as np
 
 from fastpath.clear import clear_natives, clear_unified
 from fastpath.compiler import entry_point, kernel
-from fastpath.expire import expire_natives, next_due
+from fastpath.expire import expire_natives, next_due, next_with_port
 from fastpath.gate import close_gate, open_gate
 from fastpath.hash_table import NOTHING
-from fastpath.layout import ENTRY_COUNT, KINDS, THREAD_COUNT, Index
+from fastpath.layout import ENTRY_LIST, FRESH, KINDS, THREAD_COUNT, Index
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo, wait_for_grace
 from fastpath.removal import give_back_flows
@@ -67,24 +68,53 @@ class Sweeper:
         self._limbo = limbo
         self._waits = waits_for_hits
         self._announced = np.zeros(int(words[THREAD_COUNT]), np.uint64)
+        self._collected = _list_of(CHUNK_FLOWS)
 
     def expire(self, now_ms: int) -> Words:
         """Remove what is past its time to live. With the gate open: it is closed for each chunk."""
-        words, now, end = self._words, np.uint64(now_ms), int(self._words[ENTRY_COUNT])
-        removed, collected = np.zeros(KINDS, np.uint64), _list_of(CHUNK_FLOWS)
-        position = int(next_due(words, now, 1, end))
-        while position < end:
-            position = int(expire_chunk(words, now, position, removed, collected, self._announced, self._waits))
-            self._give_back(collected)
-            position = int(next_due(words, now, position, end))
-        return removed
+        total = np.zeros(KINDS, np.uint64)
+        position = self.next_due(now_ms, 1)
+        while position:
+            position, removed = self.expire_chunk(now_ms, position)
+            total += removed
+            position = self.next_due(now_ms, position)
+        return total
+
+    def next_due(self, now_ms: int, position: int) -> int:
+        """The first entry from a position on whose flow has something to expire; 0 if there is none. At any time."""
+        end = _end_of_entries(self._words)
+        due = int(next_due(self._words, np.uint64(now_ms), position, end))
+        return due if due < end else 0
+
+    def expire_chunk(self, now_ms: int, position: int) -> tuple[int, Words]:
+        """Expire some flows from a position on; where to go on, and what has left. With the gate open."""
+        removed = np.zeros(KINDS, np.uint64)
+        arguments = (self._words, np.uint64(now_ms), position, removed, self._collected, self._announced, self._waits)
+        following = int(expire_chunk(*arguments))
+        self._give_back(self._collected)
+        return following, removed
+
+    def due(self, now_ms: int) -> Iterator[int]:
+        """An entry of each flow that has something to expire. With the gate closed."""
+        yield from self._found(lambda first, end: next_due(self._words, np.uint64(now_ms), first, end))
+
+    def owning_ports(self) -> Iterator[int]:
+        """An entry of each native flow that owns a port of source NAT. With the gate closed."""
+        yield from self._found(lambda first, end: next_with_port(self._words, first, end))
+
+    def _found(self, following: Callable[[int, int], SupportsInt]) -> Iterator[int]:
+        end = _end_of_entries(self._words)
+        entry = int(following(1, end))
+        while entry < end:
+            yield entry
+            entry = int(following(entry + 1, end))
 
     def clear(self) -> Words:
         """Remove all native flows. With the gate closed."""
-        words, end, position = self._words, int(self._words[ENTRY_COUNT]), 1
+        words, end, position = self._words, _end_of_entries(self._words), 1
         removed, collected = np.zeros(KINDS, np.uint64), _list_of(_CLEARED_FLOWS)
         while position < end:
-            position = int(clear_natives(words, position, end, removed, collected))
+            position = int(clear_natives(words, position, end - position, removed, collected))
             self._wait()
             self._give_back(collected)
         return removed
@@ -92,7 +122,7 @@ class Sweeper:
     def clear_unified(self) -> Words:
         """Take all halves of native flows out of the unified table. With the gate closed."""
         removed = np.zeros(KINDS, np.uint64)
-        clear_unified(self._words, 1, int(self._words[ENTRY_COUNT]), removed)
+        clear_unified(self._words, 1, _end_of_entries(self._words) - 1, removed)
         self._wait()
         return removed
 
@@ -108,6 +138,11 @@ class Sweeper:
             waiting = collected.copy()
             self._limbo.retire(lambda: give_back_flows(self._words, waiting))
             collected[0] = 0
+
+
+def _end_of_entries(words: Words) -> int:
+    """Where to stop: behind the last entry that anybody ever had. One that is taken later begins a flow of its own."""
+    return int(words[ENTRY_LIST + FRESH]) + 1
 
 
 def _list_of(flows: int) -> Words:

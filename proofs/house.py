@@ -45,6 +45,20 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "fastpath.control": ("reference.port_data",),  # and the surface is the reference's
     "fastpath.port": ("reference.packet.flow", "reference.port_data", "reference.tcp", "reference.vpc.mappings"),
     "fastpath.reconfiguration": ("reference.address", "reference.vpc.*"),
+    "fastpath.compile_predicates": (  # rule sets are compiled from the reference's rules,
+        "reference.address",
+        "reference.packet.protocol",
+        "reference.predicate",
+        "reference.vpc.*",
+    ),
+    "fastpath.compile_rules": ("reference.action", "reference.rule", "reference.vpc.*"),
+    "fastpath.compile_tables": ("reference.rule",),
+    "fastpath.lent_ports": ("reference.layer", "reference.packet.protocol", "reference.vpc.*"),
+    "fastpath.numbering": ("reference.layer", "reference.vpc.*"),
+    "fastpath.intervals": ("reference.address",),  # and mappings,
+    "fastpath.compile_destinations": ("reference.address", "reference.vpc.mappings"),
+    "fastpath.rule_compiler": ("reference.layer", "reference.vpc.*"),
+    "fastpath.rule_set": ("reference.port_data", "reference.rule"),  # and count for them
     "proofs": ("model.*", "reference.*", "fastpath.*"),
     "proofs.units.experiments": ("experiments.*",),  # the small checks of the experiments' own code
     "experiments": ("reference.*", "fastpath.*"),

@@ -53,11 +53,15 @@ class SmallArena:
         """Index of a flow record's TCP word."""
         return int(words[self.layout.FLOWS_AT]) + flow * int(self.layout.FLOW_WORDS) + int(self.layout.TCP_WORD)
 
+    def hash_of(self, key: Key) -> np.uint64:
+        """The hash of a key."""
+        with np.errstate(over="ignore"):
+            return np.uint64(self._table.hash_key(self._template, np.array(key, np.uint64), 0))
+
     def buckets(self, key: Key) -> tuple[int, int]:
         """The two candidate buckets of a key, as numbers."""
-        words, keys = self._template, np.array(key, np.uint64)
+        words, hashed = self._template, self.hash_of(key)
         with np.errstate(over="ignore"):
-            hashed = self._table.hash_key(words, keys, 0)
             places = self._table.first_bucket(words, hashed), self._table.second_bucket(words, hashed)
         first, second = (
             (int(place) - int(words[self.layout.BUCKETS_AT])) // self.layout.BUCKET_WORDS for place in places
@@ -94,15 +98,17 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
     """What a word of an arena is called in reports; words of other arrays go by their index."""
     if array != "words":
         return f"{array} {index}"
-    named = {layout.CONTROL: "control", layout.PORT_LOCK: "port lock"}
+    named = _header_words(layout)
     if index in named:
         return named[index]
     regions: tuple[tuple[str, int, int, dict[int, str]], ...] = (
+        ("claim", layout.CLAIMS_AT, 1, {}),
+        ("slot of transforms", layout.TRANSFORM_INDEX_AT, 1, {}),
         ("transform", layout.TRANSFORMS_AT, layout.TRANSFORM_WORDS, {}),
         ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word"}),
         ("entry", layout.ENTRIES_AT, layout.ENTRY_WORDS, _entry_fields(layout)),
         ("bucket", layout.BUCKETS_AT, layout.BUCKET_WORDS, {layout.VERSION: "version"}),
-        ("thread", layout.THREADS_AT, layout.THREAD_WORDS, {layout.ANNOUNCE: "announcement"}),
+        ("thread", layout.THREADS_AT, layout.THREAD_WORDS, _thread_fields(layout)),
     )
     for name, start, size, fields in regions:
         begin = int(words[start])
@@ -112,7 +118,31 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
     return f"header word {index}"
 
 
+def _header_words(layout: Any) -> dict[int, str]:
+    names = (
+        "CONTROL",
+        "PORT_LOCK",
+        "GATE",
+        "RECORDS_LOCK",
+        "TRANSFORM_LOCK",
+        "ENTRY_LIST",
+        "FLOW_LIST",
+        "TRANSFORM_LIST",
+    )
+    words = {getattr(layout, name): name.lower().replace("_", " ") for name in names}
+    words |= {word + layout.FRESH: f"{name} fresh" for word, name in words.items() if name.endswith("list")}
+    return words | {layout.ROOM + kind: f"room {kind}" for kind in range(layout.KINDS)}
+
+
+def _thread_fields(layout: Any) -> dict[int, str]:
+    fields = {layout.ANNOUNCE: "announcement", layout.MISSING: "miss announcement"}
+    fields |= {layout.ENTRY_STOCK: "entry stock", layout.FLOW_STOCK: "flow stock"}
+    for kind in range(layout.KINDS):
+        fields |= {layout.USED + kind: f"used {kind}", layout.GRANTED + kind: f"granted {kind}"}
+    return fields
+
+
 def _entry_fields(layout: Any) -> dict[int, str]:
-    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "PARTNER")
+    names = ("BINDING", "ACTION", "REWRITE", "LIFE", "HITS", "BYTES", "NUMBERS", "PARTNER", "PASSED", "LAYERS_HIT")
     fields = {getattr(layout, name): name.lower() for name in names}
     return fields | {layout.KEY + word: f"key {word}" for word in range(layout.KEY_WORDS)}

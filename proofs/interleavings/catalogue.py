@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import flow, port, table
+from proofs.interleavings.scenarios import expiry, flow, misses, port, table
 
-SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
-    {scenario.name: scenario for scenario in (*table.SCENARIOS, *flow.SCENARIOS, *port.SCENARIOS)}
-)
+_EVERY = (*table.SCENARIOS, *flow.SCENARIOS, *misses.SCENARIOS, *expiry.SCENARIOS, *port.SCENARIOS)
+SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _EVERY})
 
 
 def scenario_named(name: str) -> Scenario:

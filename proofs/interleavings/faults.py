@@ -161,6 +161,69 @@ NO_GRACE_NO_TAG = Fault(
     ],
 )
 
+# --- expiry of native flows ---
+
+LIFE_BEFORE_FREEZE = Fault(
+    "of a connection that looks expired the times are read before its word is frozen",
+    [
+        (
+            "fastpath.expire",
+            "    word = freeze(words, flow)\n"
+            "    inbound_life = kill(words, inbound)\n    outbound_life = kill(words, outbound)\n",
+            "    inbound_life = load_relaxed(words, entry_at(words, inbound) + LIFE)\n"
+            "    outbound_life = load_relaxed(words, outbound_at + LIFE)\n"
+            "    word = freeze(words, flow)\n    kill(words, inbound)\n    kill(words, outbound)\n",
+        )
+    ],
+)
+WORD_GIVEN_BACK_EARLY = Fault(
+    "a word is given back to hits before it is decided whether its connection has expired",
+    [
+        (
+            "fastpath.expire",
+            "    word = freeze(words, flow)\n",
+            "    word = freeze(words, flow)\n    thaw(words, flow, word)\n",
+        )
+    ],
+)
+MARKED_AFTER_UNLINK = Fault(
+    "the halves of an expired flow are marked dead when they have been unlinked",
+    [
+        (
+            "fastpath.expire",
+            "if now >= _FLOW_LIVES and kill_if_idle(words, entry, now - _FLOW_LIVES):",
+            "if is_over(load_relaxed(words, entry_at(words, entry) + LIFE), _FLOW_LIVES, now):",
+        ),
+        (
+            "fastpath.expire",
+            "    if not is_dead(load_relaxed(words, inbound_at + LIFE)) or "
+            "not is_dead(load_relaxed(words, outbound_at + LIFE)):\n",
+            "    if not is_over(_last_segment(words, outbound_at, inbound_at), _FLOW_LIVES, now):\n",
+        ),
+        (
+            "fastpath.uft",
+            "    kill(words, first)\n    if second != NOTHING:\n        kill(words, second)\n    first_at",
+            "    first_at",
+        ),
+        (
+            "fastpath.uft",
+            "        _clear(words, second, second_hash)\n    unlock_in_order(words, a, b, c, d)\n",
+            "        _clear(words, second, second_hash)\n    unlock_in_order(words, a, b, c, d)\n"
+            "    kill(words, first)\n    kill(words, second)\n",
+        ),
+    ],
+)
+UNLINKED_APART = Fault(
+    "the halves of an expired flow are unlinked one after the other",
+    [
+        (
+            "fastpath.removal",
+            "    remove(words, outbound, inbound)\n",
+            "    remove(words, outbound, NOTHING)\n    remove(words, inbound, NOTHING)\n",
+        )
+    ],
+)
+
 # --- the port ---
 
 EPOCH_IGNORED = Fault(
@@ -203,6 +266,31 @@ RESET_UNSEEN = Fault(
         ),
     ],
 )
+EVERYBODY_OWNS = Fault(
+    "a half is counted in by plain stores whoever owns it",
+    [("fastpath.uft", "    if seen >> OWNER_SHIFT != NOTHING:\n        return False\n", "")],
+)
+OWNED_WITHOUT_SWAP = Fault(
+    "a half is taken by a load and a store",
+    [
+        (
+            "fastpath.uft",
+            "    return compare_and_swap_relaxed(words, entry_base + HITS, seen, seen | owner << OWNER_SHIFT)\n",
+            "    store_relaxed(words, entry_base + HITS, seen | owner << OWNER_SHIFT)\n    return True\n",
+        )
+    ],
+)
+OTHERS_WITHOUT_UPDATE = Fault(
+    "a hit by a thread that does not own the half is counted by a load and a store",
+    [
+        (
+            "fastpath.uft",
+            "        fetch_add_relaxed(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)\n",
+            "        at = flow_base + OTHERS_HITS + np.int64(direction)\n"
+            "        store_relaxed(words, at, load_relaxed(words, at) + ONE)\n",
+        )
+    ],
+)
 COUNT_WITHOUT_UPDATE = Fault(
     "a hit is counted by a load and a store",
     [
@@ -210,6 +298,85 @@ COUNT_WITHOUT_UPDATE = Fault(
             "fastpath.uft",
             "    fetch_add_relaxed(words, entry_base + HITS, ONE)\n",
             "    store_relaxed(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)\n",
+        )
+    ],
+)
+
+# --- what misses share ---
+
+SPIN_LOCK_WITHOUT_SWAP = Fault(
+    "a spin lock is taken by a load and a store",
+    [("fastpath.spin_lock", "not compare_and_swap(words, lock, FREE, ONE)", "store_release(words, lock, ONE)")],
+)
+LIST_READ_WITHOUT_LOCK = Fault(
+    "records are taken from the list before the lock is",
+    [
+        (
+            "fastpath.records",
+            "    acquire(words, RECORDS_LOCK)\n    chain = pop_locked(words, list_, most)\n",
+            "    chain = pop_locked(words, list_, most)\n    acquire(words, RECORDS_LOCK)\n",
+        )
+    ],
+)
+NO_SECOND_LOOK = Fault(
+    "whoever adds a transform goes by what it saw before it had the lock",
+    [
+        (
+            "fastpath.transforms",
+            "    acquire(words, TRANSFORM_LOCK)\n"
+            "    # Another thread may have come first, with this transform or with one that took the slot.\n"
+            "    number, slot = slot_of(words, content, at, hash_)\n",
+            "    number, slot = slot_of(words, content, at, hash_)\n    acquire(words, TRANSFORM_LOCK)\n",
+        )
+    ],
+)
+PUBLISHED_TOO_EARLY = Fault(
+    "a transform is in the index before its record is written",
+    [
+        (
+            "fastpath.transforms",
+            "            record = transform_record_at(words, number)\n"
+            "            for word in range(TRANSFORM_WORDS):\n",
+            "            record = transform_record_at(words, number)\n"
+            "            store_release(words, slot, (hash_ >> SHIFT_32) << SHIFT_32 | number)\n"
+            "            for word in range(TRANSFORM_WORDS):\n",
+        )
+    ],
+)
+ANNOUNCED_TOO_LATE = Fault(
+    "a miss looks at the gate before it announces itself",
+    [
+        (
+            "fastpath.gate",
+            "    store_relaxed(words, at, load_relaxed(words, at) + ONE)\n    # Store",
+            "    is_open = load_acquire(words, GATE) == OPEN\n"
+            "    store_relaxed(words, at, load_relaxed(words, at) + ONE)\n    # Store",
+        ),
+        ("fastpath.gate", "    if load_acquire(words, GATE) == OPEN:\n", "    if is_open:\n"),
+    ],
+)
+CLOSED_WITHOUT_WAITING = Fault(
+    "a slow operation closes the gate and waits for nobody",
+    [("fastpath.gate", "while seen & ONE != _NOTHING and load_acquire(words, at) == seen:", "while False:")],
+)
+GATE_CLOSED_TOO_LATE = Fault(
+    "a slow operation looks at the announcements before the gate is closed",
+    [
+        ("fastpath.gate", "    store_relaxed(words, GATE, CLOSED)\n", ""),
+        (
+            "fastpath.gate",
+            "            spins = wait_a_moment(spins)\n",
+            "            spins = wait_a_moment(spins)\n    store_relaxed(words, GATE, CLOSED)\n",
+        ),
+    ],
+)
+ROOM_WITHOUT_SWAP = Fault(
+    "room is taken by a load and a store",
+    [
+        (
+            "fastpath.capacity",
+            "if compare_and_swap_relaxed(words, ROOM + kind, room, room - chunk):",
+            "if store_relaxed(words, ROOM + kind, room - chunk) is None:",
         )
     ],
 )

@@ -66,6 +66,11 @@ class PortPools:
             for protocol in (IpProtocol.TCP, IpProtocol.UDP, echo)
         }
 
+    @property
+    def ports(self) -> range:
+        """The ports that flows may have, all protocols alike."""
+        return self._by_protocol[IpProtocol.TCP].range
+
     def of(self, protocol: int) -> PortPool | None:
         """The pool of a protocol; None for a protocol that is not translated."""
         return self._by_protocol.get(IpProtocol(protocol))

@@ -17,12 +17,15 @@ from fastpath.interpreted import Interpreted, interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import SmallArena
 from proofs.interleavings.faults import (
+    EVERYBODY_OWNS,
     EXPIRY_WITHOUT_SWAP,
     FREEZE_WITHOUT_SWAP,
     FROZEN_IGNORED,
     LAST_HIT_STORED,
     NO_GRACE,
     NO_GRACE_NO_TAG,
+    OTHERS_WITHOUT_UPDATE,
+    OWNED_WITHOUT_SWAP,
     STORE_WITHOUT_SWAP,
 )
 from proofs.interleavings.linearizability import History, Operation, Specification
@@ -277,6 +280,36 @@ def segment_beside_rule_change(modules: Interpreted, _design: Design) -> Program
     return start
 
 
+def counts_of_one_half(modules: Interpreted, _design: Design) -> Program:
+    """Threads that serve the same direction of a connection count their segments; one of them will own the half."""
+    flow = Flow(modules)
+    layout = flow.arena.layout
+    lengths = ((60, 70), (100, 1), (900,))
+
+    def start() -> Instance:
+        words = flow.arena.fresh()
+        entry = flow.arena.entry_at(words, ENTRY)
+        record = int(flow.record.flow_at(words, np.uint64(FLOW)))
+
+        def count(thread: int) -> None:
+            for length in lengths[thread]:
+                numbers = map(np.uint64, (thread + 1, length, thread, length))
+                flow.uft.count_segment(words, entry, record, layout.INBOUND, *numbers)
+
+        def finish(_results: Sequence[object]) -> Hashable:
+            owned = int(words[entry + layout.HITS])
+            hits = (owned & int(layout.OWNED_HITS)) + int(words[record + layout.OTHERS_HITS])
+            total = int(words[entry + layout.BYTES]) + int(words[record + layout.OTHERS_BYTES])
+            expected = [length for thread in lengths for length in thread]
+            assert (hits, total) == (len(expected), sum(expected)), f"{hits} segments with {total} bytes were counted"
+            return owned >> int(layout.OWNER_SHIFT), int(words[entry + layout.NUMBERS])
+
+        threads = [partial(count, thread) for thread in range(len(lengths))]
+        return Instance({"words": words}, threads, finish, {"words": flow.arena.constant}, label=flow.arena.label)
+
+    return start
+
+
 SCENARIOS = (
     Scenario(
         "TCP word in both directions",
@@ -306,5 +339,16 @@ SCENARIOS = (
         ("touch", "touch by a lagging clock", "kill if idle"),
         hit_beside_expiry,
         {"last hit stored": LAST_HIT_STORED, "expiry without swap": EXPIRY_WITHOUT_SWAP},
+    ),
+    Scenario(
+        "counts of one half",
+        "whoever owns the half, every segment and every byte is counted once",
+        ("two segments", "two segments", "one segment"),
+        counts_of_one_half,
+        {
+            "everybody owns": EVERYBODY_OWNS,
+            "owned without swap": OWNED_WITHOUT_SWAP,
+            "others without update": OTHERS_WITHOUT_UPDATE,
+        },
     ),
 )

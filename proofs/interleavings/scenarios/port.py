@@ -149,7 +149,7 @@ def port_program(
             return history.results()
 
         return Instance(
-            shared={"words": port.words, "locks": threading.words},
+            shared={"words": port.words, "locks": threading.words, "counts": port._slow_path.misses.rules[1]},
             threads=[functools.partial(body, number) for number in range(len(threads))],
             finish=finish,
             constant={"words": range(layout.BUCKET_MASK, layout.HEADER_WORDS)},

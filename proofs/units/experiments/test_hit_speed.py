@@ -9,7 +9,7 @@ from experiments.replay import BATCH
 from fastpath import Design
 from fastpath.control import publish
 from fastpath.designs import POLICIES
-from fastpath.layout import BYTES, CONTROL_EPOCH_SHIFT, ENTRIES_AT, ENTRY_WORDS, HITS, STATE_PAUSED
+from fastpath.layout import BYTES, CONTROL_EPOCH_SHIFT, ENTRIES_AT, ENTRY_WORDS, HITS, OWNED_HITS, STATE_PAUSED
 from reference.direction import Direction
 from reference.packet.parse import parse
 
@@ -20,7 +20,8 @@ def counts(population: Population, field: int) -> np.ndarray[tuple[int], np.dtyp
     """A counter of every entry: outbound halves first, flow by flow, then inbound ones."""
     words = population.words
     entries = words[int(words[ENTRIES_AT]) :][: (2 * population.count + 1) * ENTRY_WORDS].reshape(-1, ENTRY_WORDS)
-    return np.concatenate([entries[1::2, field], entries[2::2, field]]).astype(np.int64)
+    counted = np.concatenate([entries[1::2, field], entries[2::2, field]])
+    return (counted & OWNED_HITS if field == HITS else counted).astype(np.int64)
 
 
 def setting(design: Design, direction: Direction, flows: int = FLOWS) -> Setting:

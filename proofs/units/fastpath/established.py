@@ -11,7 +11,17 @@ from fastpath.compile_flow import compile_flow, key_words
 from fastpath.control import publish
 from fastpath.designs import Design
 from fastpath.frames import FrameBatch
-from fastpath.layout import CONTROL_EPOCH_SHIFT, STATE_RUNNING, THREAD_HITS, TRANSFORM_WORDS, TRANSFORMS_AT
+from fastpath.layout import (
+    CONTROL_EPOCH_SHIFT,
+    HITS,
+    OTHERS_BYTES,
+    OTHERS_HITS,
+    OWNED_HITS,
+    STATE_RUNNING,
+    THREAD_HITS,
+    TRANSFORM_WORDS,
+    TRANSFORMS_AT,
+)
 from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for
 from fastpath.reclaim import thread_at
 from proofs.equivalence.frames import ACK, TCP, UDP, Content, Tunnel, plain
@@ -92,8 +102,14 @@ class World:
         arenas.write_half(self.words, entry, key_words(direction, flow), payload, last_hit_ms=NOW - 1)
 
     def field(self, frame: Frame, field: int) -> int:
-        """A word of the entry of a packet's half."""
-        return int(self.words[entry_place(self.words, self.entry(frame.number, frame.direction)) + field])
+        """A word of the entry of a packet's half; of hits the count alone."""
+        word = int(self.words[entry_place(self.words, self.entry(frame.number, frame.direction)) + field])
+        return word & int(OWNED_HITS) if field == HITS else word
+
+    def others(self, number: int, direction: Direction) -> tuple[int, int]:
+        """Hits and bytes that threads have counted for a half of a connection which another one owns."""
+        at = int(flow_record.flow_at(self.words, np.uint64(number + 1))) + (direction is Direction.OUT)
+        return int(self.words[at + OTHERS_HITS]), int(self.words[at + OTHERS_BYTES])
 
     def tcp_word(self, number: int) -> int:
         """The word of a connection."""

@@ -1,5 +1,6 @@
 """Fast ports, and the parts they are made of, in the VPC of the stories; packets to and from a neighbour."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from fastpath import uft
 from fastpath.arena import new_arena
 from fastpath.compile_flow import key_words
 from fastpath.designs import POLICIES, Design
-from fastpath.layout import Geometry
+from fastpath.layout import POOLS, THREAD_COUNT, THREAD_HITS, Geometry
 from fastpath.memory import Words
+from fastpath.policy import Misses, Policy
+from fastpath.reclaim import thread_at
 from fastpath.slow_path import SlowPath
 from proofs.equivalence import vpc
 from proofs.equivalence.frames import ACK, SYN, TCP, UDP, Content, Tunnel, plain
@@ -47,6 +50,11 @@ def fast_port(design: Design | str = Design.FINE, limits: TableLimits = LIMITS, 
     return port
 
 
+def without_misses(design: Design | str = Design.FINE) -> Policy:
+    """A design's policy, but for misses: all of them are the reference's."""
+    return replace(POLICIES[Design(design)], misses=Misses.REFERENCE)
+
+
 def reference_port(limits: TableLimits = LIMITS, **arguments: Any) -> reference.Port:
     """A running reference port."""
     port = reference.Port(vpc.config(), limits, vpc.mappings(), **arguments)
@@ -79,11 +87,18 @@ def handshake(number: int) -> list[tuple[Direction, bytes]]:
 
 
 def is_hit(port: fastpath.Port, direction: Direction, frame: bytes, now_ms: int = NOW) -> bool:
-    """Process a frame; whether compiled code decided about it."""
+    """Process a frame; whether it hit the unified flow table in compiled code."""
     batch = fastpath.FrameBatch(1, 2_048)
     batch.load(direction, frame)
+    before = hits_of(port)
     port.process_batch(batch, now_ms)
-    return batch.ticket(0) == 0
+    return hits_of(port) > before
+
+
+def hits_of(port: fastpath.Port) -> int:
+    """How many packets have hit in compiled code so far."""
+    lines = (int(thread_at(port.words, thread)) for thread in range(int(port.words[THREAD_COUNT])))
+    return sum(int(port.words[line + THREAD_HITS]) + int(port.words[line + THREAD_HITS + 1]) for line in lines)
 
 
 class Parts:
@@ -97,12 +112,17 @@ class Parts:
     """
 
     def __init__(
-        self, limits: TableLimits = LIMITS, geometry: Geometry | None = None, design: Design = Design.FINE
+        self,
+        limits: TableLimits = LIMITS,
+        geometry: Geometry | None = None,
+        design: Design = Design.FINE,
+        misses: Misses = Misses.REFERENCE,
     ) -> None:
-        self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3)
+        pools = POOLS if misses is Misses.COMPILED else 0
+        self.geometry = geometry or Geometry(entries=2 * limits.uft, spare=16, threads=3, pools=pools)
         self.words: Words = new_arena(self.geometry, 1)
         self.port = reference.Port(vpc.config(), limits, vpc.mappings())
-        self.slow_path = SlowPath(self.port, self.words, POLICIES[design])
+        self.slow_path = SlowPath(self.port, self.words, replace(POLICIES[design], misses=misses))
         with self.slow_path.operation() as port:
             set_up(port)
 

@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 
 from fastpath.frames import BatchFull, FrameBatch, FrameTooLong, Undecided
 from fastpath.layout import (
+    DENIED_BY_ACTION,
+    DENIED_BY_DEFAULT,
+    DENIED_BY_RULE,
+    DENIED_LAYER_SHIFT,
     DESCRIPTOR_WORDS,
     FRAME_FLAGS,
     FRAME_L4_HASH,
@@ -16,10 +20,22 @@ from fastpath.layout import (
     FRAME_VERDICT,
     HEADROOM,
     TRANSFORM_INTERNAL,
+    VERDICT_DENIED,
     VERDICT_MODIFIED,
+    VERDICT_WAIT,
 )
 from reference.direction import Direction
-from reference.verdict import Drop, DropCause, Hairpin, Modified, ParseError, ProcessError, Verdict
+from reference.verdict import (
+    DenyReason,
+    Drop,
+    DropCause,
+    Hairpin,
+    LayerDrop,
+    Modified,
+    ParseError,
+    ProcessError,
+    Verdict,
+)
 
 DROP = Drop(DropCause.TCP_ERROR)
 
@@ -129,6 +145,38 @@ def test_what_compiled_code_decided_is_read_from_the_descriptor() -> None:
         batch.descriptors[at + FRAME_FLAGS] = flags
     assert batch.verdict(0) == Modified(b"frame", 0xFFFF_FFFF, False)
     assert batch.verdict(1) == Modified(b"other", 0xFFFF_FFFF, True)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason", "drop"),
+    [
+        (0, DENIED_BY_DEFAULT, LayerDrop("gateway", DenyReason.DEFAULT)),
+        (1, DENIED_BY_RULE, LayerDrop("firewall", DenyReason.RULE)),
+        (2, DENIED_BY_DEFAULT, LayerDrop("router", DenyReason.DEFAULT)),
+        (3, DENIED_BY_RULE, LayerDrop("nat", DenyReason.RULE)),
+        (4, DENIED_BY_ACTION, LayerDrop("overlay", DenyReason.ACTION)),
+    ],
+)
+def test_what_a_compiled_layer_denied_is_read_from_the_descriptor(
+    layer: int, reason: np.uint64, drop: LayerDrop
+) -> None:
+    batch = FrameBatch(1, 64)
+    batch.load(Direction.OUT, b"frame")
+    batch.descriptors[FRAME_VERDICT] = VERDICT_DENIED
+    batch.descriptors[FRAME_FLAGS] = layer << int(DENIED_LAYER_SHIFT) | int(reason)
+    assert batch.verdict(0) == Drop(drop)
+    assert batch.frame(0) == b"frame"
+
+
+def test_a_frame_that_waits_is_not_decided() -> None:
+    batch = FrameBatch(1, 64)
+    batch.load(Direction.OUT, b"frame")
+    assert not batch.waits(0)
+    batch.descriptors[FRAME_VERDICT] = VERDICT_WAIT
+    assert batch.waits(0)
+    assert not batch.waits(1)
+    with pytest.raises(Undecided):
+        batch.verdict(0)
 
 
 @pytest.mark.parametrize("length", [0, 1, 64, 65, 64 + HEADROOM])

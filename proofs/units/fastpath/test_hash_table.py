@@ -241,8 +241,30 @@ def test_a_key_in_its_other_bucket_is_asked_for_there(monkeypatch: pytest.Monkey
     monkeypatch.setitem(vars(kernels), "prefetch", lambda _words, index: asked.append(int(index)))
     assert kernels.prefetch_entry(words, hash_of(words, key)) == 0
     assert kernels.prefetch_flow(words, hash_of(words, key), np.uint64(0)) == SLOTS + 6
-    entry = int(words[ENTRIES_AT]) + 4 * 16
-    assert asked == [bucket, entry, entry + 8]
+    assert asked == [bucket, int(words[ENTRIES_AT]) + 4 * 16]
+    kernels.prefetch_late_flow(words, hash_of(words, key), np.uint64(SLOTS + 6))
+    assert asked[2:] == what_the_entry_names(words)
+
+
+def what_the_entry_names(words: Words) -> list[int]:
+    """Flow record, second line and transform of entry 4 with `PAYLOAD`."""
+    binding, action, _ = PAYLOAD
+    return [
+        int(words[FLOWS_AT]) + (binding & int(LOW_32)) * 8,
+        int(words[ENTRIES_AT]) + 4 * 16 + 8,
+        int(words[TRANSFORMS_AT]) + (action >> 32) * 24,
+    ]
+
+
+@pytest.mark.parametrize("hint", [0, 1, SLOTS])
+def test_what_was_asked_for_in_the_first_bucket_is_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, hint: int
+) -> None:
+    asked: list[int] = []
+    kernels = arenas.plain("fastpath.hash_table")
+    monkeypatch.setitem(vars(kernels), "prefetch", lambda _words, index: asked.append(int(index)))
+    kernels.prefetch_late_flow(small_arena(), np.uint64(5), np.uint64(hint))
+    assert asked == []
 
 
 def test_hints_ask_for_what_the_look_up_will_touch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,11 +278,8 @@ def test_hints_ask_for_what_the_look_up_will_touch(monkeypatch: pytest.MonkeyPat
     slot = kernels.prefetch_entry(words, hash_of(words, key))
     kernels.prefetch_flow(words, hash_of(words, key), slot)
     assert slot == 6
-    binding, action, _ = PAYLOAD
-    entry = int(words[ENTRIES_AT]) + 4 * 16
-    flow = int(words[FLOWS_AT]) + (binding & int(LOW_32)) * 8
-    transform = int(words[TRANSFORMS_AT]) + (action >> 32) * 24
-    assert asked == [bucket, entry, entry + 8, flow, transform]
+    kernels.prefetch_late_flow(words, hash_of(words, key), slot)
+    assert asked == [bucket, int(words[ENTRIES_AT]) + 4 * 16, *what_the_entry_names(words)]
 
 
 @pytest.mark.parametrize("second", [False, True], ids=["first bucket", "second bucket"])

@@ -12,6 +12,7 @@ from fastpath import layout
 from fastpath.layout import (
     BUCKET_MASK,
     BUCKETS_AT,
+    CLAIMS_AT,
     ENTRIES_AT,
     FLOWS_AT,
     HEADER_WORDS,
@@ -19,11 +20,14 @@ from fastpath.layout import (
     SLOTS,
     THREAD_COUNT,
     THREADS_AT,
+    TRANSFORM_INDEX_AT,
     TRANSFORMS_AT,
     Geometry,
 )
 
-geometries = st.builds(Geometry, st.integers(1, 3_000_000), st.integers(0, 5_000), st.integers(1, 512))
+geometries = st.builds(
+    Geometry, st.integers(1, 3_000_000), st.integers(0, 5_000), st.integers(1, 512), st.integers(0, 6)
+)
 
 
 @given(geometry=geometries)
@@ -36,8 +40,20 @@ def test_the_regions_follow_each_other_without_gap_or_overlap(geometry: Geometry
         at[ENTRIES_AT] + geometry.entry_records * layout.ENTRY_WORDS,
         at[FLOWS_AT] + geometry.flow_records * layout.FLOW_WORDS,
         at[TRANSFORMS_AT] + geometry.transform_records * layout.TRANSFORM_WORDS,
+        at[TRANSFORM_INDEX_AT] + geometry.transform_index,
+        at[CLAIMS_AT] + geometry.claims,
+        at[layout.POOLS_AT] + geometry.pools * layout.POOL_WORDS,
     ]
-    regions = (THREADS_AT, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT)
+    regions = (
+        THREADS_AT,
+        BUCKETS_AT,
+        ENTRIES_AT,
+        FLOWS_AT,
+        TRANSFORMS_AT,
+        TRANSFORM_INDEX_AT,
+        CLAIMS_AT,
+        layout.POOLS_AT,
+    )
     assert [*(at[region] for region in regions), geometry.words] == expected
 
 
@@ -58,9 +74,26 @@ def test_there_are_twice_as_many_slots_as_entries_and_a_power_of_two_of_buckets(
 
 
 @given(geometry=geometries)
-def test_every_entry_can_have_a_flow_and_a_transform_of_its_own_beside_the_unused_record_0(geometry: Geometry) -> None:
+def test_every_entry_can_have_a_flow_of_its_own_beside_the_unused_record_0(geometry: Geometry) -> None:
     assert geometry.entry_records == geometry.entries + geometry.spare + 1
-    assert min(geometry.flow_records, geometry.transform_records) >= geometry.entry_records
+    assert geometry.flow_records >= geometry.entry_records
+
+
+@given(geometry=geometries)
+def test_every_entry_of_a_small_arena_can_have_a_transform_of_its_own(geometry: Geometry) -> None:
+    assert geometry.transform_records == min(geometry.entry_records, (1 << 16) + 1)
+
+
+@given(geometry=geometries)
+def test_the_index_of_transforms_is_a_power_of_two_and_never_more_than_half_full(geometry: Geometry) -> None:
+    assert geometry.transform_index.bit_count() == 1
+    assert geometry.transform_index >= 2 * geometry.transform_records
+
+
+@given(geometry=geometries)
+def test_claims_are_a_power_of_two_and_at_least_two_for_each_entry(geometry: Geometry) -> None:
+    assert geometry.claims.bit_count() == 1
+    assert geometry.claims >= 2 * geometry.entries
 
 
 @given(geometry=geometries)
@@ -68,9 +101,17 @@ def test_numbers_of_records_fit_half_a_word(geometry: Geometry) -> None:
     assert max(geometry.entry_records, geometry.flow_records, geometry.transform_records) < 1 << 32
 
 
+def test_an_arena_has_no_more_threads_than_an_owner_of_a_half_can_tell_apart() -> None:
+    assert Geometry(entries=1, threads=layout.GREATEST_THREADS).threads == int(layout.OWNED_HITS ^ ~np.uint64(0)) >> 54
+    with pytest.raises(ValueError, match="threads=1024: at most 1023"):
+        Geometry(entries=1, threads=layout.GREATEST_THREADS + 1)
+
+
 def test_what_threads_write_lies_on_lines_of_its_own() -> None:
-    shared = [layout.CONTROL, layout.PORT_LOCK, layout.BUCKET_MASK, layout.SECRET]
+    shared = [layout.CONTROL, layout.PORT_LOCK, layout.GATE, layout.RECORDS, layout.TRANSFORM_LOCK, layout.ROOM]
+    shared += [layout.BUCKET_MASK, layout.SECRET]
     assert len({word // LINE for word in shared}) == len(shared)
+    assert len({word // LINE for word in (layout.ANNOUNCE, layout.MISSING, layout.USED, layout.GRANTED)}) == 4
     written_by_hits = {layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.PARTNER}
     constant = {*range(layout.KEY, layout.KEY + layout.KEY_WORDS), layout.BINDING, layout.ACTION, layout.REWRITE}
     assert {word // LINE for word in constant} == {0}
@@ -78,15 +119,43 @@ def test_what_threads_write_lies_on_lines_of_its_own() -> None:
     assert max(written_by_hits) < layout.ENTRY_WORDS
 
 
-HEADER = (layout.CONTROL, layout.PORT_LOCK, BUCKET_MASK, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, THREADS_AT)
+HEADER = (
+    *(layout.CONTROL, layout.PORT_LOCK, layout.GATE, layout.RECORDS_LOCK, layout.TRANSFORM_LOCK),
+    *(
+        list_ + word
+        for list_ in (layout.ENTRY_LIST, layout.FLOW_LIST, layout.TRANSFORM_LIST)
+        for word in (0, layout.FRESH)
+    ),
+    *(layout.ROOM + kind for kind in range(layout.KINDS)),
+    *(BUCKET_MASK, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, THREADS_AT, THREAD_COUNT),
+    *(layout.ENTRY_COUNT, layout.FLOW_COUNT, layout.TRANSFORM_COUNT),
+    *(TRANSFORM_INDEX_AT, layout.TRANSFORM_INDEX_MASK, CLAIMS_AT, layout.CLAIM_MASK, layout.POOLS_AT),
+    *range(layout.SECRET, layout.SECRET + 4),
+)
+THREAD = (
+    *(layout.ANNOUNCE, layout.THREAD_HITS, layout.THREAD_HITS + 1),
+    *(layout.MISSING, layout.ENTRY_STOCK, layout.FLOW_STOCK),
+    *(layout.USED + kind for kind in range(layout.KINDS)),
+    *(layout.GRANTED + kind for kind in range(layout.KINDS)),
+)
 ENTRY = (
     *range(layout.KEY, layout.KEY + layout.KEY_WORDS),
     *(layout.BINDING, layout.ACTION, layout.REWRITE),
     *(layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS, layout.PARTNER),
+    *(layout.PASSED, layout.HITS_BEFORE, layout.ORIGIN),
+)
+FLOW = (
+    *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1),
+    *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
+)
+FLOW = (
+    layout.TCP_WORD,
+    *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
 )
 TRANSFORM = (
     *(layout.TRANSFORM_FLAGS, layout.ETHER_DESTINATION, layout.ETHER_SOURCE),
     *(layout.IP_SOURCE, layout.IP_SOURCE + 1, layout.IP_DESTINATION, layout.IP_DESTINATION + 1),
+    layout.TRANSFORM_LINK,
     *range(layout.PUSH_AT, layout.PUSH_AT + layout.PUSH_WORDS),
 )
 DESCRIPTOR = (
@@ -104,19 +173,25 @@ WORK = (
 @pytest.mark.parametrize(
     ("words", "size"),
     [
-        ((*HEADER, THREAD_COUNT, *range(layout.SECRET, layout.SECRET + 4)), HEADER_WORDS),
-        ((layout.ANNOUNCE, layout.THREAD_HITS, layout.THREAD_HITS + 1), layout.THREAD_WORDS),
+        (HEADER, HEADER_WORDS),
+        (THREAD, layout.THREAD_WORDS),
         ((layout.VERSION, *range(1, 1 + SLOTS)), layout.BUCKET_WORDS),
         (ENTRY, layout.ENTRY_WORDS),
+        (FLOW, layout.FLOW_WORDS),
         (TRANSFORM, layout.TRANSFORM_WORDS),
         (DESCRIPTOR, layout.DESCRIPTOR_WORDS),
         (WORK, layout.WORK_WORDS),
     ],
-    ids=["header", "thread", "bucket", "entry", "transform", "descriptor", "work"],
+    ids=["header", "thread", "bucket", "entry", "flow", "transform", "descriptor", "work"],
 )
 def test_the_words_of_a_record_are_distinct_and_inside_it(words: Sequence[int], size: int) -> None:
     assert len(set(words)) == len(words)
     assert set(words) <= set(range(size))
+
+
+def test_the_link_of_a_free_entry_is_a_word_that_hits_leave_alone() -> None:
+    touched = {*range(layout.KEY, layout.REWRITE + 1), layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS}
+    assert layout.ENTRY_LINK not in touched
 
 
 def field(shift: SupportsInt, bits: int) -> int:

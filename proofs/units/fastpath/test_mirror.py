@@ -18,6 +18,7 @@ from fastpath.layout import (
     DEAD,
     LIFE,
     LOW_32,
+    OUTBOUND,
     PARTNER,
     REWRITE,
     TRANSFORM_WORDS,
@@ -251,12 +252,14 @@ def test_hits_of_a_thread_that_still_held_a_removed_half_are_not_lost() -> None:
     with parts.slow_path.operation() as port:
         port.clear_uft()
     counted = (connection.segments_out, connection.bytes_out)
-    uft.count_segment(parts.words, place, np.uint64(60), np.uint64(9), np.uint64(8))
-    uft.count_hit(parts.words, place)
+    record = flow_record.flow_at(parts.words, parts.words[place + BINDING] & LOW_32)
+    for owner, length in ((1, 60), (2, 70), (1, 80)):
+        numbers = (np.uint64(number) for number in (owner, length, 9, 8))
+        uft.count_segment(parts.words, place, record, OUTBOUND, *numbers)
     leave(parts.words, 1)
     with parts.slow_path.operation():
         pass
-    assert (connection.segments_out, connection.bytes_out) == (counted[0] + 1, counted[1] + 60)
+    assert (connection.segments_out, connection.bytes_out) == (counted[0] + 3, counted[1] + 210)
     assert connection.guest_acknowledgement == 8
 
 

@@ -87,6 +87,16 @@ def test_hits_are_counted_in_the_line_of_their_thread() -> None:
     assert [world.counters(thread) for thread in range(3)] == [(2, 0), (0, 0), (0, 1)]
 
 
+@every_design
+def test_hits_of_one_half_by_several_threads_are_all_counted(design: Design) -> None:
+    world, frame = World(), Frame(2, OUT, payload=b"abc")
+    for thread in (2, 0, 2, 1):
+        assert run(world, batch_of([frame]), design, thread=thread) == 1
+    owned, others = (world.field(frame, HITS), world.field(frame, BYTES)), world.others(2, OUT)
+    assert [sum(counts) for counts in zip(owned, others, strict=True)] == [4, 4 * 57]
+    assert others == ((0, 0) if design is Design.MUTEX else (2, 2 * 57))
+
+
 @pytest.mark.parametrize("position", [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW + 3])
 def test_a_batch_stops_at_the_first_frame_that_is_not_a_hit(position: int) -> None:
     world = World()

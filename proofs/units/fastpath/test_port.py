@@ -27,6 +27,7 @@ from proofs.units.fastpath.ports import (
     outbound,
     reference_port,
     set_up,
+    without_misses,
 )
 from reference.direction import Direction
 from reference.errors import BadState, LayerNotFound
@@ -226,7 +227,7 @@ def break_reference(port: fastpath.Port, monkeypatch: pytest.MonkeyPatch, name: 
 def test_a_call_that_raises_leaves_a_port_that_does_what_the_reference_does(
     design: Design, name: str, arguments: tuple[Any, ...], after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fast, standard = fast_port(design), reference_port()
+    fast, standard = fast_port(design, policy=without_misses(design)), reference_port()
     for port in (fast, standard):
         for sight in [*handshake(1), (OUT, outbound(2)), (IN, inbound(2))]:
             port.process(*sight, NOW)
@@ -248,7 +249,7 @@ def test_a_call_that_raises_leaves_a_port_that_does_what_the_reference_does(
 
 
 def test_a_fault_in_the_middle_of_a_batch_leaves_verdicts_up_to_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = fast_port()
+    port = fast_port(policy=without_misses())
     port.process(OUT, outbound(1), NOW)
     batch = fastpath.FrameBatch(3, 2_048)
     batch.load_all([(OUT, outbound(1)), (OUT, outbound(2)), (OUT, outbound(1))])
@@ -260,15 +261,8 @@ def test_a_fault_in_the_middle_of_a_batch_leaves_verdicts_up_to_there(monkeypatc
     for index in (1, 2):
         with pytest.raises(Undecided):
             batch.verdict(index)
-    port.process_batch(batch_of_one(outbound(2)), NOW)
+    port.process(OUT, outbound(2), NOW)
     assert is_hit(port, OUT, outbound(2))
-
-
-def batch_of_one(frame: bytes) -> fastpath.FrameBatch:
-    """A batch with a packet of the guest."""
-    batch = fastpath.FrameBatch(1, 2_048)
-    batch.load(OUT, frame)
-    return batch
 
 
 def test_an_empty_batch_is_nothing_to_do() -> None:
@@ -325,7 +319,7 @@ def test_hits_of_threads_that_have_ended_stay_counted() -> None:
 
 
 def test_a_ticket_ranks_slow_operations_and_hits_have_none() -> None:
-    port = fast_port()
+    port = fast_port(policy=without_misses())
     first = port.ticket
     batch = fastpath.FrameBatch(3, 2_048)
     batch.load_all([(OUT, outbound(1)), (OUT, outbound(1)), (OUT, outbound(2))])

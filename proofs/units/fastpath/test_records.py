@@ -1,89 +1,283 @@
-"""Numbers of records are handed out once at a time; equal transforms share one record until nobody names it."""
+"""Free records: nobody gets one that somebody has, none is lost, whoever takes and whoever gives back."""
+
+import threading
+from typing import Any
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fastpath.layout import TRANSFORM_WORDS, TRANSFORMS_AT
+from fastpath import records
+from fastpath.arena import new_arena
+from fastpath.compiler import entry_point
+from fastpath.layout import (
+    ACTION,
+    ENTRIES_AT,
+    ENTRY_LINK,
+    ENTRY_LIST,
+    ENTRY_STOCK,
+    ENTRY_WORDS,
+    FLOW_LINK,
+    FLOW_LIST,
+    FLOW_STOCK,
+    FLOW_WORDS,
+    FLOWS_AT,
+    PARTNER,
+    Geometry,
+)
 from fastpath.memory import Words
-from fastpath.records import Records, Transforms
+from fastpath.reclaim import thread_at
+from fastpath.records import REFILL, Records, put_back, take
+from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import small_arena
 
-
-def content(number: int) -> tuple[int, ...]:
-    """The words of a transform, one of many."""
-    return (*[number << 56 | 0xFFFF] * TRANSFORM_WORDS,)
-
-
-def written(words: Words, number: int) -> tuple[int, ...]:
-    """The words of a transform record."""
-    at = int(words[TRANSFORMS_AT]) + number * TRANSFORM_WORDS
-    return tuple(int(word) for word in words[at : at + TRANSFORM_WORDS])
+UNCOMPILED = arenas.plain("fastpath.records")
+KERNELS = pytest.mark.parametrize("kernels", [records, UNCOMPILED], ids=["compiled", "uncompiled"])
+KINDS = pytest.mark.parametrize(
+    ("stock", "list_"), [(ENTRY_STOCK, ENTRY_LIST), (FLOW_STOCK, FLOW_LIST)], ids=["entries", "flow records"]
+)
+THREADS, RECORDS = arenas.GEOMETRY.threads, arenas.GEOMETRY.entry_records - 1
+LONG_ENOUGH = 20.0
+"""Seconds."""
 
 
-def test_numbers_begin_at_1_and_end_before_the_count() -> None:
-    records = Records(4)
-    assert [records.take() for _ in range(5)] == [1, 2, 3, None, None]
+def line_of(words: Words, thread: int) -> int:
+    """Where a thread's words begin."""
+    return int(thread_at(words, thread))
 
 
-def test_the_number_given_back_last_is_taken_first() -> None:
-    records = Records(8)
-    taken = [records.take() for _ in range(3)]
-    assert taken == [1, 2, 3]
-    records.give_back(1)
-    records.give_back(3)
-    assert [records.take() for _ in range(3)] == [3, 1, 4]
+def record_words(words: Words, list_: int, number: int) -> dict[int, int]:
+    """The words of a record, by their place in it."""
+    start, size = (ENTRIES_AT, ENTRY_WORDS) if list_ == ENTRY_LIST else (FLOWS_AT, FLOW_WORDS)
+    at = int(words[start]) + number * size
+    return dict(enumerate(words[at : at + size].tolist()))
 
 
-@given(script=st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=60))
-def test_nobody_gets_a_number_that_somebody_has(script: list[int | None]) -> None:
-    records, held = Records(6), list[int]()
-    for step in script:
-        if step is None:
-            number = records.take()
-            assert (number is None) == (len(held) == 5)
+@KERNELS
+@KINDS
+def test_a_new_arena_gives_out_every_number_once_beginning_with_1(kernels: Any, stock: int, list_: int) -> None:
+    owner = kernels.Records(small_arena(), stock, list_)
+    assert owner.free == RECORDS
+    assert [owner.take() for _ in range(RECORDS + 2)] == [*range(1, RECORDS + 1), None, None]
+    assert owner.free == 0
+
+
+@KERNELS
+@KINDS
+def test_the_number_given_back_last_is_taken_first(kernels: Any, stock: int, list_: int) -> None:
+    owner = kernels.Records(small_arena(), stock, list_)
+    assert [owner.take() for _ in range(3)] == [1, 2, 3]
+    owner.give_back(1)
+    owner.give_back(3)
+    assert [owner.take() for _ in range(3)] == [3, 1, 4]
+
+
+@KERNELS
+@KINDS
+def test_a_thread_puts_several_by_at_once_and_uses_those_up_first(kernels: Any, stock: int, list_: int) -> None:
+    words = small_arena()
+    first, second = line_of(words, 0), line_of(words, 1)
+    assert kernels.take(words, first, stock, list_) == 1
+    assert kernels.take(words, second, stock, list_) == REFILL + 1
+    assert [int(kernels.take(words, first, stock, list_)) for _ in range(REFILL - 1)] == [*range(2, REFILL + 1)]
+    assert kernels.take(words, first, stock, list_) == 0, "the other half of the records is in the other thread's stock"
+    assert kernels.take(words, second, stock, list_) == REFILL + 2
+
+
+@KERNELS
+@KINDS
+def test_what_was_given_back_is_put_by_before_fresh_records(kernels: Any, stock: int, list_: int) -> None:
+    words = small_arena()
+    owner = kernels.Records(words, stock, list_)
+    for _ in range(3):
+        owner.take()
+    for number in (2, 1, 3):
+        owner.give_back(number)
+    assert [int(kernels.take(words, line_of(words, 0), stock, list_)) for _ in range(4)] == [3, 1, 2, 4]
+
+
+@KERNELS
+@KINDS
+def test_what_a_miss_puts_back_is_its_threads_and_not_in_the_list(kernels: Any, stock: int, list_: int) -> None:
+    words = small_arena()
+    line = line_of(words, 0)
+    numbers = [kernels.take(words, line, stock, list_) for _ in range(2)]
+    for number in numbers:
+        kernels.put_back(words, line, stock, list_, np.uint64(number))
+    assert words[list_] == 0
+    assert kernels.count_free(words, stock, list_) == RECORDS
+    assert [kernels.take(words, line, stock, list_) for _ in range(2)] == numbers[::-1]
+
+
+@KERNELS
+@KINDS
+def test_a_slow_operation_finds_what_threads_have_put_by(kernels: Any, stock: int, list_: int) -> None:
+    words = small_arena()
+    owner = kernels.Records(words, stock, list_)
+    taken = {int(kernels.take(words, line_of(words, thread), stock, list_)) for thread in range(2)}
+    rest = [owner.take() for _ in range(RECORDS - 2)]
+    assert None not in rest
+    assert {*rest} | taken == {*range(1, RECORDS + 1)}
+    assert owner.take() is None
+    assert kernels.take(words, line_of(words, 0), stock, list_) == 0
+
+
+@KERNELS
+@pytest.mark.parametrize(
+    ("stock", "list_", "changed"),
+    [(ENTRY_STOCK, ENTRY_LIST, {ENTRY_LINK, ACTION, PARTNER}), (FLOW_STOCK, FLOW_LIST, {FLOW_LINK})],
+    ids=["entries", "flow records"],
+)
+def test_a_free_record_keeps_its_words_but_for_its_link_and_what_names_others(
+    kernels: Any, stock: int, list_: int, changed: set[int]
+) -> None:
+    words = small_arena()
+    owner = kernels.Records(words, stock, list_)
+    for leave in (owner.give_back, lambda n: kernels.put_back(words, line_of(words, 0), stock, list_, np.uint64(n))):
+        number = owner.take()
+        start, size = (ENTRIES_AT, ENTRY_WORDS) if list_ == ENTRY_LIST else (FLOWS_AT, FLOW_WORDS)
+        at = int(words[start]) + number * size
+        words[at : at + size] = range(100, 100 + size)
+        leave(number)
+        now = record_words(words, list_, number)
+        assert {place for place in now if now[place] != 100 + place} == changed
+        if list_ == ENTRY_LIST:
+            assert (now[ACTION], now[PARTNER]) == (0, 0)
+
+
+@entry_point
+def take_and_put_back(words: Words, line: int, most: int, rounds: int) -> bool:
+    """Take up to `most` entries, sign them, see that nobody else has, put them back; so many times."""
+    mine = np.uint64(line)
+    for _ in range(rounds):
+        held = np.uint64(0)
+        for _ in range(most):
+            number = take(words, line, ENTRY_STOCK, ENTRY_LIST)
+            if number != 0:
+                at = np.int64(words[ENTRIES_AT]) + np.int64(number) * ENTRY_WORDS
+                words[at] = mine
+                words[at + 1] = held
+                held = number
+        while held != 0:
+            at = np.int64(words[ENTRIES_AT]) + np.int64(held) * ENTRY_WORDS
+            if words[at] != mine:
+                return False
+            following = words[at + 1]
+            put_back(words, line, ENTRY_STOCK, ENTRY_LIST, held)
+            held = following
+    return True
+
+
+@entry_point
+def take_and_give_back(words: Words, rounds: int) -> bool:
+    """Take and give back as a slow operation does; so many times."""
+    for _ in range(rounds):
+        number = records.draw(words, ENTRY_LIST, 1)
+        if number != 0:
+            at = np.int64(words[ENTRIES_AT]) + np.int64(number) * ENTRY_WORDS
+            words[at] = 1
+            if words[at] != 1:
+                return False
+            records.give_back(words, ENTRY_LIST, number)
+    return True
+
+
+def test_threads_beside_one_another_never_have_the_same_record_and_lose_none() -> None:
+    words = new_arena(Geometry(entries=64, spare=64, threads=3), 1)
+    results: list[bool] = []
+
+    def begin_flows(thread: int, rounds: int) -> None:
+        results.append(take_and_put_back(words, line_of(words, thread), 20 + 15 * thread, rounds))
+
+    def operate_slowly(rounds: int) -> None:
+        results.append(take_and_give_back(words, rounds))
+
+    begin_flows(0, 1)
+    operate_slowly(1)
+    threads = [threading.Thread(target=begin_flows, args=(thread, 4_000)) for thread in range(3)]
+    threads.append(threading.Thread(target=operate_slowly, args=(20_000,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LONG_ENOUGH)
+    assert results == [True] * 6
+    assert Records(words, ENTRY_STOCK, ENTRY_LIST).free == 128
+
+
+class Allocator(RuleBasedStateMachine):
+    """Misses of several threads, and slow operations, take and give back entries in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = small_arena()
+        self.owner = Records(self.words, ENTRY_STOCK, ENTRY_LIST)
+        self.held: list[int] = []
+        self.just_taken: dict[int, list[int]] = {thread: [] for thread in range(THREADS)}
+
+    def stock(self, thread: int) -> int:
+        """How many records a thread has put by."""
+        first = self.words[line_of(self.words, thread) + ENTRY_STOCK]
+        return int(records.length_of_chain(self.words, ENTRY_LIST, first))
+
+    def receive(self, number: int) -> None:
+        """Somebody has a record now whom nobody else may have."""
+        assert 1 <= number <= RECORDS
+        assert number not in self.held
+        self.held.append(number)
+
+    @rule(thread=st.integers(0, THREADS - 1), count=st.integers(1, 40))
+    def take_for_misses(self, thread: int, count: int) -> None:
+        """A thread begins flows."""
+        for _ in range(count):
+            number = int(take(self.words, line_of(self.words, thread), ENTRY_STOCK, ENTRY_LIST))
+            if number:
+                self.receive(number)
+                self.just_taken[thread].append(number)
+            else:
+                others = sum(self.stock(other) for other in range(THREADS) if other != thread)
+                assert others == RECORDS - len(self.held), "refused although list or fresh records were left"
+
+    @rule(thread=st.integers(0, THREADS - 1))
+    def give_up(self, thread: int) -> None:
+        """A miss puts back what it has just taken."""
+        for number in self.just_taken[thread]:
+            put_back(self.words, line_of(self.words, thread), ENTRY_STOCK, ENTRY_LIST, np.uint64(number))
+            self.held.remove(number)
+        self.just_taken[thread] = []
+
+    @rule()
+    def commit(self) -> None:
+        """All flows begun so far are in the table: their records are no longer their threads' to put back."""
+        self.just_taken = {thread: [] for thread in range(THREADS)}
+
+    @rule(count=st.integers(1, 10))
+    def take_slowly(self, count: int) -> None:
+        """A slow operation needs entries: it may have any that nobody has."""
+        for _ in range(count):
+            number = self.owner.take()
+            assert (number is None) == (len(self.held) == RECORDS)
             if number is not None:
-                assert number not in held
-                assert 1 <= number < 6
-                held.append(number)
-        elif held:
-            records.give_back(held.pop(step % len(held)))
+                self.receive(number)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), count=st.integers(1, 20))
+    def give_back_slowly(self, data: st.DataObject, count: int) -> None:
+        """Entries come free, those that no miss has in its hands."""
+        in_hands = {number for taken in self.just_taken.values() for number in taken}
+        for _ in range(count):
+            free = [number for number in self.held if number not in in_hands]
+            if free:
+                number = data.draw(st.sampled_from(free))
+                self.owner.give_back(number)
+                self.held.remove(number)
+
+    @invariant()
+    def none_is_lost(self) -> None:
+        """Every record is in one place."""
+        assert self.owner.free == RECORDS - len(self.held)
 
 
-def test_equal_transforms_share_a_record_and_different_ones_do_not() -> None:
-    words = small_arena()
-    transforms = Transforms(words, 4)
-    assert [transforms.take(content(kind)) for kind in (1, 2, 1, 1)] == [1, 2, 1, 1]
-    assert written(words, 1) == content(1)
-    assert written(words, 2) == content(2)
-
-
-def test_a_record_is_free_when_the_last_entry_has_given_it_back() -> None:
-    words = small_arena()
-    transforms = Transforms(words, 2)
-    assert transforms.take(content(1)) == transforms.take(content(1)) == 1
-    transforms.give_back(1)
-    assert transforms.take(content(2)) is None
-    assert written(words, 1) == content(1)
-    transforms.give_back(1)
-    assert transforms.take(content(2)) == 1
-    assert written(words, 1) == content(2)
-
-
-def test_a_transform_that_was_forgotten_is_written_anew() -> None:
-    words = small_arena()
-    transforms = Transforms(words, 4)
-    first = transforms.take(content(1))
-    assert first is not None
-    transforms.give_back(first)
-    words[:] = np.where(words == content(1)[0], 0, words)
-    again = transforms.take(content(1))
-    assert again is not None
-    assert written(words, again) == content(1)
-
-
-def test_without_room_a_known_transform_can_still_be_shared() -> None:
-    transforms = Transforms(small_arena(), 2)
-    assert transforms.take(content(1)) == 1
-    assert transforms.take(content(2)) is None
-    assert transforms.take(content(1)) == 1
+TestAllocator = Allocator.TestCase
+TestAllocator.settings = settings(max_examples=60, stateful_step_count=30)

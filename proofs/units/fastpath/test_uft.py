@@ -7,9 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastpath import memory, uft
+from fastpath import layout, memory, uft
+from fastpath.flow import flow_at
 from fastpath.hash_table import entry_at
-from fastpath.layout import BUCKET_WORDS, BYTES, DEAD, HITS, LIFE, NUMBERS, PARTNER, SLOTS, VERSION
+from fastpath.layout import (
+    BUCKET_WORDS,
+    BYTES,
+    DEAD,
+    FLOW_WORDS,
+    GREATEST_THREADS,
+    HITS,
+    LIFE,
+    NUMBERS,
+    OTHERS_HITS,
+    OWNED_HITS,
+    OWNER_SHIFT,
+    PARTNER,
+    SLOTS,
+    VERSION,
+)
 from fastpath.memory import Ordering, Words
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import Key, as_words, buckets_of, free_slots, slots, small_arena, write_half
@@ -232,11 +248,34 @@ def test_a_time_set_by_a_slow_operation_yields_to_the_hit_or_mark_that_came_firs
 def test_segments_add_up_and_leave_the_numbers_of_the_last_one(kernels: Any) -> None:
     words = _installed(INBOUND[0])
     at = _at(words, 1)
-    for length, sequence, acknowledgement in ((60, 1, 0xFFFF_FFFF), (1_500, 0xFFFF_FFFF, 9)):
-        kernels.count_hit(words, at)
-        kernels.count_segment(words, at, np.uint64(length), np.uint64(sequence), np.uint64(acknowledgement))
-    assert (words[at + HITS], words[at + BYTES]) == (2, 1_560)
+    for segment in ((60, 1, 0xFFFF_FFFF), (1_500, 0xFFFF_FFFF, 9)):
+        _count(kernels, words, 1, *segment)
+    assert (words[at + HITS] & OWNED_HITS, words[at + BYTES]) == (2, 1_560)
     assert words[at + NUMBERS] == 0xFFFF_FFFF << 32 | 9
+
+
+@compiled_and_not
+def test_a_half_belongs_to_the_first_that_counts_in_it_and_all_others_count_in_the_flow_record(kernels: Any) -> None:
+    words = _installed(INBOUND[0])
+    at, record = _at(words, 1), int(flow_at(words, np.uint64(1)))
+    for owner, length in ((GREATEST_THREADS, 60), (1, 100), (GREATEST_THREADS, 70), (2, 200)):
+        _count(kernels, words, owner, length, 5, owner)
+    assert words[at + HITS] == GREATEST_THREADS << int(OWNER_SHIFT) | 2
+    assert words[at + BYTES] == 130
+    assert list(words[record + OTHERS_HITS : record + FLOW_WORDS]) == [2, 0, 300, 0]
+    assert words[at + NUMBERS] == 5 << 32 | 2
+
+
+def _count(kernels: Any, words: Words, owner: int, length: int, sequence: int, acknowledgement: int) -> None:
+    numbers = (np.uint64(number) for number in (owner, length, sequence, acknowledgement))
+    kernels.count_segment(words, _at(words, 1), flow_at(words, np.uint64(1)), layout.INBOUND, *numbers)
+
+
+def test_hits_of_entries_without_connection_add_up() -> None:
+    words = _installed(INBOUND[0])
+    for _ in range(3):
+        uft.count_hit(words, _at(words, 1))
+    assert words[_at(words, 1) + HITS] == 3
 
 
 class HitComesFirst(memory.Memory):
