@@ -116,7 +116,7 @@ class StandingKernel(_KernelDispatcher):
 
 @dataclass(frozen=True)
 class Standing:
-    """Code that other code calls where it is. Called, it makes the process have it: numba does before it loads a caller.
+    """Code that other code calls where it is. Called, it makes the process have it: numba does that before.
 
     Raises:
         LookupError: the process has not made the function.
