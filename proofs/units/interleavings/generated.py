@@ -29,9 +29,7 @@ def generated_program(seed: int) -> Program:
     Operations read, write, add, compare and swap, write what was read last, act only if something
     was read, and wait in a loop for a value, counting the rounds.
     """
-    chance = random.Random(seed)
-    threads, most = chance.choice([(2, 4), (2, 4), (2, 5), (3, 2), (3, 2), (3, 3)])
-    code = [[_operation(chance) for _ in range(chance.randint(most - 1, most))] for _ in range(threads)]
+    code = generated_code(seed)
 
     def start() -> Instance:
         words = np.zeros(VARIABLES, np.uint64)
@@ -44,6 +42,13 @@ def generated_program(seed: int) -> Program:
         )
 
     return start
+
+
+def generated_code(seed: int) -> list[list[Operation]]:
+    """The operations of each thread."""
+    chance = random.Random(seed)
+    threads, most = chance.choice([(2, 4), (2, 4), (2, 5), (3, 2), (3, 2), (3, 3)])
+    return [[_operation(chance) for _ in range(chance.randint(most - 1, most))] for _ in range(threads)]
 
 
 def _operation(chance: random.Random) -> Operation:
