@@ -22,6 +22,7 @@ from proofs.interleavings.compiled.build import Instrumented
 from proofs.interleavings.compiled.chance import wander, wander_by_priority
 from proofs.interleavings.compiled.kernel_program import Build, CheckFailedError, KernelProgram, Outcome, Rows
 from proofs.interleavings.compiled.observed import observed_words_at, rows_at, words_at
+from proofs.interleavings.compiled.outcomes import CALLED
 from proofs.interleavings.compiled.search import explore_runs
 from proofs.interleavings.compiled.state import MOST_OUTCOMES, MOST_STEPS, Status, new_search
 from proofs.interleavings.compiled.switch import (
@@ -123,17 +124,21 @@ class Engine:
         return room
 
     def _search(self, room: Room, run: Callable[[int], None], most_runs: int, most_seconds: float) -> Report:
-        begin, state = time.monotonic(), room.searches[0]["state"]
-        runs = 0
+        begin, search, report = time.monotonic(), room.searches[0], Report()
+        state, runs = search["state"], 0
         while state[at.STATUS] == Status.MORE and runs < most_runs and time.monotonic() - begin < most_seconds:
             try:
                 run(min(_RUNS_AT_ONCE, most_runs - runs))
             finally:
                 CONTROL[TURNS] = 0
             runs = int(state[at.EXECUTIONS] + state[at.REDUNDANT])
+            _add_outcomes(self.program, search, report)
+            if report.failure is not None:
+                break
         if not (room.stacks[:, 0] == _CANARY).all():
             raise OutOfRoomError("a thread has overrun its stack")
-        report = _report(self.program, room.searches[0])
+        if report.failure is None:
+            _conclude(search, report)
         report.seconds = time.monotonic() - begin
         return report
 
@@ -166,37 +171,33 @@ def _check(check: Callable[..., bool], words: int, shape: tuple[int, ...]) -> An
 _PLAIN: Final = {key: value for key, value in OPTIONS.items() if key in {"_nrt", "boundscheck", "error_model"}}
 
 
-def _report(program: KernelProgram, search: Any) -> Report:
+def _add_outcomes(program: KernelProgram, search: Any, report: Report) -> None:
+    """Add what is new; at the first outcome that the program cannot explain, the report is that of its run."""
+    for number in range(len(report.outcomes), int(search["state"][at.OUTCOMES])):
+        length, steps, executions, redundant = map(int, search["births"][number])
+        schedule = tuple(map(int, search["schedules"][number, :length]))
+        outcome = _outcome(program, search["records"][number].tolist())
+        try:
+            if program.explain is not None and not outcome.waiting:
+                program.explain(outcome)
+        except AssertionError as error:
+            report.failure, report.counterexample = error, schedule
+            report.executions, report.redundant, report.steps = executions - 1, redundant, steps
+            return
+        report.outcomes[outcome] = schedule
+
+
+def _conclude(search: Any, report: Report) -> None:
+    """How the search stands, or ended."""
     state, status = search["state"], Status(int(search["state"][at.STATUS]))
     if status in {Status.TOO_MANY_WATCHED, Status.TOO_MANY_ENTRIES, Status.TOO_MANY_OUTCOMES, Status.TOO_MANY_CALLS}:
         raise OutOfRoomError(f"the search has no room: {status.name.lower().replace('_', ' ')}")
-    report = Report(
-        executions=int(state[at.EXECUTIONS]),
-        redundant=int(state[at.REDUNDANT]),
-        steps=int(state[at.BASE] + state[at.STEPS]),
-        complete=status is Status.COMPLETE,
-    )
-    for number in range(int(state[at.OUTCOMES])):
-        schedule = search["schedules"][number, : search["lengths"][number]]
-        report.outcomes[_outcome(program, search["records"][number].tolist())] = tuple(map(int, schedule))
+    report.executions, report.redundant = int(state[at.EXECUTIONS]), int(state[at.REDUNDANT])
+    report.steps = int(state[at.BASE] + state[at.STEPS])
+    report.complete = status is Status.COMPLETE
     if status in _FAILURES:
         report.failure = _FAILURES[status]
         report.counterexample = tuple(map(int, search["schedule"][: state[at.STEPS]]))
-    _explain(program, report)
-    return report
-
-
-def _explain(program: KernelProgram, report: Report) -> None:
-    """Look for the first outcome that the program cannot explain: its run came before one that failed otherwise."""
-    if program.explain is None:
-        return
-    for outcome, schedule in report.outcomes.items():
-        try:
-            if isinstance(outcome, Outcome) and not outcome.waiting:
-                program.explain(outcome)
-        except AssertionError as error:
-            report.failure, report.counterexample, report.complete = error, schedule, False
-            return
 
 
 def _outcome(program: KernelProgram, record: list[int]) -> Outcome:
@@ -209,8 +210,9 @@ def _outcome(program: KernelProgram, record: list[int]) -> Outcome:
     kept, rest = tuple(rest[: len(program.kept)]), rest[len(program.kept) :]
     calls = tuple(
         tuple(
-            tuple(rest[results * row + call] >> 8 * thread & 0xFF for thread in range(threads))
-            for call in range(results)
+            tuple(word >> 8 * thread & 0x7F for thread in range(threads))
+            for word in rest[results * row : results * (row + 1)]
+            if word & int(CALLED)
         )
         for row in range(threads if program.marked else 0)
     )

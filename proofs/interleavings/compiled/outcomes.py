@@ -8,6 +8,12 @@ import numpy as np
 from proofs.interleavings.compiled.compiler import part
 from proofs.interleavings.compiled.state import (
     ALIVE,
+    BASE,
+    BORN_EXECUTIONS,
+    BORN_LENGTH,
+    BORN_REDUNDANT,
+    BORN_STEPS,
+    CALLS,
     CHECK_AT,
     CONTROL_AT,
     EXECUTIONS,
@@ -20,6 +26,7 @@ from proofs.interleavings.compiled.state import (
     PRIVATE_AT,
     PRIVATE_WORDS,
     RECORD_WORDS,
+    REDUNDANT,
     RESULTS,
     SHARED_AT,
     STATUS,
@@ -34,6 +41,8 @@ _CHECK_FAILED, _DEADLOCK, _TOO_MANY_OUTCOMES = (
     int(status) for status in (Status.CHECK_FAILED, Status.DEADLOCK, Status.TOO_MANY_OUTCOMES)
 )
 _SLOTS = 4 * MOST_OUTCOMES
+CALLED = np.uint64(1 << 63)
+"""In the record's word of an operation: it was called."""
 _SPREAD, _SHIFT = np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(29)
 
 
@@ -73,7 +82,8 @@ def _write_record(search: Search) -> None:
     if state[MARKED] != 0:
         for thread in range(state[THREADS]):
             for word in range(state[RESULTS]):
-                record[at] = search.calls[thread, word]
+                if word < search.threads[thread, CALLS]:
+                    record[at] = search.calls[thread, word] | CALLED
                 at += 1
 
 
@@ -98,7 +108,10 @@ def _keep(search: Search) -> None:
     state[OUTCOMES] = number + 1
     for word in range(state[RECORD_WORDS]):
         search.records[number, word] = record[word]
-    search.lengths[number] = state[STEPS]
+    search.births[number, BORN_LENGTH] = state[STEPS]
+    search.births[number, BORN_STEPS] = state[BASE] + state[STEPS]
+    search.births[number, BORN_EXECUTIONS] = state[EXECUTIONS]
+    search.births[number, BORN_REDUNDANT] = state[REDUNDANT]
     for place in range(state[STEPS]):
         search.schedules[number, place] = search.schedule[place]
 

@@ -5,6 +5,7 @@ in the plain engine: 0 is the history of calls and returns, word i of the shared
 from 1; the path holds step i at place i - 1. Moments count the steps of all runs, so that nothing has to be reset.
 """
 
+import functools
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +14,8 @@ import numpy.typing as npt
 
 from proofs.interleavings.compiled.kernel_program import KernelProgram
 from proofs.interleavings.compiled.switch import MOST_THREADS
+
+Integers: TypeAlias = npt.NDArray[np.int64]
 
 MOST_STEPS: Final = 2048
 """Steps of a run."""
@@ -157,6 +160,17 @@ WATCHED: Final = 2
 ACCESS_WORDS: Final = 3
 
 
+# --- births: of each outcome, how far the search was when it first came ---
+
+BORN_LENGTH: Final = 0
+"""Steps of the run."""
+BORN_STEPS: Final = 1
+"""Steps of all runs so far."""
+BORN_EXECUTIONS: Final = 2
+BORN_REDUNDANT: Final = 3
+BIRTH_WORDS: Final = 4
+
+
 SEARCH: Final = np.dtype(
     [
         ("state", np.int64, (STATE_WORDS,)),
@@ -200,7 +214,7 @@ SEARCH: Final = np.dtype(
         ("record", np.uint64, (MOST_RECORD_WORDS,)),
         ("records", np.uint64, (MOST_OUTCOMES, MOST_RECORD_WORDS)),
         ("schedules", np.uint8, (MOST_OUTCOMES, MOST_STEPS)),
-        ("lengths", np.int64, (MOST_OUTCOMES,)),
+        ("births", np.int64, (MOST_OUTCOMES, BIRTH_WORDS)),
         ("slots", np.int64, (4 * MOST_OUTCOMES,)),
     ]
 )
@@ -230,10 +244,7 @@ def new_search(program: KernelProgram) -> npt.NDArray[np.void]:
     search["shared"][: len(program.words)] = search["template"][: len(program.words)] = program.words
     search["private"][: private.size] = search["private_template"][: private.size] = private.ravel()
     search["kept"][: len(program.kept)] = program.kept
-    for threads in range(1 << MOST_THREADS):
-        members = [thread for thread in range(MOST_THREADS) if threads >> thread & 1]
-        search["sizes"][threads] = len(members)
-        search["members"][threads, : len(members)] = members
+    search["sizes"], search["members"] = _sets_of_threads()
     search["last"] = -1
     search["heads"] = -1
     state[THREADS], state[PRIVATE_WORDS] = private.shape
@@ -244,3 +255,15 @@ def new_search(program: KernelProgram) -> npt.NDArray[np.void]:
     state[SHARED_AT], state[PRIVATE_AT] = search["shared"].ctypes.data, search["private"].ctypes.data
     state[STEPS_ALLOWED], state[OUTCOMES_ALLOWED] = MOST_STEPS, MOST_OUTCOMES
     return array
+
+
+@functools.cache
+def _sets_of_threads() -> tuple[Integers, Integers]:
+    """Sizes and members of all sets of threads, by their masks."""
+    sizes = np.zeros(1 << MOST_THREADS, np.int64)
+    members = np.zeros((1 << MOST_THREADS, MOST_THREADS), np.int64)
+    for threads in range(1 << MOST_THREADS):
+        present = [thread for thread in range(MOST_THREADS) if threads >> thread & 1]
+        sizes[threads] = len(present)
+        members[threads, : len(present)] = present
+    return sizes, members

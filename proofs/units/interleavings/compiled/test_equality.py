@@ -17,6 +17,8 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_un
 
 PROGRAMS = 150
 MORE_PROGRAMS = 600
+LONGEST = "look-up, removal and install"
+"""More than a million steps: the plain engine needs a while."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,9 @@ def test_a_sequence_lock_has_the_same_runs_in_both_engines(modules: Instrumented
     scope="; ".join(scenario_named(name).scope for name in KNOWN),
     assumptions="sequentially consistent memory; of equivalent executions one is run (source-set DPOR)",
 )
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == LONGEST else []) for name in KNOWN]
+)
 def test_a_known_scenario_has_the_same_runs_in_both_engines(name: str, modules: Instrumented) -> None:
     compiled, known = Engine(KNOWN[name], modules).explore(), explore(scenario_named(name).program())
     assert compiled.failure is None
