@@ -4,10 +4,15 @@ import platform
 
 import numpy as np
 import pytest
+from numba.core.caching import NullCache
 
+from fastpath import code_cache
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Ordering, Words
+from fastpath.uft import install
 from proofs.interleavings.compiled import switch
+from proofs.interleavings.compiled.build import Instrumented
+from proofs.interleavings.compiled.compiler import SOURCES
 from proofs.interleavings.compiled.engine import Engine
 from proofs.interleavings.compiled.kernel_program import KernelProgram
 from proofs.interleavings.compiled.known_flow import nothing_to_check
@@ -70,3 +75,16 @@ def test_another_processor_is_told_that_there_is_no_switch(monkeypatch: pytest.M
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     with pytest.raises(UnavailableError, match="x86-64 Linux only, this is linux aarch64"):
         switch.routines.__wrapped__()
+
+
+def test_the_search_has_a_code_cache_of_its_own() -> None:
+    assert code_cache.folder(SOURCES) != code_cache.folder()
+    assert begin._cache.cache_path == str(code_cache.folder(SOURCES))  # type: ignore[attr-defined]
+
+
+@needs_the_switch
+def test_instrumented_kernels_are_never_kept() -> None:
+    instrumented = Instrumented().module("fastpath.uft").install
+    assert instrumented.py_func.__code__ == install.py_func.__code__  # type: ignore[attr-defined]
+    assert isinstance(instrumented._cache, NullCache)
+    assert not isinstance(install._cache, NullCache)  # type: ignore[attr-defined]
