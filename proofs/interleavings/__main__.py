@@ -12,6 +12,11 @@ from rich.console import Console
 
 from fastpath.designs import Design
 from proofs.interleavings.catalogue import SCENARIOS, scenario_named
+from proofs.interleavings.compiled.build import Instrumented
+from proofs.interleavings.compiled.engine import Engine
+from proofs.interleavings.compiled.known import KNOWN
+from proofs.interleavings.compiled.speed import measure
+from proofs.interleavings.compiled.switch import UnavailableError, why_unavailable
 from proofs.interleavings.explore import Report, Search, explore
 from proofs.interleavings.scenario import Scenario, UnknownNameError
 from proofs.interleavings.schedule import ScheduleError, from_text, replay, shrink, to_text
@@ -51,11 +56,15 @@ def run(
     search: Annotated[Search, typer.Option(help="One run of each equivalence class, or every order.")] = Search.REDUCED,
     seconds: Annotated[float, typer.Option(min=0, help="Give up after this long.")] = 600.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here too.")] = None,
+    compiled: Annotated[bool, typer.Option("--compiled", help="By the compiled engine, for some scenarios.")] = False,
 ) -> None:
     """Run every interleaving of a scenario; show the schedule of the first that fails."""
     scenario = _found(name)
     program = _program(scenario, fault, design)
-    report = explore(program, search, most_seconds=seconds)
+    if compiled:
+        report = _compiled_engine(scenario, fault).explore(search, most_seconds=seconds)
+    else:
+        report = explore(program, search, most_seconds=seconds)
     schedule = to_text(shrink(program, report.counterexample)) if report.counterexample is not None else None
     console.print(_summary(scenario, report, schedule), markup=False, highlight=False, soft_wrap=True)
     if json_file is not None:
@@ -76,6 +85,18 @@ def run_once(name: Name, schedule: str, design: DesignOption = Design.FINE, faul
     raise typer.Exit(0 if outcome.failure is None else 1)
 
 
+@application.command("speed")
+def show_speed(
+    runs: Annotated[int, typer.Option(min=1, help="Schedules of a sample.")] = 200_000,
+) -> None:
+    """Measure how many schedules a second both engines run."""
+    reason = why_unavailable()
+    if reason is not None:
+        raise _misused(UnavailableError(reason))
+    for speed in measure(runs):
+        console.print(str(speed), markup=False, highlight=False, soft_wrap=True)
+
+
 def _found(name: str) -> Scenario:
     try:
         return scenario_named(name)
@@ -87,6 +108,16 @@ def _program(scenario: Scenario, fault: str | None, design: Design) -> Any:
     try:
         return scenario.program(fault, design)
     except LookupError as error:
+        raise _misused(error) from error
+
+
+def _compiled_engine(scenario: Scenario, fault: str | None) -> Engine:
+    if scenario.name not in KNOWN:
+        raise _misused(UnknownNameError(f"the compiled engine runs {', '.join(map(repr, KNOWN))}"))
+    changes = {**scenario.faults, **scenario.harmless}
+    try:
+        return Engine(KNOWN[scenario.name], Instrumented(changes[fault].rewrites if fault else None))
+    except UnavailableError as error:
         raise _misused(error) from error
 
 

@@ -18,7 +18,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from proofs.interleavings.access import Access, Mode, conflict, dependent
+from proofs.interleavings.access import Access, Mode, Wait, conflict, dependent
 from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import Scheduler
 
@@ -232,11 +232,16 @@ class _Explorer:
         if not access.waits:
             return True
         return any(
-            other > wait.step - 1 and self._path[other].done.changed
+            self._wakes(other, wait) and (other < earlier or not self._after(earlier, other))
             for wait in access.waits
-            for other in self._touched.get(wait.location, ())
-            if self._path[other].done.location == wait.location and (other < earlier or not self._after(earlier, other))
+            for steps in self._touched.get(wait.location, {}).values()
+            for other in steps
         )
+
+    def _wakes(self, step: int, wait: Wait) -> bool:
+        """Whether a step changed a watched location after it was read."""
+        done = self._path[step].done
+        return step >= wait.step and done.changed and done.location == wait.location
 
     def _try_reversed(self, earlier: int, index: int, clock: Clock) -> None:
         """At step `earlier`, make sure that the steps independent of it are also tried first."""

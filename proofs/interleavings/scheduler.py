@@ -89,6 +89,8 @@ class Scheduler(Memory):
 
     def __init__(self, instance: Instance) -> None:
         self.steps = 0
+        self.marks: list[tuple[int, str]] = []
+        """Calls and returns so far: which thread, and which of both."""
         self.threads = [Thread(number, body) for number, body in enumerate(instance.threads)]
         self._instance = instance
         self._arrays = self._number_words()
@@ -295,4 +297,6 @@ class Scheduler(Memory):
         mode = Mode.READ if operation == "call" else Mode.APPEND
         self._turn(operation, HISTORY, mode)
         self._did(mode, 0, 0, note)
+        if self._running is not None:
+            self.marks.append((self._running.number, operation))
         return self.steps

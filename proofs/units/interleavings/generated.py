@@ -27,11 +27,9 @@ def generated_program(seed: int) -> Program:
     """A program of 2 or 3 threads with up to 4 operations each; the outcome is all that they saw.
 
     Operations read, write, add, compare and swap, write what was read last, act only if something
-    was read, and wait in a loop for a value.
+    was read, and wait in a loop for a value, counting the rounds.
     """
-    chance = random.Random(seed)
-    threads, most = chance.choice([(2, 4), (2, 4), (2, 5), (3, 2), (3, 2), (3, 3)])
-    code = [[_operation(chance) for _ in range(chance.randint(most - 1, most))] for _ in range(threads)]
+    code = generated_code(seed)
 
     def start() -> Instance:
         words = np.zeros(VARIABLES, np.uint64)
@@ -44,6 +42,13 @@ def generated_program(seed: int) -> Program:
         )
 
     return start
+
+
+def generated_code(seed: int) -> list[list[Operation]]:
+    """The operations of each thread."""
+    chance = random.Random(seed)
+    threads, most = chance.choice([(2, 4), (2, 4), (2, 5), (3, 2), (3, 2), (3, 3)])
+    return [[_operation(chance) for _ in range(chance.randint(most - 1, most))] for _ in range(threads)]
 
 
 def _operation(chance: random.Random) -> Operation:
@@ -68,8 +73,11 @@ def _run(words: Words, code: list[Operation]) -> tuple[int, ...]:
         elif kind == "if" and load_acquire(words, variable):
             store_release(words, other, value)
         elif kind == "wait":
+            rounds = 0
             while not load_acquire(words, variable):
                 if load_acquire(words, other):
                     break
+                rounds += 1
                 pause()
+            seen.append(rounds)
     return tuple(seen)

@@ -129,6 +129,13 @@ def test_waiting_threads_do_not_make_a_search_endless() -> None:
     assert set(plain.outcomes) == set(reduced.outcomes) == {2}
 
 
+def test_each_of_two_changes_may_be_the_one_that_wakes_a_thread() -> None:
+    program = textbook.two_ways_to_wake()
+    plain, reduced = explore(program, Search.PLAIN), explore(program)
+    assert plain.outcomes.keys() == reduced.outcomes.keys()
+    assert {((1, first, second), None, None) for first, second in ((0, 1), (1, 0), (1, 1))} < plain.outcomes.keys()
+
+
 def test_a_loop_without_pause_is_reported_as_endless() -> None:
     def spin(words: Words) -> None:
         while load_acquire(words, 0) == 0:

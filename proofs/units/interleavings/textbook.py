@@ -190,3 +190,21 @@ def treiber_stack(tagged: bool) -> Program:
         return Instance({"words": words}, [partial(pop, words, tag), partial(churn, words)], finish)
 
     return start
+
+
+def two_ways_to_wake() -> Program:
+    """A thread waits for either of two words, which two others set; it returns its rounds and what it saw last."""
+
+    def wait(words: Words) -> tuple[int, int, int]:
+        rounds = 0
+        while True:
+            first, second = int(load_acquire(words, 0)), int(load_acquire(words, 1))
+            if first or second:
+                return rounds, first, second
+            rounds += 1
+            pause()
+
+    def wake(word: int, words: Words) -> None:
+        store_release(words, word, 1)
+
+    return program(2, [wait, partial(wake, 0), partial(wake, 1)])
