@@ -137,6 +137,11 @@ class Policy:
     misses: Misses = Misses.COMPILED
 
     @property
+    def compiles_misses(self) -> bool:
+        """Whether compiled code decides about misses where it can."""
+        return self.misses is Misses.COMPILED
+
+    @property
     def has_port_lock(self) -> bool:
         """Whether slow operations take the port lock; those of a policy without one wait for grace periods instead."""
         return self.port_lock is not PortLock.NONE

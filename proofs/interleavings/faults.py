@@ -380,3 +380,44 @@ ROOM_WITHOUT_SWAP = Fault(
         )
     ],
 )
+
+# --- misses in compiled code ---
+
+KEY_UNSEEN = Fault(
+    "a miss does not look again whether its key has come under the buckets' locks",
+    [
+        (
+            "fastpath.commit",
+            "    if is_present(words, work, key, own_hash):\n        outcome = AGAIN\n    elif",
+            "    if",
+        )
+    ],
+)
+RENEWAL_UNSEEN = Fault(
+    "a miss does not look again whether another has made its flow anew",
+    [
+        (
+            "fastpath.renew",
+            "if state_of_half(words, own) == seen and state_of_half(words, other) == seen_other:",
+            "if True:",
+        )
+    ],
+)
+OLD_RULES_TAKEN = Fault(
+    "a miss goes by a rule set that was replaced",
+    [("fastpath.miss", "if rules[RULES_NUMBER] != load_relaxed(words, RULES_WANTED):", "if False:")],
+)
+PORT_UNLOCKED = Fault(
+    "a pool of ports is unlocked as soon as its next port is known",
+    [
+        (
+            "fastpath.port_pool",
+            "    return load_plain(words, pool + POOL_PORTS + np.int64(top) - 1)",
+            "    release(words, pool + POOL_LOCK)\n    return load_plain(words, pool + POOL_PORTS + np.int64(top) - 1)",
+        )
+    ],
+)
+GATE_UNSEEN = Fault(
+    "a miss does not look whether the gate is closed",
+    [("fastpath.gate", "if load_acquire(words, GATE) == OPEN:", "if True:")],
+)
