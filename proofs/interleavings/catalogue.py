@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import expiry, flow, misses, port, port_misses, table
+from proofs.interleavings.scenarios import commits, expiry, flow, misses, port, port_misses, table
 
 _EVERY = (
     *table.SCENARIOS,
     *flow.SCENARIOS,
     *misses.SCENARIOS,
+    *commits.SCENARIOS,
     *expiry.SCENARIOS,
     *port.SCENARIOS,
     *port_misses.SCENARIOS,
