@@ -67,7 +67,18 @@ def _scenario(
     return Scenario(f"misses: {name}", about, named, build, faults, **{"at_least": 5, **options})
 
 
-SCENARIOS = (
+SEARCHED_TO_THE_END = (
+    _scenario(
+        "renewal in both directions",
+        "after a change of rules both directions at once make the flow anew, once",
+        [FIRST, SAME_RULES],
+        [[_question("question")], [_answer("answer")]],
+        {"renewal unseen": RENEWAL_UNSEEN},
+    ),
+)
+"""What a search ends with in a minute. A whole miss has some three hundred scheduling points on a port."""
+
+SEARCHED_LONGER = (
     _scenario(
         "two of one flow",
         "one of two first packets begins the flow, the other finds it",
@@ -96,13 +107,6 @@ SCENARIOS = (
         {"pool unlocked": PORT_UNLOCKED},
     ),
     _scenario(
-        "renewal in both directions",
-        "after a change of rules both directions at once make the flow anew, once",
-        [FIRST, SAME_RULES],
-        [[_question("question")], [_answer("answer")]],
-        {"renewal unseen": RENEWAL_UNSEEN},
-    ),
-    _scenario(
         "beside rule change",
         "a packet begins a flow by the old rules or is denied by the new ones, as if before or after the change",
         [],
@@ -121,21 +125,18 @@ SCENARIOS = (
         [FIRST],
         [[_question("question")], [control("reset", lambda port: port.reset())]],
         {"gate unseen": GATE_UNSEEN},
-        slow=True,
     ),
     _scenario(
         "beside expiry",
         "a flow that was used in time survives; one that has expired begins anew",
         [FIRST],
         [[_question("question", now_ms=LATE - 1_000)], [control("expire", lambda port: port.expire(LATE))]],
-        slow=True,
     ),
     _scenario(
         "beside dump",
         "a dump has the flow or does not, and the flow goes on as the reference's",
         [],
         [[_question("question")], [DUMP]],
-        slow=True,
     ),
     _scenario(
         "beside a full table",
@@ -143,6 +144,8 @@ SCENARIOS = (
         [],
         [[_question("question")], [outbound("other flow", scene.udp(source_port=5001, remote=scene.NEIGHBOUR_IP))]],
         limits=reference.TableLimits(uft=1, tcp=1),
-        slow=True,
     ),
 )
+"""For `python -m proofs.interleavings run NAME`: no search has come to their end yet, and none has found a failure."""
+
+SCENARIOS = (*SEARCHED_TO_THE_END, *SEARCHED_LONGER)
