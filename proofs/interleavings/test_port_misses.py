@@ -19,8 +19,8 @@ from proofs.ledger import Method, claim
 
 @claim(
     "C7",
-    "the port with compiled misses is linearizable against the reference port: verdicts, bytes and the final snapshot are "
-    "those of some order of the same calls; no deadlock",
+    "the port with compiled misses is linearizable against the reference port: verdicts, bytes and the final snapshot "
+    "are those of some order of the same calls; no deadlock",
     method=Method.EXHAUSTIVE,
     scope=scope(SCENARIOS),
     assumptions=ASSUMPTIONS,

@@ -146,6 +146,6 @@ SEARCHED_LONGER = (
         limits=reference.TableLimits(uft=1, tcp=1),
     ),
 )
-"""For `python -m proofs.interleavings run NAME`: no search has come to their end yet, and none has found a failure."""
+"""For `python -m proofs.interleavings run NAME`: no search has come to their end yet."""
 
 SCENARIOS = (*SEARCHED_TO_THE_END, *SEARCHED_LONGER)
