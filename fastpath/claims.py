@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpath.atomics import load_relaxed, store_relaxed
+from fastpath.atomics import load_relaxed, prefetch, store_relaxed
 from fastpath.compile_flow import key_words
 from fastpath.compiler import entry_point, kernel
 from fastpath.hash_table import hash_key
@@ -32,6 +32,12 @@ _NOTHING = np.uint64(0)
 def claim_at(words: Words, hash_: np.uint64) -> Index:
     """Index of the word that counts claims on a hash."""
     return np.int64(words[CLAIMS_AT]) + np.int64(hash_ & words[CLAIM_MASK])
+
+
+@kernel
+def prefetch_claims(words: Words, hash_: np.uint64) -> None:
+    """Ask for what `claimed` will look at."""
+    prefetch(words, claim_at(words, hash_))
 
 
 @kernel

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastpath.atomics import load_acquire, load_relaxed
 from fastpath.capacity import undo_use, use
-from fastpath.claims import claimed
+from fastpath.claims import claimed, prefetch_claims
 from fastpath.commit import AGAIN, COMMITTED, LEAVE, begin_flow
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.compose import compose_rewrite, compose_transform
@@ -32,7 +32,7 @@ from fastpath.decision import (
     mirrored_key,
     opposite,
 )
-from fastpath.hash_table import entry_at, find, hash_key
+from fastpath.hash_table import entry_at, find, hash_key, prefetch_buckets
 from fastpath.layers import PASSED as LET_THROUGH
 from fastpath.layers import REFUSED, WANTS_PORT
 from fastpath.layout import (
@@ -49,6 +49,7 @@ from fastpath.layout import (
     KIND_FIREWALL,
     KIND_NAT,
     LOW_8,
+    META_DIRECTION_SHIFT,
     META_PROTOCOL_SHIFT,
     ONE,
     ORIGIN,
@@ -65,7 +66,7 @@ from fastpath.layout import (
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.native import is_native, origin_nat, partner_of
+from fastpath.native import NO_NAT, is_native, origin_nat, partner_of
 from fastpath.parse import TCP
 from fastpath.passage import (
     BEGINS,
@@ -96,6 +97,25 @@ ACTIONS: Final = OUTCOME_HASH + 1
 """Action and rewrite word of the packet's own half, then those of the other half."""
 
 _NOTHING = np.uint64(0)
+
+
+@kernel
+def prefetch_miss(words: Words, work: Words, record: Index) -> None:
+    """Ask for what a miss will touch: what is known of the packet's key, and of its mirror's.
+
+    Under NAT the other half has another key. A wrong guess costs time only.
+    """
+    prefetch_claims(words, work[record + WORK_HASH])
+    direction = work[record + WORK_KEY + 4] >> META_DIRECTION_SHIFT
+    mirrored_key(work, record + WORK_KEY, OTHER_KEY, opposite(direction))
+    prefetch_key(words, hash_key(words, work, OTHER_KEY))
+
+
+@kernel
+def prefetch_key(words: Words, hash_: np.uint64) -> None:
+    """Ask for what will be looked at, and changed, for a key that is to be installed."""
+    prefetch_claims(words, hash_)
+    prefetch_buckets(words, hash_)
 
 
 @cold_kernel
@@ -198,6 +218,9 @@ def begin_decided(
             return LEAVE
     if decided != LET_THROUGH:
         return LEAVE
+    if work[FORWARD + NAT_KIND] != NO_NAT:
+        # Only now is it known what the other key is; by the time that it is looked up, its lines will have come.
+        prefetch_key(words, hash_key(words, work, OTHER_KEY))
     if not compose(words, rules, work, record, direction, work[FORWARD + NAT_KIND], True):
         return LEAVE
     length = descriptors[at + FRAME_LENGTH]
