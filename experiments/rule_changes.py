@@ -43,7 +43,7 @@ RATES: Final = (0, 10, 100, 1_000)
 """Changes a second."""
 WARM_UP_ROUNDS: Final = 1
 THREADS: Final = 3
-LASTS: Final = 0.3
+LASTS: Final = 0.1
 """Seconds of a sample."""
 _LIMIT: Final = 8_192
 _NOW_MS: Final = 1_000_000
