@@ -36,6 +36,8 @@ from fastpath.hash_table import entry_at, find, hash_key, prefetch_buckets
 from fastpath.layers import PASSED as LET_THROUGH
 from fastpath.layers import REFUSED, WANTS_PORT
 from fastpath.layout import (
+    ACTION,
+    BINDING,
     CONTROL,
     CONTROL_EPOCH_SHIFT,
     CONTROL_STATE_MASK,
@@ -49,6 +51,7 @@ from fastpath.layout import (
     KIND_FIREWALL,
     KIND_NAT,
     LOW_8,
+    LOW_32,
     META_DIRECTION_SHIFT,
     META_PROTOCOL_SHIFT,
     ONE,
@@ -56,6 +59,7 @@ from fastpath.layout import (
     OUTBOUND,
     PARTNER,
     PASSED,
+    REWRITE,
     SHIFT_32,
     STATE_RUNNING,
     VERDICT_DENIED,
@@ -82,7 +86,7 @@ from fastpath.passage import (
 from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
 from fastpath.rule_counts import count, count_packet
-from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH
+from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH, RULES_OTHERS_SINCE
 from fastpath.segment import first_state
 from fastpath.tcp import CLOSED
 from fastpath.transforms import intern
@@ -265,13 +269,44 @@ def miss_known(
     direction = descriptors[at + FRAME_DIRECTION]
     origin = load_relaxed(words, (other if direction == OUTBOUND else own) + ORIGIN)
     passed, passed_other = load_relaxed(words, own + PASSED), load_relaxed(words, other + PASSED)
-    decided = decide_known(rules, frames, descriptors, at, work, record, origin, passed, passed_other)
-    if decided != LET_THROUGH or not compose(words, rules, work, record, direction, origin_nat(origin), renews_other):
+    keeps = are_as_they_would_be(words, rules, own, other)
+    decided = decide_known(rules, frames, descriptors, at, work, record, origin, passed, passed_other, keeps)
+    if decided != LET_THROUGH:
+        return LEAVE
+    nat = origin_nat(origin)
+    if keeps:
+        take_actions_along(words, work, own, other, direction, nat)
+    elif not compose(words, rules, work, record, direction, nat, renews_other):
         return LEAVE
     length = descriptors[at + FRAME_LENGTH]
     return renew_flow(
         words, work, record, line, own, other, direction, epoch, now, length, seen, seen_other, renews_other, ACTIONS
     )
+
+
+@kernel
+def are_as_they_would_be(words: Words, rules: Words, own: Index, other: Index) -> bool:
+    """Whether nothing but the firewall's rules has changed since both halves were made.
+
+    Then what becomes of packets is what the halves say, if the flow may go on. Not if they are of the very epoch of the
+    last change: external addresses can change within one.
+    """
+    epoch = min(load_relaxed(words, own + BINDING), load_relaxed(words, other + BINDING)) >> SHIFT_32
+    return bool(epoch > rules[RULES_OTHERS_SINCE] & LOW_32)
+
+
+@kernel
+def take_actions_along(
+    words: Words, work: Words, own: Index, other: Index, direction: np.uint64, nat: np.uint64
+) -> None:
+    """Leave what `compose` does, as the halves have it.
+
+    Relaxed: if they change meanwhile, the commit does not come off.
+    """
+    work[ACTIONS], work[ACTIONS + 1] = load_relaxed(words, own + ACTION), load_relaxed(words, own + REWRITE)
+    work[ACTIONS + 2], work[ACTIONS + 3] = load_relaxed(words, other + ACTION), load_relaxed(words, other + REWRITE)
+    work[OUTCOME_ACTION], work[OUTCOME_REWRITE] = work[ACTIONS], work[ACTIONS + 1]
+    work[OUTCOME_HASH] = work[ACTIONS] & LOW_32 if nat == NO_NAT else hash_of_departure(work, direction)
 
 
 @kernel

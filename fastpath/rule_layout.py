@@ -47,6 +47,9 @@ RULES_COUNTERS: Final = 26
 RULES_POOLS_4: Final = 27
 RULES_POOLS_6: Final = 30
 """The guest's pools of ports by family, three words each: their number, 0 for none, first and last port."""
+RULES_OTHERS_SINCE: Final = 33
+"""Epoch in which anything but the firewall's rules changed last: what later packets of a flow became, the next ones
+become."""
 RULES_HEADER_WORDS: Final = 40
 
 # --- table: the rules of a layer in one direction, in order of evaluation ---
