@@ -151,7 +151,8 @@ def sending_loop(policy: Policy) -> Any:
                 while load_acquire(signals, 0) < np.uint64(meeting) and load_relaxed(signals, STOP) == np.uint64(0):
                     spins = wait_a_moment(spins)
             stamps[0] = nanoseconds(scratch)
-        while number < batches and load_relaxed(signals, STOP) == np.uint64(0):
+        # A batch that was begun is finished, or its packets would be counted twice or not at all.
+        while number < batches and (position > 0 or load_relaxed(signals, STOP) == np.uint64(0)):
             if position == 0:
                 turn = (first + number) % period * BATCH
                 for frame in range(BATCH):
