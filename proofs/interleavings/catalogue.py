@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import flow, port, table
+from proofs.interleavings.scenarios import flow, handover, port, table
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
-    {scenario.name: scenario for scenario in (*table.SCENARIOS, *flow.SCENARIOS, *port.SCENARIOS)}
+    {scenario.name: scenario for scenario in (*table.SCENARIOS, *flow.SCENARIOS, *handover.SCENARIOS, *port.SCENARIOS)}
 )
 
 

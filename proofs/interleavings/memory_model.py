@@ -75,5 +75,6 @@ class MemoryModel(ABC):
         """Let the oldest entry of the thread's store buffer take effect; what it was."""
         raise NotImplementedError
 
+    @abstractmethod
     def settle(self) -> None:
         """All threads have ended: bring the arrays to what the memory says."""

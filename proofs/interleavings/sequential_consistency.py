@@ -98,3 +98,6 @@ class SequentialConsistency(MemoryModel):
 
     def new_moment(self) -> StepMoment:
         return StepMoment()
+
+    def settle(self) -> None:
+        """The arrays are the memory."""

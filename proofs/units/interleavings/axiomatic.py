@@ -1,10 +1,10 @@
-"""Which outcomes of a litmus test a memory model allows, by its axioms: an oracle with nothing in common with the explorer.
+"""Which outcomes of a litmus test a memory model allows, by its axioms: an oracle apart from the explorer.
 
 Every candidate execution is tried: each load reads any store of its variable (reads-from), the stores of each variable
 are in any order (modification order). A model forbids candidates by the absence of cycles. SC: of program order and
-communication. TSO: the axiomatic model of Owens, Sarkar and Sewell (2009) in the form of Alglave, Maranget and Tautschnig
-(2014): program order without store-to-load pairs unless a fence or a locked operation stands between. RA: RC11 of Lahav
-et al. (2017) without sequentially consistent accesses, with the release sequences of C++20.
+communication. TSO: the axiomatic model of Owens, Sarkar and Sewell (2009) in the form of Alglave, Maranget and
+Tautschnig (2014): program order without store-to-load pairs unless a fence or a locked operation stands between. RA:
+RC11 of Lahav et al. (2017) without sequentially consistent accesses, with the release sequences of C++20.
 """
 
 from collections.abc import Iterator

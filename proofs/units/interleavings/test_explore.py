@@ -43,7 +43,7 @@ def compared(memory: MemoryName) -> list[tuple[Program, Report]]:
     "the reduced search reaches every outcome that plain search does",
     method=Method.TESTED,
     scope=", ".join(
-        f"{PROGRAMS[memory]} generated programs under {memory.value} (plain search takes at most {MOST[memory]} executions)"
+        f"{PROGRAMS[memory]} generated programs under {memory.value} (plain search: at most {MOST[memory]} executions)"
         for memory in MEMORIES
     )
     + ", of 2 or 3 threads with up to 5 operations each, waiting loops, fences and relaxed accesses included",
@@ -79,7 +79,7 @@ def test_a_reduction_that_takes_everything_for_exchangeable_loses_outcomes(
 ) -> None:
     program = litmus.STORE_BUFFERING_FENCED.program
     outcomes = explore(program, memory=memory).outcomes.keys()
-    monkeypatch.setattr(explore_module, "dependent", lambda one, other: False)
+    monkeypatch.setattr(explore_module, "dependent", lambda _one, _other: False)
     assert explore(program, memory=memory).outcomes.keys() < outcomes
 
 

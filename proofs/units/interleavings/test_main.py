@@ -41,6 +41,15 @@ def test_a_fault_exits_with_1_and_its_schedule_replays(tmp_path: Path) -> None:
     assert invoke("replay", SCENARIO, result["schedule"][:1])[0] == 0
 
 
+@pytest.mark.parametrize("memory", ["sc", "tso", "ra"])
+def test_a_memory_model_is_chosen_by_its_name(memory: str, tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    code, output = invoke("run", "thaw hands over", "--memory", memory, "--json", str(file))
+    assert code == 0
+    assert "holds in all interleavings" in output
+    assert json.loads(file.read_text())["memory"] == memory
+
+
 def test_a_search_without_time_is_unknown() -> None:
     _, output = invoke("run", SCENARIO, "--seconds", "0")
     assert "UNKNOWN" in output

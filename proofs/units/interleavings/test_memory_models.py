@@ -5,6 +5,7 @@ machine runs threads in program order, as RC11 does, which pays for the absence 
 """
 
 import random
+from collections.abc import Mapping
 from itertools import product
 
 import pytest
@@ -18,13 +19,13 @@ from proofs.units.interleavings.litmus import Litmus, litmus
 
 SC, TSO, RA = MemoryName.SC, MemoryName.TSO, MemoryName.RA
 
-BITS_2 = set(product((0, 1), repeat=2))
-BITS_4 = set(product((0, 1), repeat=4))
-COHERENT = {(a, b) for a, b in product((0, 1, 2), repeat=2) if not (a and not b)}
+BITS_2: set[tuple[int, ...]] = set(product((0, 1), repeat=2))
+BITS_4: set[tuple[int, ...]] = set(product((0, 1), repeat=4))
+COHERENT: set[tuple[int, ...]] = {(a, b) for a, b in product((0, 1, 2), repeat=2) if not (a and not b)}
 NO_ORDER_OF_WRITES = (1, 0, 1, 0)
 """Two readers see two independent stores in opposite orders."""
 
-READS = {
+READS: dict[str, tuple[Litmus, Mapping[MemoryName, set[tuple[int, ...]]]]] = {
     "SB": (tests.STORE_BUFFERING, {SC: BITS_2 - {(0, 0)}, TSO: BITS_2, RA: BITS_2}),
     "SB, release and acquire": (tests.STORE_BUFFERING_RELEASED, {SC: BITS_2 - {(0, 0)}, TSO: BITS_2, RA: BITS_2}),
     "SB, full fences": (tests.STORE_BUFFERING_FENCED, dict.fromkeys(MemoryName, BITS_2 - {(0, 0)})),
@@ -50,13 +51,16 @@ READS = {
 }
 """The values that loads may read, in program order, thread by thread."""
 
-LEFT = {
+LEFT: dict[str, tuple[Litmus, Mapping[MemoryName, set[tuple[int, ...]]]]] = {
     "2+2W": (tests.TWO_PLUS_TWO_WRITES, {SC: {(1, 2), (2, 1), (2, 2)}, TSO: {(1, 2), (2, 1), (2, 2)}}),
     "2+2W, release": (
         tests.TWO_PLUS_TWO_WRITES_RELEASED,
         {SC: {(1, 2), (2, 1), (2, 2)}, TSO: {(1, 2), (2, 1), (2, 2)}},
     ),
-    "2+2W, full fences": (tests.TWO_PLUS_TWO_WRITES_FENCED, dict.fromkeys(MemoryName, {(1, 2), (2, 1), (2, 2)})),
+    "2+2W, full fences": (
+        tests.TWO_PLUS_TWO_WRITES_FENCED,
+        {memory: {(1, 2), (2, 1), (2, 2)} for memory in MemoryName},
+    ),
 }
 """The values that may be left; under release and acquire all four unless fences stand between."""
 
