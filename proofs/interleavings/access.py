@@ -81,11 +81,8 @@ class Access(NamedTuple):
         return self.before != self.after
 
     def footprint(self) -> list[tuple[int, Mode]]:
-        """All that is touched; going on after a pause reads everything watched."""
-        if not self.waits and not self.others:
-            return [(self.location, self.mode)]
-        watched = [(wait.location, Mode.READ) for wait in self.waits]
-        return [(self.location, self.mode), *self.others, *watched]
+        """All that is touched. What was watched is not: once woken, a thread stays so whatever changes."""
+        return [(self.location, self.mode), *self.others]
 
     def __str__(self) -> str:
         if self.note:

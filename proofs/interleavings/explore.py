@@ -12,9 +12,8 @@ tried with all of them. A source set is a set of actors, for what comes later ma
 sleep set is one of actors with an option, for an access that was made with one option commutes with more than the same
 access with another (`access.dependent`).
 
-A thread that waits after a pause is disabled until a watched word changes. Its next access reads all
-watched words, so it races with whatever changed them; it can only be moved before a change if another
-change, independent of that one, had woken it as well.
+A thread that waits after a pause is disabled until a watched word changes. Its next access races with the change that
+woke it; it can only be moved before that if another change, independent of it, had woken it as well.
 """
 
 import enum
@@ -272,7 +271,20 @@ class _Explorer:
             for other in _MODES:
                 if touched[other] and conflict(other, mode):
                     found.update(takewhile(last_write.__le__, reversed(touched[other])))
+        found.update(self._wakers(access)[:1])
         return sorted(found, reverse=True)
+
+    def _wakers(self, access: Access) -> list[int]:
+        """Earlier steps that changed what a paused thread watched, each enough to wake it."""
+        return sorted(
+            step
+            for wait in access.waits
+            for mode in WRITES
+            for step in self._touched.get(wait.location, {}).get(mode, ())
+            if step > wait.step - 1
+            and self._path[step].done.changed
+            and self._path[step].done.location == wait.location
+        )
 
     def _after(self, earlier: int, later: int) -> bool:
         """Whether step `later` happens after step `earlier`."""
@@ -283,13 +295,7 @@ class _Explorer:
         """Whether an access could be made without step `earlier` and what happens after it."""
         if not access.waits:
             return True
-        return any(
-            other > wait.step - 1 and self._path[other].done.changed
-            for wait in access.waits
-            for others in self._touched.get(wait.location, {}).values()
-            for other in others
-            if self._path[other].done.location == wait.location and (other < earlier or not self._after(earlier, other))
-        )
+        return any(other < earlier or not self._after(earlier, other) for other in self._wakers(access))
 
     def _try_reversed(self, earlier: int, index: int, clock: Clock) -> None:
         """At step `earlier`, make sure that the steps independent of it are also tried first."""
