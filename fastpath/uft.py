@@ -227,7 +227,8 @@ def touch(words: Words, entry_base: Index, now: np.uint64) -> bool:
     find the time already there and write nothing.
     """
     while True:
-        # Acquire: what follows happens after the removal that wrote a dead mark, if there was one.
+        # Acquire, though relaxed would do: who meets a dead mark takes the slow path's lock, and what anybody else does
+        # here is ordered by the grace period. Both are one instruction on x86-64.
         seen = load_acquire(words, entry_base + LIFE)
         if seen & DEAD != NOTHING:
             return False

@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import expiry, flow, misses, port, table
+from proofs.interleavings.scenarios import expiry, flow, handover, misses, port, table
 
-_EVERY = (*table.SCENARIOS, *flow.SCENARIOS, *misses.SCENARIOS, *expiry.SCENARIOS, *port.SCENARIOS)
+_EVERY = (
+    *table.SCENARIOS,
+    *flow.SCENARIOS,
+    *handover.SCENARIOS,
+    *misses.SCENARIOS,
+    *expiry.SCENARIOS,
+    *port.SCENARIOS,
+)
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _EVERY})
 
 
