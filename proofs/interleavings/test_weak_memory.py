@@ -19,6 +19,7 @@ PLAIN_WRITES = "look-up beside reinstall"
 """Its entry is rewritten by plain stores, without a grace period, while it is read: a data race by intention."""
 LONG = {("hit beside reuse", MemoryName.TSO), ("look-up, removal and install", MemoryName.TSO)}
 LONG |= {("look-up, removal and install", MemoryName.RA), (PLAIN_WRITES, MemoryName.TSO)}
+LONG |= {("counts of one half", memory) for memory in WEAK}
 """Minutes rather than seconds: for a campaign, `python -m proofs.interleavings run SCENARIO --memory MODEL`."""
 CASES = [
     (name, memory)
