@@ -1,5 +1,7 @@
 """Every ordering of `fine` that could be left out: one edit each of the production source.
 
+Some edits make an atomic access plain instead, which is a data race.
+
 Those of `NEEDED` are killed: exploring the scenario named there under the memory model named there fails. Those of
 `NOT_NEEDED` are not, and the reason is given. x86-TSO keeps all orders but that of a store before a load by itself, so
 there only a full fence can be missed.
@@ -40,6 +42,15 @@ class Removal(NamedTuple):
 
 def _without(about: str, module: str, old: str, new: str) -> Fault:
     return Fault(about, [(module, old, new), *_IMPORTS[module]])
+
+
+def _with_plain_load(about: str, module: str, old: str, new: str) -> Fault:
+    return Fault(about, [(module, old, new), (module, "load_acquire,", "load_acquire, load_plain,")])
+
+
+def _with_plain_store(about: str, module: str, old: str, new: str) -> Fault:
+    imported = (module, "    store_relaxed,\n", "    store_plain,\n    store_relaxed,\n")
+    return Fault(about, [(module, old, new), imported])
 
 
 _SEEN = "load_acquire(words, thread_at(words, thread) + ANNOUNCE)"
@@ -105,6 +116,51 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
                 f"compare_and_swap_relaxed{_SWAP_VERSION}",
             ),
             "install beside install",
+        ),
+        "entry written plainly": Removal(
+            _with_plain_store(
+                "a half is written by plain stores before it is installed",
+                _UFT,
+                "store_relaxed(words, at + KEY + word, keys[word])",
+                "store_plain(words, at + KEY + word, keys[word])",
+            ),
+            "look-up beside first install",
+        ),
+        "life read plainly": Removal(
+            _with_plain_load(
+                "a half's last hit is brought home by a plain load",
+                _UFT,
+                "life = load_relaxed(words, entry_base + LIFE)",
+                "life = load_plain(words, entry_base + LIFE)",
+            ),
+            "bringing home beside a segment",
+        ),
+        "bytes read plainly": Removal(
+            _with_plain_load(
+                "a half's bytes are brought home by a plain load",
+                _UFT,
+                "length = load_relaxed(words, entry_base + BYTES)",
+                "length = load_plain(words, entry_base + BYTES)",
+            ),
+            "bringing home beside a segment",
+        ),
+        "dead mark read plainly": Removal(
+            _with_plain_load(
+                "whether a half is dead is asked by a plain load",
+                _UFT,
+                "return load_relaxed(words, entry_at(words, entry) + LIFE) & DEAD",
+                "return load_plain(words, entry_at(words, entry) + LIFE) & DEAD",
+            ),
+            "bringing home beside a segment",
+        ),
+        "TCP word read plainly": Removal(
+            _with_plain_load(
+                "the TCP word is brought home by a plain load",
+                _FLOW,
+                "return load_relaxed(words, tcp_word_at(words, flow))",
+                "return load_plain(words, tcp_word_at(words, flow))",
+            ),
+            "bringing home beside a segment",
         ),
         "announced without fence": Removal(
             _without(

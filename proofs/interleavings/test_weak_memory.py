@@ -21,6 +21,8 @@ LONG = {("hit beside reuse", MemoryName.TSO), ("look-up, removal and install", M
 LONG |= {("look-up, removal and install", MemoryName.RA), (PLAIN_WRITES, MemoryName.TSO)}
 LONG |= {("counts of one half", memory) for memory in WEAK}
 """Minutes rather than seconds: for a campaign, `python -m proofs.interleavings run SCENARIO --memory MODEL`."""
+SLOW = {("look-up beside first install", MemoryName.TSO), ("hinted look-up beside first install", MemoryName.TSO)}
+SLOW |= {("hinted look-up beside first install", MemoryName.RA)}
 CASES = [
     (name, memory)
     for name in SCENARIOS
@@ -65,7 +67,10 @@ def scope(scenarios: list[tuple[str, MemoryName]]) -> str:
     scope=scope(CASES),
     assumptions="no values out of thin air; under release-acquire, operations are ordered by happens-before",
 )
-@pytest.mark.parametrize(("name", "memory"), CASES)
+@pytest.mark.parametrize(
+    ("name", "memory"),
+    [pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else []) for case in CASES],
+)
 def test_holds_in_every_execution(name: str, memory: MemoryName) -> None:
     assert_holds(name, memory, SCENARIOS[name].program())
 
@@ -76,27 +81,38 @@ def test_holds_in_every_execution(name: str, memory: MemoryName) -> None:
     method=Method.TESTED,
     scope=f"{len(NEEDED)} single removals: {'; '.join(removal.fault.about for removal in NEEDED.values())}",
 )
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if (removal.scenario, MemoryName.RA) in SLOW else [])
+        for name, removal in NEEDED.items()
+    ],
+)
 def test_an_ordering_that_is_taken_away_is_missed(name: str) -> None:
     fault, scenario, memories = NEEDED[name]
     for memory in memories:
         assert_found(scenario, memory, SCENARIOS[scenario].changed(fault))
 
 
-QUICK: list[Scenario] = [
+BESIDE_HITS: list[Scenario] = [
     SCENARIOS[name]
     for name in (
         "hit beside expiry",
         "hit beside slow operation",
         "segment beside rule change",
         "look-up beside removal",
+        "thaw hands over",
+        "advance hands over",
+        "epoch hands over",
+        "bringing home beside a segment",
     )
 ]
+"""What touches the life word or the TCP word, and ends in seconds."""
 
 
 @pytest.mark.parametrize("name", NOT_NEEDED)
 def test_an_ordering_beyond_need_is_missed_nowhere(name: str) -> None:
-    for scenario in (*QUICK, *handover.SCENARIOS):
+    for scenario in BESIDE_HITS:
         assert_holds(scenario.name, MemoryName.RA, scenario.changed(NOT_NEEDED[name]))
 
 

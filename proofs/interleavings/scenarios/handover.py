@@ -10,14 +10,14 @@ from functools import partial
 
 import numpy as np
 
-from fastpath.atomics import load_acquire, load_plain, store_plain, store_relaxed
+from fastpath.atomics import load_acquire, load_plain, store_plain
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.linearizability import History
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
-from proofs.interleavings.scenarios.flow import EPOCH, FLOW, Flow
+from proofs.interleavings.scenarios.flow import ENTRY, EPOCH, FLOW, Flow
 from proofs.interleavings.scenarios.table import IN, NOTHING_FOUND, OUT, PairSet, Table
 
 LEFT_BEHIND = 7
@@ -27,8 +27,8 @@ LEFT_BEHIND = 7
 def look_up_beside_first_install(modules: Interpreted, _design: Design, hint: int = 0) -> Program:
     """A look-up while its half is written for the first time and linked, with or without a hint of its slot.
 
-    The content is stored by relaxed accesses: a reader may meet the slot before the version tells it to start over, and
-    reads words then that nothing has handed over yet.
+    A reader may meet the slot before the version tells it to start over, and reads words then that nothing has handed
+    over yet.
     """
     table = Table(modules)
 
@@ -36,16 +36,8 @@ def look_up_beside_first_install(modules: Interpreted, _design: Design, hint: in
         words, history = table.arena.fresh(), History()
 
         def write_and_install() -> None:
-            at = table.arena.entry_at(words, OUT)
-            layout = table.arena.layout
-            fields = [layout.KEY + word for word in range(layout.KEY_WORDS)]
-            for field, value in zip(
-                [*fields, layout.BINDING, layout.ACTION, layout.REWRITE],
-                [*table.out, *table.payload(OUT)],
-                strict=True,
-            ):
-                if value:
-                    store_relaxed(words, at + field, value)
+            content = map(np.uint64, (*table.payload(OUT), 0))
+            table.uft.write_entry(words, np.uint64(OUT), np.array(table.out, np.uint64), *content)
             table.install(words, history, 1, (OUT, 0), [table.out])
 
         def look_up() -> None:
@@ -151,6 +143,42 @@ def epoch_hands_over(modules: Interpreted, _design: Design) -> Program:
     return start
 
 
+def home_beside_segment(modules: Interpreted, _design: Design) -> Program:
+    """A slow operation brings home what a segment leaves, without stopping it; once more afterwards, it has all."""
+    flow = Flow(modules)
+    layout = flow.arena.layout
+    initial = flow.word(flow.tcp.ESTABLISHED, sequence=99)
+    left = (1, 3, 60, 7 << 32 | 9)
+    """Hits, time, bytes, numbers."""
+
+    def start() -> Instance:
+        words = flow.arena.fresh()
+        at, entry = flow.arena.flow_at(words, FLOW), flow.arena.entry_at(words, ENTRY)
+        words[at] = initial
+
+        def hit() -> None:
+            taken = flow.advance_once(words, ("out", int(flow.tcp.ACK), 100))
+            assert taken
+            assert flow.uft.touch(words, entry, np.uint64(left[1]))
+            numbers = map(np.uint64, (1, left[2], left[3] >> 32, left[3] & int(layout.LOW_32)))
+            flow.uft.count_segment(words, entry, at, layout.OUTBOUND, *numbers)
+
+        def bring_home() -> tuple[int, ...]:
+            word = int(flow.record.current_word(words, np.uint64(FLOW)))
+            found = flow.uft.left_by_hits(words, entry, np.uint64(FLOW), layout.OUTBOUND)
+            dead = flow.uft.is_killed(words, np.uint64(ENTRY))
+            return word, *map(int, found), int(dead)
+
+        def finish(results: Sequence[object]) -> Hashable:
+            assert bring_home()[1:] == (*left, 0), "something that a hit has left is lost"
+            return results[1]
+
+        constant = {"words": flow.arena.constant}
+        return Instance({"words": words}, [hit, bring_home], finish, constant, label=flow.arena.label)
+
+    return start
+
+
 SCENARIOS = (
     Scenario(
         "look-up beside first install",
@@ -189,5 +217,12 @@ SCENARIOS = (
         epoch_hands_over,
         {},
         at_least=2,
+    ),
+    Scenario(
+        "bringing home beside a segment",
+        "what a hit leaves is read while it does, and nothing of it is lost",
+        ("a segment, count it", "read word, counters and life"),
+        home_beside_segment,
+        {},
     ),
 )
