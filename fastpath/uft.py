@@ -319,6 +319,13 @@ def left_by_hits(
     return hits, life, length, load_relaxed(words, entry_base + NUMBERS)
 
 
+@entry_point
+def read_words(words: Words, at: Index, content: Words) -> None:
+    """Copy words from `at` on to `content`, one after the other, beside hits that change them."""
+    for word in range(len(content)):
+        content[word] = load_relaxed(words, at + word)
+
+
 @kernel
 def owns(words: Words, entry_base: Index, owner: np.uint64) -> bool:
     """Whether a half belongs to a thread, which it does from then on if it belonged to nobody."""

@@ -257,6 +257,13 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
     }
 )
 
+NATIVE_FLOW_READ_PLAINLY = _with_plain_load(
+    "a native flow is read by plain loads when it is recalled",
+    _UFT,
+    "content[word] = load_relaxed(words, at + word)",
+    "content[word] = load_plain(words, at + word)",
+)
+
 NOT_NEEDED: Mapping[str, Fault] = MappingProxyType(
     {
         "LIFE read without acquire by a hit": _without(
