@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import commits, expiry, flow, misses, port, port_misses, table
+from proofs.interleavings.scenarios import commits, expiry, flow, handover, misses, port, port_misses, table
 
 _EVERY = (
     *table.SCENARIOS,
     *flow.SCENARIOS,
+    *handover.SCENARIOS,
     *misses.SCENARIOS,
     *commits.SCENARIOS,
     *expiry.SCENARIOS,

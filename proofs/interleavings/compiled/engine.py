@@ -38,6 +38,7 @@ from proofs.interleavings.compiled.switch import (
 from proofs.interleavings.explore import Report
 from proofs.interleavings.explore import Search as Scope
 from proofs.interleavings.scheduler import ConstantChangedError, DeadlockError, EndlessRunError, NotEnabledError
+from proofs.interleavings.turn import Turn
 
 _RUNS_AT_ONCE: Final = 4096
 TURNS_UNDER_SC: Final = sum(1 << operation for operation in Operation if operation != Operation.FENCE)
@@ -175,7 +176,7 @@ def _add_outcomes(program: KernelProgram, search: Any, report: Report) -> None:
     """Add what is new; at the first outcome that the program cannot explain, the report is that of its run."""
     for number in range(len(report.outcomes), int(search["state"][at.OUTCOMES])):
         length, steps, executions, redundant = map(int, search["births"][number])
-        schedule = tuple(map(int, search["schedules"][number, :length]))
+        schedule = _turns(search["schedules"][number, :length])
         outcome = _outcome(program, search["records"][number].tolist())
         try:
             if program.explain is not None and not outcome.waiting:
@@ -197,7 +198,12 @@ def _conclude(search: Any, report: Report) -> None:
     report.complete = status is Status.COMPLETE
     if status in _FAILURES:
         report.failure = _FAILURES[status]
-        report.counterexample = tuple(map(int, search["schedule"][: state[at.STEPS]]))
+        report.counterexample = _turns(search["schedule"][: state[at.STEPS]])
+
+
+def _turns(threads: Rows) -> tuple[Turn, ...]:
+    """A schedule: under sequential consistency a thread has one option at each step."""
+    return tuple(Turn(thread) for thread in threads.tolist())
 
 
 def _outcome(program: KernelProgram, record: list[int]) -> Outcome:

@@ -12,7 +12,8 @@ from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import Key, SmallArena
-from proofs.interleavings.faults import KEY_UNSEEN, LOCK_WITHOUT_SWAP, RENEWAL_UNSEEN
+from proofs.interleavings.faults import LOCK_WITHOUT_SWAP
+from proofs.interleavings.miss_faults import KEY_UNSEEN, RENEWAL_UNSEEN
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
 

@@ -8,7 +8,7 @@ import reference
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.policy import Misses
-from proofs.interleavings.faults import (
+from proofs.interleavings.miss_faults import (
     GATE_UNSEEN,
     KEY_UNSEEN,
     OLD_RULES_TAKEN,

@@ -57,6 +57,22 @@ def test_measures_the_speed_of_both_engines() -> None:
     assert output.count("schedules a second") == 6
 
 
+@pytest.mark.parametrize("memory", ["sc", "tso", "ra"])
+def test_a_memory_model_is_chosen_by_its_name(memory: str, tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    code, output = invoke("run", "thaw hands over", "--memory", memory, "--json", str(file))
+    assert code == 0
+    assert "holds in all interleavings" in output
+    assert json.loads(file.read_text())["memory"] == memory
+
+
+@pytest.mark.parametrize("memory", ["tso", "ra"])
+def test_the_compiled_engine_refuses_weak_memory(memory: str) -> None:
+    code, output = invoke("run", SCENARIO, "--compiled", "--memory", memory)
+    assert code == 2
+    assert output == f"the compiled engine knows --memory sc alone, not {memory}\n"
+
+
 def test_a_search_without_time_is_unknown() -> None:
     _, output = invoke("run", SCENARIO, "--seconds", "0")
     assert "UNKNOWN" in output

@@ -9,11 +9,11 @@ import numpy as np
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.compiled.kernel_program import Build, KernelProgram, Rows
-from proofs.units.interleavings.generated import KINDS, VARIABLES, generated_code
+from proofs.units.interleavings.generated import STRONG, VARIABLES, generated_code
 
 MOST_OPERATIONS: Final = 5
 _FIELDS: Final = 4
-_NAMES = sorted(set(KINDS))
+_NAMES = sorted(set(STRONG))
 LOAD, STORE, ADD, SWAP, COPY, IF, WAIT = (
     _NAMES.index(kind) + 1 for kind in ("load", "store", "add", "swap", "copy", "if", "wait")
 )

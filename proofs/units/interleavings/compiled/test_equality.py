@@ -10,6 +10,7 @@ from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.sequence_lock import sequence_lock
 from proofs.interleavings.compiled.switch import why_unavailable
 from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.turn import Turn
 from proofs.ledger import Method, claim
 from proofs.units.interleavings.compiled.generated_kernels import generated_kernels
 
@@ -26,7 +27,7 @@ def modules() -> Instrumented:
     return Instrumented()
 
 
-def runs(report: Report) -> tuple[int, int, int, dict[Outcome, tuple[int, ...]]]:
+def runs(report: Report) -> tuple[int, int, int, dict[Outcome, tuple[Turn, ...]]]:
     """What a search did: runs, runs given up, steps, and the first schedule of each outcome."""
     outcomes = {python_outcome(outcome): schedule for outcome, schedule in report.outcomes.items()}
     return report.executions, report.redundant, report.steps, outcomes
