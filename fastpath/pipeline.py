@@ -39,7 +39,7 @@ from fastpath.layout import (
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.missing import missing_under
-from fastpath.policy import NO_OLD_WAYS, Misses, Policy
+from fastpath.policy import NO_OLD_WAYS, Policy
 from fastpath.reclaim import enter, leave, thread_at
 
 _NOTHING = np.uint64(0)
@@ -91,7 +91,7 @@ def specialise(policy: Policy) -> Any:
     old_ways = policy.old_ways
     hit = hit_under(policy)
     miss = missing_under(policy, hit)
-    has_misses = policy.misses is Misses.COMPILED
+    has_misses = policy.compiles_misses
 
     @entry_point
     def process_batch(

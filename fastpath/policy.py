@@ -157,6 +157,11 @@ class Policy:
         return self.tracks_inside and self.port_lock is PortLock.EXCLUSIVE
 
     @property
+    def compiles_misses(self) -> bool:
+        """Whether compiled code decides about misses. Asked here, it holds for a policy that a copy of a kernel is given."""
+        return self.misses is Misses.COMPILED
+
+    @property
     def old_ways(self) -> np.uint64:
         """The switches that concern one packet alone, as kernels are given them: a bit for each old way."""
         chosen = NO_OLD_WAYS

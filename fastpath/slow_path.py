@@ -16,7 +16,7 @@ from fastpath.layout import THREAD_COUNT, THREAD_HITS
 from fastpath.memory import Words
 from fastpath.mirror import Mirror, Side
 from fastpath.miss_control import CompiledMisses, MissControl
-from fastpath.policy import Misses, Policy
+from fastpath.policy import Policy
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from reference.direction import Direction
@@ -51,7 +51,7 @@ class SlowPath:
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._mappings_published = port.mappings_seen
         self.misses = MissControl()
-        compiled = policy.misses is Misses.COMPILED and port.semantics == Semantics.CORRECT
+        compiled = policy.compiles_misses and port.semantics == Semantics.CORRECT
         if compiled:
             self.misses = CompiledMisses(words, port, self.mirror, waits_for_hits=waits_for_hits)
         self._watch(claims=compiled)
