@@ -1,8 +1,10 @@
 """Claims: which keys the reference's entries have, so that no miss begins a second flow for one of them.
 
-A counting filter in the arena: a word for each hash, modulo its size, says how many of the reference's entries have a
-key with that hash. A miss looks at one word for each of its two keys. A claim that it finds may be another key's; then
-the packet goes to the reference, which does the same for it as a miss would have.
+A counting filter in the arena: a byte for each hash, modulo their number, says how many of the reference's entries
+have a key with that hash. A miss looks at one byte for each of its two keys. A claim that it finds may be another
+key's; then the packet goes to the reference, which does the same for it as a miss would have. There are sixteen times
+as many bytes as entries, and no key has more than four claims: that two hundred claims meet in one byte takes a broken
+hash.
 
 Every entry in any of the reference's tables has one claim, from when it appears until it has left its table: `Claims`
 watches the tables. The key is the entry's flow id with a direction: outbound for outbound tables and connections,
@@ -20,38 +22,45 @@ from fastpath.atomics import load_relaxed, store_relaxed
 from fastpath.compile_flow import key_words
 from fastpath.compiler import entry_point, kernel
 from fastpath.hash_table import hash_key
-from fastpath.layout import CLAIM_MASK, CLAIMS_AT, ONE, Index
+from fastpath.layout import CLAIM_MASK, CLAIMS_AT, LOW_8, ONE, SHIFT_32, Index
 from fastpath.memory import Words
 from reference.direction import Direction
 from reference.flow_table import FlowEntry, FlowTable, Watcher
 
 _NOTHING = np.uint64(0)
+_BYTE, _LAST_BYTE = np.uint64(8), np.uint64(7)
 
 
 @kernel
 def claim_at(words: Words, hash_: np.uint64) -> Index:
-    """Index of the word that counts claims on a hash."""
+    """Index of the word that counts claims on a hash, among others."""
     return np.int64(words[CLAIMS_AT]) + np.int64(hash_ & words[CLAIM_MASK])
 
 
 @kernel
+def claim_shift(hash_: np.uint64) -> np.uint64:
+    """Which byte of its word counts claims on a hash."""
+    return (hash_ >> SHIFT_32 & _LAST_BYTE) * _BYTE
+
+
+@kernel
 def claimed(words: Words, hash_: np.uint64) -> bool:
-    """Whether an entry of the reference has a key with this hash, or with one that shares its word."""
-    return load_relaxed(words, claim_at(words, hash_)) != _NOTHING
+    """Whether an entry of the reference has a key with this hash, or with one that is counted with it."""
+    return load_relaxed(words, claim_at(words, hash_)) >> claim_shift(hash_) & LOW_8 != _NOTHING
 
 
 @entry_point
 def claim(words: Words, hash_: np.uint64) -> None:
     """Count one more entry whose key has this hash."""
     at = claim_at(words, hash_)
-    store_relaxed(words, at, load_relaxed(words, at) + ONE)
+    store_relaxed(words, at, load_relaxed(words, at) + (ONE << claim_shift(hash_)))
 
 
 @entry_point
 def disclaim(words: Words, hash_: np.uint64) -> None:
     """Take back one `claim`."""
     at = claim_at(words, hash_)
-    store_relaxed(words, at, load_relaxed(words, at) - ONE)
+    store_relaxed(words, at, load_relaxed(words, at) - (ONE << claim_shift(hash_)))
 
 
 @entry_point
@@ -88,7 +97,8 @@ class Claims:
 
     def gone(self, entry: FlowEntry) -> None:
         """The entry cannot be found any more. A killed one keeps its claim as long as it takes up its place."""
-        if self._table.entries.get(entry.flow) is not entry:
+        # The dictionary's own look-up: a table's recalls a native flow, for which it is too late here.
+        if dict.get(self._table.entries, entry.flow) is not entry:
             hash_ = self._hashes.pop(entry, None)
             if hash_ is not None:
                 disclaim(self._words, hash_)

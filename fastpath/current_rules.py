@@ -6,7 +6,7 @@ Everything but `latest` belongs to the owner of the slow lock.
 from typing import Final
 
 import reference
-from fastpath.layout import THREAD_COUNT
+from fastpath.layout import RULES_WANTED, THREAD_COUNT
 from fastpath.memory import Words
 from fastpath.pipeline import NO_COUNTS, NO_RULES
 from fastpath.reclaim import Limbo
@@ -25,12 +25,13 @@ class CurrentRules:
 
     Attributes:
         latest: the words of the latest rule set, and its counters: what a batch takes along. May be read at any time,
-            and is good for as long as it is held; misses compare its epoch with the port's.
+            and is good for as long as it is held; misses compare its number with the one that the arena wants.
     """
 
     def __init__(self, port: reference.Port, words: Words) -> None:
         """`words` is the arena, whose threads take rule sets along."""
         self._port = port
+        self._words = words
         self._threads = int(words[THREAD_COUNT])
         self._compiler = RuleCompiler()
         self._limbo = Limbo(words)
@@ -41,18 +42,23 @@ class CurrentRules:
     def follow(self) -> None:
         """Compile the rules of a running port if they are out of date. With the gate closed.
 
-        A batch under way may still have the rule set before, and count in it if the epoch is the same: that one's
-        counters are read until a grace period has passed.
+        There are none while the port is behind the mappings: its next packet is the reference's, which then hears of
+        them. A batch under way may still have a rule set that was replaced. Its misses wait; what they have counted is
+        collected once more after a grace period.
         """
         self._limbo.collect()
         port = self._port
-        if port.state is not PortState.RUNNING or (self._set is not None and self._compiler.is_current(port)):
+        behind = port.is_behind_mappings
+        if self._set is not None and not behind and self._compiler.is_current(port):
             return
         if self._set is not None:
             self._retire(self._set)
-        self._set, self.latest = None, NOTHING_COMPILED
-        rules = self._compiler.compile(port, port.epoch, self._threads)
-        self._set, self.latest = rules, (rules.words, rules.counts)
+            self._set, self.latest = None, NOTHING_COMPILED
+            self._words[RULES_WANTED] = int(self._words[RULES_WANTED]) + 1
+        if port.state is PortState.RUNNING and not behind:
+            number = int(self._words[RULES_WANTED])
+            self._set = rules = self._compiler.compile(port, port.epoch, self._threads, number)
+            self.latest = (rules.words, rules.counts)
 
     def _retire(self, rules: RuleSet) -> None:
         self._former.append(rules)

@@ -122,7 +122,7 @@ class StandingKernel(_KernelDispatcher):
 
 @dataclass(frozen=True)
 class Standing:
-    """Code that other code calls where it is. Called, it makes the process have it: numba does before it loads callers.
+    """Code that other code calls where it is. Called, it makes the process have it: numba does, before loading callers.
 
     Raises:
         LookupError: the process has not made the function.

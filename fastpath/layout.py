@@ -46,6 +46,8 @@ PORT_LOCK: Final = 1 * LINE
 
 GATE: Final = 2 * LINE
 """1 while a slow operation keeps misses out: see `gate.py`."""
+RULES_WANTED: Final = GATE + 1
+"""The number of the rule set that misses go by (`current_rules.py`); it changes with the gate closed."""
 
 RECORDS: Final = 3 * LINE
 """The records that nobody has: see `records.py`. A spin lock, then for entries and for flow records the head of the

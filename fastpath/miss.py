@@ -55,6 +55,7 @@ from fastpath.layout import (
     OUTBOUND,
     PARTNER,
     PASSED,
+    RULES_WANTED,
     SHIFT_32,
     STATE_RUNNING,
     VERDICT_DENIED,
@@ -81,7 +82,7 @@ from fastpath.passage import (
 from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
 from fastpath.rule_counts import count, count_packet
-from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH
+from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH, RULES_NUMBER
 from fastpath.segment import first_state
 from fastpath.tcp import CLOSED
 from fastpath.transforms import intern
@@ -129,7 +130,8 @@ def perform_miss(
     epoch = control >> CONTROL_EPOCH_SHIFT
     if rules[RULES_EPOCH] == _NOTHING or control & CONTROL_STATE_MASK != STATE_RUNNING:
         return LEAVE
-    if rules[RULES_EPOCH] != epoch:
+    # Relaxed: it changes with the gate closed, whose opening this thread has seen.
+    if rules[RULES_NUMBER] != load_relaxed(words, RULES_WANTED):
         return WAIT
     entry = find(words, work, record + WORK_KEY, work[record + WORK_HASH])[0]
     if entry == _NOTHING:

@@ -158,7 +158,7 @@ class Policy:
 
     @property
     def compiles_misses(self) -> bool:
-        """Whether compiled code decides about misses. Asked here, it holds for a policy that a copy of a kernel is given."""
+        """Whether compiled code decides about misses. A copy of a module that asks has no members of this enumeration."""
         return self.misses is Misses.COMPILED
 
     @property

@@ -26,6 +26,7 @@ from fastpath.rule_layout import (
     RULES_GUESTS_MASK,
     RULES_HEADER_WORDS,
     RULES_NAT_SINCE,
+    RULES_NUMBER,
     RULES_OWNED_AT,
     RULES_PHYSICAL,
     RULES_POOLS_4,
@@ -112,13 +113,14 @@ class RuleCompiler:
         """
         return self._epoch == port.epoch and self._external_ips == _external_ips(port.network)
 
-    def compile(self, port: Port, epoch: int, threads: int) -> RuleSet:
+    def compile(self, port: Port, epoch: int, threads: int, number: int = 0) -> RuleSet:
         """The rules and mappings of the port as they are now.
 
         Args:
             port: always the same one.
             epoch: in which they hold.
             threads: how many have counters.
+            number: of the rule set, as misses compare it.
         """
         self._epoch, self._external_ips = epoch, _external_ips(port.network)
         layers = port.data.layers
@@ -128,12 +130,13 @@ class RuleCompiler:
             compile_table(side.rules.rules, table, self._words) for side, table in zip(sides, former, strict=True)
         ]
         self._destinations = destinations = follow_mappings(port.network.mappings, self._destinations)
-        for number, since in self._since.items():
-            changes = _changes(layers[number])
+        for layer, since in self._since.items():
+            changes = _changes(layers[layer])
             if changes != since.changes:
-                self._since[number] = _Since(changes, epoch)
+                self._since[layer] = _Since(changes, epoch)
         counted = counted_tables([table.rules for table in self._tables])
         words = self._header(port.network, sides, counted, epoch)
+        words[RULES_NUMBER] = number
         self._note_pools(words, layers[_NAT])
         segments = [table.segment for table in self._tables if table.segment is not None]
         header = Segment(np.empty(len(words), np.uint64))

@@ -1,10 +1,10 @@
 """How a compiled rule set is laid out: the words of the array that misses go by.
 
 A rule set is one read-only array of 64-bit words, made under the slow lock for one epoch of the port and never changed
-(`rule_set.py`). A batch is given the array; the epoch in it is compared with the control word, so that no miss goes by
-rules of another epoch. Places in the header and in tables are indices of the same array, 0 for none. Places in a rule
-are relative to that rule, and places in a list of intervals relative to that list, so that rules and lists can be
-shared by rule sets in which they lie elsewhere (`segments.py`).
+(`rule_set.py`). A batch is given the array; its number is compared with the one in the arena, so that no miss goes by
+rules that a slow operation has replaced. Places in the header and in tables are indices of the same array, 0 for none.
+Places in a rule are relative to that rule, and places in a list of intervals relative to that list, so that rules and
+lists can be shared by rule sets in which they lie elsewhere (`segments.py`).
 
 What rules look at is the packet's passage, a record of `PASSAGE_` words in the batch's work array.
 """
@@ -47,6 +47,8 @@ RULES_COUNTERS: Final = 26
 RULES_POOLS_4: Final = 27
 RULES_POOLS_6: Final = 30
 """The guest's pools of ports by family, three words each: their number, 0 for none, first and last port."""
+RULES_NUMBER: Final = 33
+"""Which of the port's rule sets this is: misses compare it with `layout.RULES_WANTED`."""
 RULES_HEADER_WORDS: Final = 40
 
 # --- table: the rules of a layer in one direction, in order of evaluation ---

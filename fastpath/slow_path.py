@@ -112,7 +112,6 @@ class SlowPath:
     @contextmanager
     def expiry(self, now_ms: int) -> Iterator[reference.Port]:
         """The slow operation that expires flows; raises `BadState` unless running. Native flows have expired first."""
-        self.port.data.require_state(PortState.RUNNING)
         # The lock is given back between two chunks: packets that wait for one do not wait for all.
         position = self.misses.next_due(now_ms, 1)
         while position and self.port.state is PortState.RUNNING:

@@ -1,9 +1,10 @@
 """The search for one sequential order that explains a history (Wing and Gong, JPDC 1993), on a replica.
 
-Tickets order the slow operations, so that only the hits have to be placed among them. States that were reached once
-with the same operations done are not tried again (Lowe, 2017). Of two hits in a row that belong to different
-conversations, and could change places, one order is tried: their flows are objects of their own. Hits are not placed
-flow by flow, each for itself: slow operations concern all flows, and what is right for each need not be for all.
+Tickets order the slow operations, so that only what compiled code has decided has to be placed among them: hits, and
+misses that begin a flow, make it anew, or are denied. States that were reached once with the same operations done are
+not tried again (Lowe, 2017). Of two hits in a row that belong to different conversations, and could change places, one
+order is tried: their flows are objects of their own. Hits are not placed flow by flow, each for itself: slow operations
+concern all flows, and what is right for each need not be for all.
 """
 
 from collections.abc import Hashable
@@ -96,7 +97,7 @@ class _Walk:
         return [taken.operation for taken in self._taken if not taken.move.touches]
 
     def moves(self) -> list[Move]:
-        """What may come next: hits first, then the slow operation that is due, then mere time stamps."""
+        """What may come next: what compiled code decided, then the slow operation that is due, then time stamps."""
         heads = self._heads()
         horizon = min((head.ended for head in heads.values()), default=0)
         due = self._tickets[self._slow] if self._slow < len(self._tickets) else HIT
@@ -168,7 +169,7 @@ class _Walk:
         action = operation.action
         if isinstance(action, Packet) and move.touches:
             return self._replica.touch(action)
-        if isinstance(action, Packet) and operation.ticket == HIT:
+        if isinstance(action, Packet) and operation.ticket == HIT and self._replica.would_hit(action):
             return self._replica.hit(action)
         saved = self._replica.saved()
         try:
@@ -190,7 +191,9 @@ class _Walk:
             return False
         latest = self._taken[-1]
         last, horizon = latest.operation, latest.horizon
-        if last.ticket != HIT or not isinstance(last.action, Packet) or not isinstance(head.action, Packet):
+        if not isinstance(latest.before, Before) or not isinstance(last.action, Packet):
+            return False
+        if not isinstance(head.action, Packet) or not self._replica.would_hit(head.action):
             return False
         if last.action.talk == head.action.talk:
             return False

@@ -67,6 +67,10 @@ class Replica:
         """What the order of hits may have decided."""
         return tuple((flow.state, flow.guest_sequence) for flow in self.port.tcp_flows.entries.values())
 
+    def would_hit(self, packet: Packet) -> bool:
+        """Whether the reference has an entry for a packet, so that it is no miss."""
+        return self._entry(packet) is not None
+
     def hit(self, packet: Packet) -> Before:
         """Repeat a hit; raises `Mismatch`, also where the reference would do more than to hit."""
         entry = self._entry(packet)

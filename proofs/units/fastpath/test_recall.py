@@ -22,10 +22,10 @@ from fastpath.table_entries import TableEntries
 from proofs.equivalence import vpc
 from proofs.equivalence.frames import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Content, Tunnel, plain
 from proofs.units.fastpath.natives import Writer, told
-from proofs.units.fastpath.ports import IN, NOW, OUT, TUNNEL, fast_port, reference_port
+from proofs.units.fastpath.ports import IN, LIMITS, NOW, OUT, TUNNEL, fast_port, reference_port
 from reference.direction import Direction
 from reference.packet.flow import FlowId
-from reference.vpc.config import ExternalIps
+from reference.vpc.config import ExternalIps, TableLimits
 from reference.vpc.firewall import FirewallRule
 
 FROM_OUTSIDE = Tunnel(vpc.BOUNDARY_UNDERLAY[0], vpc.GUEST_UNDERLAY, vpc.BOUNDARY_VNI, bytes.fromhex("01290000"))
@@ -52,15 +52,15 @@ class Scene:
     """A reference port, and a fast port whose arena gets the same flows as native words.
 
     Packets the reference port sees alone, until `hand_over`; what else happens, happens to both. Compiled code serves
-    hits of the fast port, and all its misses are the reference's: so that whatever is native has been written here.
+    hits of the fast port, and all its misses are the reference's unless said otherwise: so that whatever is native has
+    been written here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: TableLimits = LIMITS, misses: Misses = Misses.REFERENCE) -> None:
         self.now_ms = NOW
-        self.plain = reference_port()
-        self.fast = fast_port()
-        hits_only = replace(self.fast.policy, misses=Misses.REFERENCE)
-        self.fast._process_batch = process_batch_under(hits_only)
+        self.plain = reference_port(limits)
+        self.fast = fast_port(limits=limits)
+        self.fast._process_batch = process_batch_under(replace(self.fast.policy, misses=misses))
 
     @property
     def ports(self) -> tuple[Port, Port]:
@@ -259,6 +259,22 @@ def test_what_is_recalled_is_what_the_reference_would_hold(before: list[Event]) 
 )
 def test_a_flow_goes_on_as_if_the_reference_had_begun_it(before: list[Event], after: list[Event]) -> None:
     story(Scene(), before, after)
+
+
+@settings(max_examples=100)
+@given(
+    events=st.lists(openings | openings | packets | waits | controls, min_size=1, max_size=16),
+    limits=st.sampled_from(vpc.LIMITS),
+)
+def test_flows_that_compiled_misses_begin_are_those_of_the_reference(events: list[Event], limits: TableLimits) -> None:
+    """Nothing is written by hand: both ports see every packet, and count alike as well."""
+    scene = Scene(limits, Misses.COMPILED)
+    for event in events:
+        outcomes = [event.act(scene, port) for port in scene.ports]
+        assert outcomes[0] == outcomes[1], event
+        assert scene.fast.statistics() == scene.plain.statistics(), event
+        assert scene.fast.flow_counts() == scene.plain.flow_counts(), event
+    assert scene.fast.snapshot() == scene.plain.snapshot()
 
 
 HANDSHAKE = [packet(5, OUT, SYN), packet(5, IN, SYN | ACK), packet(5, OUT)]
