@@ -158,7 +158,7 @@ class Policy:
 
     @property
     def compiles_misses(self) -> bool:
-        """Whether compiled code decides about misses. A copy of a module that asks has no members of this enumeration."""
+        """Whether compiled code decides about misses. Copies of the module that asks have other members than these."""
         return self.misses is Misses.COMPILED
 
     @property
