@@ -145,7 +145,7 @@ class Standing:
 
 
 def code_of(kernel: Any) -> Iterator[str]:
-    """The optimised LLVM code of an entry point or cold kernel, and of all that it calls, for every signature it has."""
+    """The optimised LLVM code of an entry point or cold kernel, and of all that it calls, for each signature it has."""
     seen, waiting = set(), [(kernel, signature) for signature in kernel.overloads]
     while waiting:
         found, signature = waiting.pop()
