@@ -6,10 +6,11 @@ Both kinds compile for the types of integer arguments, not for each value that i
 
 import functools
 import hashlib
-import weakref
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from numba.core import dispatcher
 from numba.core.compiler import Compiler, Flags, compile_extra
@@ -104,19 +105,24 @@ class StandingKernel(_KernelDispatcher):
     def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None) -> None:  # noqa: A002
         super().__init__(py_func, locals, targetoptions)
         self._cache = SharedCodeCache(py_func)
-        _dispatchers[py_func.__module__, py_func.__qualname__].append(weakref.ref(self))
+        _dispatchers[py_func.__module__, py_func.__qualname__].add(self)
 
     def add_overload(self, cres: Any) -> None:
         """As numba's: this process now has the code, from the compiler or from the cache."""
         super().add_overload(cres)
-        function = self.py_func
-        signature = tuple(cres.signature.args)
-        standing[cres.library] = Standing(function.__module__, function.__qualname__, identity_of(function), signature)
+        function, signature = self.py_func, tuple(cres.signature.args)
+        standing[cres.library] = Standing(function.__module__, function.__qualname__, self.identity, signature)
+        _environments.append(cres.environment)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """See `identity_of`."""
+        return identity_of(self.py_func)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Code that other code calls where it is. Called, it makes the process have it: numba does that before.
+    """Code that other code calls where it is. Called, it makes the process have it: numba does, before loading callers.
 
     Raises:
         LookupError: the process has not made the function.
@@ -128,20 +134,35 @@ class Standing:
     signature: tuple[Type, ...]
 
     def __call__(self) -> None:
-        self._dispatcher().compile(self.signature)
+        self.dispatcher().compile(self.signature)
 
-    def _dispatcher(self) -> StandingKernel:
-        for reference in _dispatchers[self.module, self.name]:
-            found = reference()
-            if found is not None and identity_of(found.py_func) == self.identity:
+    def dispatcher(self) -> StandingKernel:
+        """The function in this process."""
+        for found in _dispatchers[self.module, self.name]:
+            if found.identity == self.identity:
                 return found
         raise LookupError(f"{self.module}.{self.name} is called by compiled code, and not in this process")
 
 
-_dispatchers: dict[tuple[str, str], list["weakref.ref[StandingKernel]"]] = defaultdict(list)
+def code_of(kernel: Any) -> Iterator[str]:
+    """The optimised LLVM code of an entry point or cold kernel, and of all that it calls, for each signature it has."""
+    seen, waiting = set(), [(kernel, signature) for signature in kernel.overloads]
+    while waiting:
+        found, signature = waiting.pop()
+        result = found.overloads[signature]
+        if result.library not in seen:
+            seen.add(result.library)
+            yield str(result.library._get_module_for_linking())
+            needed = [item for item in result.reload_init if isinstance(item, Standing)]
+            waiting += [(item.dispatcher(), item.signature) for item in needed]
 
 
-@functools.cache
+_dispatchers: defaultdict[tuple[str, str], WeakSet[StandingKernel]] = defaultdict(WeakSet)
+
+_environments: list[object] = []
+"""Of all code in this process, which is never unloaded; the code of one identity shares a pointer to the latest."""
+
+
 def identity_of(function: Any) -> str:
     """What tells a function from all others, in any process that has the same sources."""
     return hashlib.sha256(repr(fingerprint(function)).encode()).hexdigest()[:16]

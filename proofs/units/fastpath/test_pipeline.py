@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,9 +12,9 @@ from hypothesis import strategies as st
 
 from fastpath import flow as flow_record
 from fastpath import tcp, uft
-from fastpath.compiler import OPTIONS
 from fastpath.control import publish
 from fastpath.designs import POLICIES, Design
+from fastpath.dispatcher import code_of
 from fastpath.frames import Undecided
 from fastpath.layout import (
     BYTES,
@@ -30,7 +29,7 @@ from fastpath.layout import (
     WINDOW,
 )
 from fastpath.memory import Words
-from fastpath.pipeline import NO_COUNTS, NO_RULES, specialise
+from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from proofs.equivalence.frames import ACK, FIN, RST, SYN
@@ -296,16 +295,15 @@ def test_a_batch_leaves_the_same_words_and_bytes_compiled_and_uncompiled(
 
 @pytest.fixture(scope="module", params=Design, ids=lambda design: design.value)
 def machine_code(request: pytest.FixtureRequest) -> str:
-    """The optimised code of the batch function alone, compiled for this test and not taken from the cache."""
-    kernel: Any = specialise(POLICIES[request.param])
-    fresh = numba.njit(**OPTIONS)(kernel.py_func)
+    """The optimised code of the batch function and of all that it calls, as it is in the cache."""
+    kernel: Any = process_batch_for(request.param)
     world, batch = World(), batch_of([Frame(0, OUT)])
-    fresh(world.words, batch.frames, batch.descriptors, batch.work, NO_RULES, NO_COUNTS, 0, 1, np.uint64(NOW), THREAD)
-    listing: str = fresh.inspect_llvm(fresh.signatures[0])
-    parts = re.split(r"^define ", listing, flags=re.MULTILINE)[1:]
-    bodies = [part for part in parts if not re.search(r"cpython|cfunc", part.partition("\n")[0])]
-    assert "cmpxchg" in "".join(bodies)
-    return "\n".join(bodies)
+    run(world, batch, request.param)
+    parts = [part for text in code_of(kernel) for part in re.split(r"^define ", text, flags=re.MULTILINE)[1:]]
+    bodies = {part.partition("\n")[0]: part for part in parts if "cpython" not in part.partition("\n")[0]}
+    for name in ("process_batch", "miss", "perform_miss", "draw"):
+        assert any(f"{len(name)}{name}" in line for line in bodies)
+    return "\n".join(bodies.values())
 
 
 def test_compiled_batches_do_not_allocate_count_references_or_raise(machine_code: str) -> None:
