@@ -18,7 +18,7 @@ from experiments.replay import BATCH
 from fastpath import Port
 from fastpath.atomics import fetch_add, load_acquire, load_relaxed, store_be32
 from fastpath.compiler import OPTIONS
-from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM, LINE
+from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM, LINE, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.pipeline import process_batch_under
@@ -147,7 +147,7 @@ def sending_loop(policy: Policy) -> Any:
         if number == 0 and position == 0:
             if meeting != 0:
                 fetch_add(signals, 0, np.uint64(1))
-                spins = 0
+                spins: Index = 0
                 while load_acquire(signals, 0) < np.uint64(meeting) and load_relaxed(signals, STOP) == np.uint64(0):
                     spins = wait_a_moment(spins)
             stamps[0] = nanoseconds(scratch)

@@ -162,11 +162,6 @@ class Policy:
         return self.tracks_inside and self.port_lock is PortLock.EXCLUSIVE
 
     @property
-    def compiles_misses(self) -> bool:
-        """Whether compiled code decides about misses. Copies of the module that asks have other members than these."""
-        return self.misses is Misses.COMPILED
-
-    @property
     def old_ways(self) -> np.uint64:
         """The switches that concern one packet alone, as kernels are given them: a bit for each old way."""
         chosen = NO_OLD_WAYS
