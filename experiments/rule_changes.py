@@ -65,7 +65,7 @@ class PortDriver:
         port, batch, stamps, tickets = self._port, self._stream.batch, self._stamps, self._port.ticket
         stamps[0] = time.monotonic_ns()
         for number in range(batches):
-            if signals[STOP]:
+            if signals[STOP] and stamps[number] >= signals[STOP]:
                 batches = number
                 break
             self._writer.send(1, now_ms, first=number, process=False)
@@ -180,7 +180,7 @@ def measure(
     taken = interleaved(samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=rounds, seconds=seconds, advance=advance)
     found = []
     for setting, series in taken.items():
-        windows, changes = (kept[setting][WARM_UP_ROUNDS:] for kept in (ground.windows, ground.changes))
+        windows, changes = ground.windows[setting][WARM_UP_ROUNDS:], ground.changes[setting][WARM_UP_ROUNDS:]
         calm = taken[Setting(setting.driver, 0)].samples
         ratios = [mine / undisturbed for mine, undisturbed in zip(series.samples, calm, strict=True)]
         longest = [window.longest for window in windows]
