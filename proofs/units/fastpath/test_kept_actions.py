@@ -80,7 +80,7 @@ def test_replies_are_asked_for_unless_the_firewall_alone_has_changed(name: str, 
     reply = "return decide_reply(rules, work, record, direction, nat, origin_route(origin))"
     stage = faulty("decision", reply, "return LEFT")
     with np.errstate(over="ignore"):
-        stage.port.process(OUT, outbound(1), NOW)
+        # The epoch of the first rules is that of a change of everything.
         CHANGES["firewall"](stage)
         stage.port.process(OUT, outbound(1), NOW)
         CHANGES[name](stage)
