@@ -73,24 +73,24 @@ class Hits:
             disturb()
         finally:
             end = time.monotonic_ns()
-            stop(signals)
+            stop(signals, end)
             stamps = running.result().astype(np.int64)
+        if len(stamps) > MOST_BATCHES:
+            raise NotCompiled("the packets came to an end before the disturbance did")
         counted, sent = self._counted() - before, (len(stamps) - 1) * BATCH
         if counted != sent:
             raise NotCompiled(f"{sent} packets were sent, {counted} counted as hits and misses")
-        return _overlapping(stamps, start, end)
+        return overlapping(stamps, start, end)
 
     def _counted(self) -> int:
         statistics: Any = self._port.statistics()
         return int(statistics["out_uft_hit"]) + int(statistics["out_uft_miss"])
 
 
-def _overlapping(stamps: npt.NDArray[np.int64], start: int, end: int) -> Window:
+def overlapping(stamps: npt.NDArray[np.int64], start: int, end: int) -> Window:
+    """The batches between the stamps that overlap with the time from `start` to `end`."""
     first, last = np.searchsorted(stamps, [start, end])
-    spans = np.diff(stamps[max(int(first) - 1, 0) : int(last) + 1])
-    if not len(spans) or len(stamps) > MOST_BATCHES:
-        raise NotCompiled("the packets came to an end before the disturbance did")
-    return Window(spans)
+    return Window(np.diff(stamps[max(int(first) - 1, 0) : int(last) + 1]))
 
 
 def quantiles(windows: list[Window]) -> list[float]:

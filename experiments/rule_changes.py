@@ -65,7 +65,7 @@ class PortDriver:
         port, batch, stamps, tickets = self._port, self._stream.batch, self._stamps, self._port.ticket
         stamps[0] = time.monotonic_ns()
         for number in range(batches):
-            if signals[STOP]:
+            if signals[STOP] and stamps[number] >= signals[STOP]:
                 batches = number
                 break
             self._writer.send(1, now_ms, first=number, process=False)

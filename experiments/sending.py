@@ -17,7 +17,7 @@ from experiments.packets import Stream
 from experiments.replay import BATCH
 from fastpath import Port
 from fastpath.atomics import fetch_add, load_acquire, load_relaxed, store_be32
-from fastpath.compiler import OPTIONS
+from fastpath.compiler import OPTIONS, kernel
 from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM, LINE, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
@@ -26,7 +26,8 @@ from fastpath.policy import Policy
 from fastpath.port_lock import wait_a_moment
 
 STOP: Final = LINE
-"""In `signals`: not 0 when the loop is to end. Word 0 counts the threads that have come to a meeting."""
+"""In `signals`: the time at which the loop is to end, 0 as long as there is none. Word 0 counts the threads that have
+come to a meeting."""
 _HEADER_WORDS: Final = RESTORED_BYTES // 8
 _BATCH_NUMBER, _POSITION = 0, 1
 
@@ -108,9 +109,16 @@ class Sender:
             port.wait_for_turn()
 
 
-def stop(signals: Words) -> None:
-    """End the loops that have these signals, each after the batch that it is at."""
-    signals[STOP] = 1
+def stop(signals: Words, time_ns: int = 1) -> None:
+    """End the loops that have these signals, each with the first batch that is done at this time or later."""
+    signals[STOP] = time_ns
+
+
+@kernel
+def goes_on(signals: Words, time_ns: np.uint64) -> bool:
+    """Whether the time at which loops are to end is later, or not yet set."""
+    end = load_relaxed(signals, STOP)
+    return bool(end == np.uint64(0) or time_ns < end)
 
 
 @functools.cache
@@ -152,7 +160,7 @@ def sending_loop(policy: Policy) -> Any:
                     spins = wait_a_moment(spins)
             stamps[0] = nanoseconds(scratch)
         # A batch that was begun is finished, or its packets would be counted twice or not at all.
-        while number < batches and (position > 0 or load_relaxed(signals, STOP) == np.uint64(0)):
+        while number < batches and (position > 0 or goes_on(signals, stamps[number])):
             if position == 0:
                 turn = (first + number) % period * BATCH
                 for frame in range(BATCH):
