@@ -110,8 +110,9 @@ def _keeps_ranks(order: Sequence[Operation]) -> bool:
 def _repeats(order: Sequence[Operation], replica: Replica) -> bool:
     try:
         for operation in order:
-            if operation.ticket == HIT and isinstance(operation.action, Packet):
-                replica.hit(operation.action)
+            action = operation.action
+            if operation.ticket == HIT and isinstance(action, Packet) and replica.would_hit(action):
+                replica.hit(action)
             else:
                 replica.repeat(operation.action)
     except Mismatch:
