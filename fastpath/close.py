@@ -2,8 +2,8 @@
 
 What `reference.port.Port._track_hit` does to a flow that the reference does not know: the segment is a hit, passes by
 its half, and forgets the connection. The TCP word becomes dead first, by the one compare-and-swap with which the
-segment takes effect; then both halves, which leave the layer entries their times. The records stay in their buckets
-until the layer entries expire (`expire.py`).
+segment takes effect; then both halves. The records stay in their buckets until the layer entries expire
+(`expire.py`).
 
 There is no grace period. None is needed: whatever a hit has found before, it cannot advance a word that is dead, and
 this flow record is never made live again (`segment.take_along`). So a packet that comes after is the reference's, also
@@ -26,10 +26,8 @@ from fastpath.hash_table import NOTHING, entry_at, first_bucket, hash_key, lock_
 from fastpath.layout import (
     BINDING,
     KIND_TCP,
-    LAYERS_HIT,
     LOW_32,
     ONE,
-    OUTBOUND,
     PARTNER,
     TCP_WORD,
     THREAD_HITS,
@@ -42,7 +40,7 @@ from fastpath.layout import (
 from fastpath.memory import Words
 from fastpath.native import partner_of
 from fastpath.port_lock import wait_a_moment
-from fastpath.removal import is_dead, time_of
+from fastpath.removal import is_dead
 from fastpath.tcp import CLOSE, DEAD, LOCKED, ZERO, may_advance, step_tcp
 from fastpath.uft import kill
 
@@ -51,12 +49,9 @@ from fastpath.uft import kill
 def closes(words: Words, work: Words, record: Index, flow: np.uint64, direction: np.uint64, word: np.uint64) -> bool:
     """Whether a segment ends a connection with this TCP word, which was loaded with acquire."""
     fin = fin_that_decides(words, flow_at(words, flow), word, direction)
-    flags, sequence, acknowledgement = (
-        work[record + WORK_TCP_FLAGS],
-        work[record + WORK_SEQUENCE],
-        work[record + WORK_ACKNOWLEDGEMENT],
-    )
-    return step_tcp(word, direction, flags, sequence, acknowledgement, fin)[0] == CLOSE
+    flags, acknowledgement = work[record + WORK_TCP_FLAGS], work[record + WORK_ACKNOWLEDGEMENT]
+    outcome, _ = step_tcp(word, direction, flags, work[record + WORK_SEQUENCE], acknowledgement, fin)
+    return bool(outcome == CLOSE)
 
 
 @cold_kernel
@@ -68,7 +63,6 @@ def close_flow(
     entry: np.uint64,
     direction: np.uint64,
     epoch: np.uint64,
-    now: np.uint64,
 ) -> np.uint64:
     """End the connection of a live native flow by a segment of which `entry` is the half: `COMMITTED` or `AGAIN`.
 
@@ -90,7 +84,7 @@ def close_flow(
     # The flow is the same still: it leaves, or gets another record, with the gate closed only.
     outcome = AGAIN
     if _bury(words, work, record, flow, direction, epoch):
-        _end_halves(words, line, entry, direction, now)
+        _end_halves(words, line, entry, direction)
         counter = line + THREAD_HITS + np.int64(direction)
         store_relaxed(words, counter, load_relaxed(words, counter) + ONE)
         outcome = COMMITTED
@@ -116,17 +110,14 @@ def _bury(words: Words, work: Words, record: Index, flow: np.uint64, direction: 
 
 
 @kernel
-def _end_halves(words: Words, line: Index, entry: np.uint64, direction: np.uint64, now: np.uint64) -> None:
-    """Take both halves out of the unified table, and leave the time of the last hit to the layer entries.
+def _end_halves(words: Words, line: Index, entry: np.uint64, direction: np.uint64) -> None:
+    """Take both halves out of the unified table, as far as they have not expired before.
 
-    A half may have expired before. Relaxed: misses of the flow are kept out by the buckets' locks.
+    Their times are not passed on: only what expires leaves the layer entries its time.
     """
     own = entry_at(words, entry)
     other_entry = partner_of(load_relaxed(words, own + PARTNER))
-    outbound = own if direction == OUTBOUND else entry_at(words, other_entry)
-    last = max(now, load_relaxed(words, outbound + LAYERS_HIT))
     life, other_life = kill(words, entry), kill(words, other_entry)
-    store_relaxed(words, outbound + LAYERS_HIT, max(last, time_of(life), time_of(other_life)))
     count_end(words, line, KIND_TCP)
     if not is_dead(life):
         count_end(words, line, np.int64(direction))

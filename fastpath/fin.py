@@ -110,7 +110,7 @@ def note_fin(words: Words, flow_base: Index, fin: np.uint64) -> bool:
         if compare_and_swap_relaxed(words, at, ZERO, fin):
             return True
         seen = load_relaxed(words, at)
-    return seen == fin
+    return bool(seen == fin)
 
 
 @entry_point

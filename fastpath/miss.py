@@ -275,7 +275,7 @@ def miss_known(
     for word in range(KEY_WORDS):
         work[OTHER_KEY + word] = load_relaxed(words, other + KEY + word)
     if not own_is_dead and not is_stale(words, own, epoch):
-        return close_known(words, work, record, entry, direction, epoch, now, line) if may_close else AGAIN
+        return close_known(words, work, record, entry, direction, epoch, line) if may_close else AGAIN
     renews_other = not own_is_dead or is_dead(words, other) or is_stale(words, other, epoch)
     origin = load_relaxed(words, (other if direction == OUTBOUND else own) + ORIGIN)
     passed, passed_other = load_relaxed(words, own + PASSED), load_relaxed(words, other + PASSED)
@@ -302,14 +302,13 @@ def close_known(
     entry: np.uint64,
     direction: np.uint64,
     epoch: np.uint64,
-    now: np.uint64,
     line: Index,
 ) -> np.uint64:
     """A packet whose half is in service: it ends the connection, or is a hit by now, or the reference's."""
     own = entry_at(words, entry)
     work[OUTCOME_ACTION], work[OUTCOME_REWRITE] = load_relaxed(words, own + ACTION), load_relaxed(words, own + REWRITE)
     work[OUTCOME_HASH] = work[OUTCOME_ACTION] & LOW_32
-    if close_flow(words, work, record, line, entry, direction, epoch, now) == COMMITTED:
+    if close_flow(words, work, record, line, entry, direction, epoch) == COMMITTED:
         return CLOSED_HERE
     return AGAIN
 
