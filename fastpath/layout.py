@@ -191,12 +191,12 @@ FLOW_WORDS: Final = LINE
 TCP_WORD: Final = 0
 SEGMENTS_MISSED: Final = 1
 """Segments of the connection that were misses, and so are in no half's `HITS`: inbound here, outbound in the next word.
-Native flows only, as the next one."""
-NUMBERS_KNOWN: Final = 3
-"""Which numbers of the connection have been seen: `REMOTE_SEQUENCE_KNOWN` and following."""
-REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
-REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
-GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
+Above the count, which numbers they had. Native flows only, as the next one."""
+MISSED_SEQUENCE: Final = np.uint64(1 << 62)
+MISSED_ACKNOWLEDGEMENT: Final = np.uint64(1 << 63)
+MISSED_COUNT: Final = np.uint64((1 << 62) - 1)
+LAST_SEGMENT: Final = 3
+"""Time of the connection's last segment before its halves were made anew, which have forgotten theirs; 0 at first."""
 OTHERS_HITS: Final = 4
 """Hits by threads that do not own the half: inbound here, outbound in the next word."""
 OTHERS_BYTES: Final = 6

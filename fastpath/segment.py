@@ -9,17 +9,17 @@ import numpy as np
 from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
 from fastpath.flow import tcp_word_at
+from fastpath.layout import DEAD as DEAD_HALF
 from fastpath.layout import (
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
     INBOUND,
+    LAST_SEGMENT,
+    MISSED_ACKNOWLEDGEMENT,
+    MISSED_SEQUENCE,
     NUMBERS,
-    NUMBERS_KNOWN,
     ONE,
     OTHERS_BYTES,
     OTHERS_HITS,
     OUTBOUND,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     SEGMENTS_MISSED,
     SHIFT_32,
     TCP_WORD,
@@ -88,7 +88,7 @@ def begin_connection(
     store_relaxed(words, at + TCP_WORD, pack_word(state, sequence, known, epoch))
     store_relaxed(words, at + SEGMENTS_MISSED, _NOTHING)
     store_relaxed(words, at + SEGMENTS_MISSED + 1, _NOTHING)
-    store_relaxed(words, at + NUMBERS_KNOWN, _NOTHING)
+    store_relaxed(words, at + LAST_SEGMENT, _NOTHING)
     for way in range(2):
         store_relaxed(words, at + OTHERS_HITS + way, _NOTHING)
         store_relaxed(words, at + OTHERS_BYTES + way, _NOTHING)
@@ -105,19 +105,22 @@ def count_missed(
     added as those of a thread that does not own the half.
     """
     missed = at + SEGMENTS_MISSED + np.int64(direction)
-    store_relaxed(words, missed, load_relaxed(words, missed) + ONE)
+    count = (load_relaxed(words, missed) + ONE) | MISSED_SEQUENCE
+    if work[record + WORK_TCP_FLAGS] & ACK != _NOTHING:
+        count |= MISSED_ACKNOWLEDGEMENT
+    store_relaxed(words, missed, count)
     fetch_add_relaxed(words, at + OTHERS_BYTES + np.int64(direction), length)
     sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
-    acknowledges = work[record + WORK_TCP_FLAGS] & ACK != _NOTHING
-    known = load_relaxed(words, at + NUMBERS_KNOWN)
-    if direction == INBOUND:
-        known |= REMOTE_SEQUENCE_KNOWN
-        if acknowledges:
-            known |= REMOTE_ACKNOWLEDGEMENT_KNOWN
-    elif acknowledges:
-        known |= GUEST_ACKNOWLEDGEMENT_KNOWN
-    store_relaxed(words, at + NUMBERS_KNOWN, known)
     store_relaxed(words, own + NUMBERS, sequence << SHIFT_32 | acknowledgement)
+
+
+@kernel
+def keep_time(words: Words, at: Index, life: np.uint64) -> None:
+    """Let the connection with the record at `words[at]` keep the time of a half that is about to be made anew.
+
+    A clock that lags must not make it look older. Misses of either direction hold all four buckets of the flow.
+    """
+    store_relaxed(words, at + LAST_SEGMENT, max(load_relaxed(words, at + LAST_SEGMENT), life & ~DEAD_HALF))
 
 
 @kernel

@@ -126,6 +126,60 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
             ),
             "look-up beside first install",
         ),
+        "hit counted without release": Removal(
+            _without(
+                "a segment is counted by a relaxed store",
+                _UFT,
+                "store_release(words, entry_base + HITS",
+                "store_relaxed(words, entry_base + HITS",
+            ),
+            "bringing home beside a segment",
+        ),
+        "hit of another thread counted without release": Removal(
+            _without(
+                "a segment in the half of another thread is counted by a relaxed addition",
+                _UFT,
+                "fetch_add(words, flow_base + OTHERS_HITS",
+                "fetch_add_relaxed(words, flow_base + OTHERS_HITS",
+            ),
+            "bringing home beside a segment of another thread",
+        ),
+        "counted hits read without acquire": Removal(
+            _without(
+                "the segments of a half's owner are read relaxed",
+                _UFT,
+                "load_acquire(words, entry_base + HITS)",
+                "load_relaxed(words, entry_base + HITS)",
+            ),
+            "bringing home beside a segment",
+        ),
+        "counted hits of another thread read without acquire": Removal(
+            _without(
+                "the segments of threads that do not own the half are read relaxed",
+                _UFT,
+                "load_acquire(words, flow_at(words, flow) + OTHERS_HITS",
+                "load_relaxed(words, flow_at(words, flow) + OTHERS_HITS",
+            ),
+            "bringing home beside a segment of another thread",
+        ),
+        "native flow read without acquire": Removal(
+            _without(
+                "a native flow is read by relaxed loads when it is recalled",
+                _UFT,
+                "content[word] = load_acquire(words, at + word)",
+                "content[word] = load_relaxed(words, at + word)",
+            ),
+            "recalling beside a segment",
+        ),
+        "native flow read plainly": Removal(
+            _with_plain_load(
+                "a native flow is read by plain loads when it is recalled",
+                _UFT,
+                "content[word] = load_acquire(words, at + word)",
+                "content[word] = load_plain(words, at + word)",
+            ),
+            "recalling beside a segment",
+        ),
         "life read plainly": Removal(
             _with_plain_load(
                 "a half's last hit is brought home by a plain load",
@@ -255,13 +309,6 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
             "epoch hands over",
         ),
     }
-)
-
-NATIVE_FLOW_READ_PLAINLY = _with_plain_load(
-    "a native flow is read by plain loads when it is recalled",
-    _UFT,
-    "content[word] = load_relaxed(words, at + word)",
-    "content[word] = load_plain(words, at + word)",
 )
 
 NOT_NEEDED: Mapping[str, Fault] = MappingProxyType(

@@ -18,7 +18,6 @@ from fastpath.layout import (
     ENTRY_WORDS,
     FLOW_LIST,
     FLOW_STOCK,
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
     HITS,
     HITS_BEFORE,
     KEY,
@@ -30,14 +29,13 @@ from fastpath.layout import (
     KIND_UFT_OUT,
     LAYERS_HIT,
     LIFE,
+    MISSED_ACKNOWLEDGEMENT,
+    MISSED_SEQUENCE,
     NUMBERS,
-    NUMBERS_KNOWN,
     ORIGIN,
     PARTNER,
     PARTNER_NATIVE,
     PASSED,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     REWRITE,
     SEGMENTS_MISSED,
     USED,
@@ -251,12 +249,11 @@ class Writer:
             place = places[direction]
             words[place + BYTES] = length
             words[place + NUMBERS] = (sequence or 0) << 32 | (acknowledgement or 0)
-            words[at + SEGMENTS_MISSED + (direction is OUT)] = segments - int(words[place + HITS])
-        words[at + NUMBERS_KNOWN] = (
-            (flow.remote_sequence is not None) * int(REMOTE_SEQUENCE_KNOWN)
-            | (flow.remote_acknowledgement is not None) * int(REMOTE_ACKNOWLEDGEMENT_KNOWN)
-            | (flow.guest_acknowledgement is not None) * int(GUEST_ACKNOWLEDGEMENT_KNOWN)
-        )
+            words[at + SEGMENTS_MISSED + (direction is OUT)] = (
+                segments - int(words[place + HITS])
+                | (sequence is not None) * int(MISSED_SEQUENCE)
+                | (acknowledgement is not None) * int(MISSED_ACKNOWLEDGEMENT)
+            )
 
 
 def _hits_before(known: Told, direction: Direction) -> int:

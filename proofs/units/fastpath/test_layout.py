@@ -145,11 +145,7 @@ ENTRY = (
     *(layout.PASSED, layout.HITS_BEFORE, layout.ORIGIN),
 )
 FLOW = (
-    *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1),
-    *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
-)
-FLOW = (
-    layout.TCP_WORD,
+    *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1, layout.LAST_SEGMENT),
     *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
 )
 TRANSFORM = (
