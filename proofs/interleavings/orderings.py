@@ -19,6 +19,7 @@ _UFT = "fastpath.uft"
 _FLOW = "fastpath.flow"
 _RECLAIM = "fastpath.reclaim"
 _CONTROL = "fastpath.control"
+_NATIVE_FLOW = "fastpath.native_flow"
 
 _RELAXED_SWAP = "    compare_and_swap,\n    compare_and_swap_relaxed,\n"
 _IMPORTS: Mapping[str, tuple[Edit, ...]] = MappingProxyType(
@@ -28,6 +29,7 @@ _IMPORTS: Mapping[str, tuple[Edit, ...]] = MappingProxyType(
         _FLOW: ((_FLOW, "import compare_and_swap, load", "import compare_and_swap, compare_and_swap_relaxed, load"),),
         _CONTROL: ((_CONTROL, "import store_release", "import store_relaxed, store_release"),),
         _RECLAIM: (),
+        _NATIVE_FLOW: (),
     }
 )
 
@@ -170,6 +172,18 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
                 "content[word] = load_relaxed(words, at + word)",
             ),
             "recalling beside a segment",
+        ),
+        "numbers of a native flow read first": Removal(
+            _without(
+                "the numbers of a native half are read before the segments that other threads have counted",
+                _NATIVE_FLOW,
+                "    hits_of_others = _words_at(words, others + OTHERS_HITS, 1)[0] if record else 0\n"
+                "    content = _words_at(words, at, ENTRY_WORDS)\n",
+                "    content = _words_at(words, at, ENTRY_WORDS)\n"
+                "    hits_of_others = _words_at(words, others + OTHERS_HITS, 1)[0] if record else 0\n",
+            ),
+            "recalling beside a segment of another thread",
+            (MemoryName.SC, MemoryName.TSO, MemoryName.RA),
         ),
         "native flow read plainly": Removal(
             _with_plain_load(

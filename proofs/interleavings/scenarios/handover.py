@@ -171,9 +171,7 @@ def home_beside_segment(modules: Interpreted, _design: Design, owner: int = 0) -
         def bring_home() -> tuple[int, ...]:
             word = int(flow.record.current_word(words, np.uint64(FLOW)))
             found = flow.uft.left_by_hits(words, entry, np.uint64(FLOW), layout.OUTBOUND)
-            assert found[0] == 0 or tuple(map(int, found)) == left, (
-                f"a hit is counted without what came with it: {found}"
-            )
+            assert found[0] == 0 or tuple(map(int, found)) == left, f"a hit without what came with it: {found}"
             dead = flow.uft.is_killed(words, np.uint64(ENTRY))
             return word, *map(int, found), int(dead)
 
@@ -216,7 +214,7 @@ def recall_beside_segment(modules: Interpreted, _design: Design, owner: int = 0)
             half = read(words, OUT).outbound
             known = (half.length, half.sequence, half.acknowledgement)
             expected = (length, sequence, acknowledgement)
-            assert half.hits == 0 or known == expected, f"a hit is counted without what came with it: {known}"
+            assert half.hits == 0 or known == expected, f"a hit without what came with it: {known}"
             return int(half.hits)
 
         constant = {"words": flow.arena.constant}
