@@ -10,6 +10,7 @@ import numpy as np
 
 from fastpath import native, tcp, uft
 from fastpath.decompile import key_of_words
+from fastpath.fin import sequence_of_fin
 from fastpath.hash_table import entry_at
 from fastpath.layout import (
     ACTION,
@@ -17,6 +18,7 @@ from fastpath.layout import (
     BYTES,
     DEAD,
     ENTRY_WORDS,
+    FIN_WORD,
     FLOW_WORDS,
     FLOWS_AT,
     HITS,
@@ -29,7 +31,6 @@ from fastpath.layout import (
     LIFE,
     MISSED_ACKNOWLEDGEMENT,
     MISSED_COUNT,
-    MISSED_SEQUENCE,
     NUMBERS,
     ORIGIN,
     OTHERS_BYTES,
@@ -99,6 +100,7 @@ class NativeConnection(NamedTuple):
     record: int
     is_dead: bool
     state: int
+    fin_sequence: int | None
     guest_sequence: int | None
     guest_acknowledgement: int | None
     remote_sequence: int | None
@@ -206,9 +208,10 @@ def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> Nati
     """The flow record, and the numbers that lie in the halves. Every hit has both numbers of its segment."""
     at = int(words[FLOWS_AT]) + outbound.record * FLOW_WORDS
     record = _words_at(words, at, FLOW_WORDS)
-    word, (missed_in, missed_out) = np.uint64(record[TCP_WORD]), record[SEGMENTS_MISSED : SEGMENTS_MISSED + 2]
+    word, missed = np.uint64(record[TCP_WORD]), record[SEGMENTS_MISSED]
+    missed_in, missed_out = missed & _LOW_32, missed >> 32
     guest_acknowledged = outbound.hits or missed_out & int(MISSED_ACKNOWLEDGEMENT)
-    remote_sent = inbound.hits or missed_in & int(MISSED_SEQUENCE)
+    remote_sent = inbound.hits or missed_in
     remote_acknowledged = inbound.hits or missed_in & int(MISSED_ACKNOWLEDGEMENT)
     return NativeConnection(
         outbound.record,
@@ -218,6 +221,7 @@ def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> Nati
         guest_acknowledgement=outbound.acknowledgement if guest_acknowledged else None,
         remote_sequence=inbound.sequence if remote_sent else None,
         remote_acknowledgement=inbound.acknowledgement if remote_acknowledged else None,
+        fin_sequence=sequence_of_fin(word, np.uint64(record[FIN_WORD])),
         segments_in=inbound.hits + (missed_in & int(MISSED_COUNT)),
         segments_out=outbound.hits + (missed_out & int(MISSED_COUNT)),
         last_segment_ms=max(outbound.last_hit_ms, inbound.last_hit_ms, record[LAST_SEGMENT]),

@@ -194,6 +194,7 @@ def _placed(flows: LayerFlows, pair: _LayerPair) -> _LayerPair:
 def _set_numbers(flow: TcpFlow, known: NativeConnection) -> None:
     """State and numbers; the segment that began the connection was no hit of it."""
     flow.state = known.state
+    flow.fin_sequence = known.fin_sequence
     flow.guest_sequence = known.guest_sequence
     flow.guest_acknowledgement = known.guest_acknowledgement
     flow.remote_sequence = known.remote_sequence
