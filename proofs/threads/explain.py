@@ -177,7 +177,8 @@ class _Walk:
         except Mismatch:
             self._replica.restore(saved)
             raise
-        self._base = hash((saved, *self._positions))
+        # With the thread: misses take no ticket, so that more than one operation may be repeated from the same state.
+        self._base = hash((saved, move.thread, *self._positions))
         return saved
 
     def _heads(self) -> dict[int, Operation]:
