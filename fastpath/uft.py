@@ -19,10 +19,12 @@ import numpy as np
 from fastpath.atomics import (
     compare_and_swap,
     compare_and_swap_relaxed,
+    fetch_add,
     fetch_add_relaxed,
     load_acquire,
     load_relaxed,
     store_relaxed,
+    store_release,
 )
 from fastpath.compiler import cold_kernel, entry_point, kernel
 from fastpath.flow import flow_at
@@ -291,16 +293,18 @@ def touch_plainly(words: Words, entry_base: Index, now: np.uint64) -> None:
 @kernel
 def count_hit(words: Words, entry_base: Index) -> None:
     """Count a hit of an entry without connection, whose direction may be served by several threads."""
-    fetch_add_relaxed(words, entry_base + HITS, ONE)
+    # Release: whoever sees the hit counted finds its time.
+    fetch_add(words, entry_base + HITS, ONE)
 
 
 @kernel
 def counted_hits(words: Words, entry_base: Index, flow: np.uint64, direction: np.uint64) -> np.uint64:
     """All hits of a half since its entry was written, whoever counted them. `flow` is its flow record, 0 for none."""
-    hits = load_relaxed(words, entry_base + HITS)
+    # Acquire, here and below: a hit is counted last, and whoever counts it as brought home finds all that it has left.
+    hits = load_acquire(words, entry_base + HITS)
     if flow == NOTHING:
         return hits
-    return (hits & OWNED_HITS) + load_relaxed(words, flow_at(words, flow) + OTHERS_HITS + np.int64(direction))
+    return (hits & OWNED_HITS) + load_acquire(words, flow_at(words, flow) + OTHERS_HITS + np.int64(direction))
 
 
 @entry_point
@@ -361,11 +365,12 @@ def count_segment(
         # what it has stored, for seats change hands under the interpreter's lock (`seats.py`).
         store_relaxed(words, entry_base + BYTES, load_relaxed(words, entry_base + BYTES) + length)
         store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
-        store_relaxed(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)
+        # Release, here and below: whoever sees the hit counted finds its time, its bytes and its numbers.
+        store_release(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)
     else:
         fetch_add_relaxed(words, flow_base + OTHERS_BYTES + np.int64(direction), length)
         store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
-        fetch_add_relaxed(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)
+        fetch_add(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)
 
 
 @kernel
