@@ -27,7 +27,7 @@ from proofs.interleavings.access import WRITES, Access, Mode, Wait, conflict, de
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import Scheduler
-from proofs.interleavings.sharing import Sharing, expanded
+from proofs.interleavings.sharing import Sharing, acquaint, expanded
 from proofs.interleavings.turn import Turn, thread_of
 
 
@@ -147,6 +147,8 @@ class _Explorer:
         self._report = Report()
 
     def run(self) -> Report:
+        if self._reduced:
+            acquaint(self._program, self._memory, self._sharing)
         while self._report.counterexample is None:
             self._run_once()
             if self._sharing.has_grown:

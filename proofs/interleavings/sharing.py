@@ -12,13 +12,20 @@ A schedule names turns, and should mean the same whatever a search has found out
 has left out.
 """
 
+import contextlib
+import random
 from collections.abc import Iterable
+from typing import Final
 
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.request import HISTORY, Request
 from proofs.interleavings.scheduler import Scheduler
 from proofs.interleavings.turn import Turn, buffer_of, thread_of
+
+_ACQUAINTING_RUNS: Final = 12
+_SWITCHES: Final = 0.1
+"""How often such a run goes on with another thread, at each turn."""
 
 
 class Sharing:
@@ -54,6 +61,21 @@ class Sharing:
     def knows_as_private(self, location: int) -> bool:
         """Whether a word is private as far as is known."""
         return location not in self._shared
+
+
+def acquaint(program: Program, memory: MemoryName, sharing: Sharing) -> None:
+    """Let a few runs, chosen by fixed seeds, show what is shared, so that a search need not find out late."""
+    for seed in range(_ACQUAINTING_RUNS):
+        chance = random.Random(seed)
+        with contextlib.suppress(Exception):  # a run that fails has shown something too; the search will come to it
+            scheduler = Scheduler(program(), memory, sharing.is_private)
+            with scheduler:
+                actor = chance.choice(scheduler.enabled())
+                while enabled := scheduler.enabled():
+                    if actor not in enabled or chance.random() < _SWITCHES:
+                        actor = chance.choice(enabled)
+                    scheduler.step(Turn(actor))
+    sharing.has_grown = False
 
 
 def expanded(program: Program, schedule: Iterable[Turn], memory: MemoryName, sharing: Sharing) -> tuple[Turn, ...]:

@@ -78,10 +78,8 @@ class StoreBuffers(SequentialConsistency):
             self._drained_before[thread] = self._drained_at[thread]
 
     def _newest(self, thread: int, location: int) -> int | None:
-        for entry, _ in reversed(self._buffers[thread]):
-            if entry.location == location:
-                return entry.value
-        return None
+        newest: Request | None = next((e for e, _ in reversed(self._buffers[thread]) if e.location == location), None)
+        return None if newest is None else newest.value
 
     def _forward(self, thread: int, request: Request, value: int, step: int) -> tuple[Access, Any]:
         """A load from the own buffer; the drain of what it reads may come first, see `access.own_drain_and_load`."""

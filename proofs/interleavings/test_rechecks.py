@@ -12,7 +12,7 @@ from proofs.ledger import Method, claim
 
 @claim(
     "C11",
-    "each lock, read-modify-write, grace period and second look of `fine` has a scenario that misses it; the faults are "
+    "each lock, read-modify-write, grace period and second look of `fine` is missed by a scenario; the faults are "
     "found in the tests of the scenarios",
     method=Method.TESTED,
     scope=f"{len(PARTS)} single removals: {'; '.join(part.part for part in PARTS)}",

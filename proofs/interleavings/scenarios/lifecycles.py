@@ -245,7 +245,7 @@ def segment_beside_clearing(modules: Interpreted, _design: Design) -> Program:
         removed = np.zeros(layout.KINDS, np.uint64)
 
         def finish(_results: Sequence[object]) -> Hashable:
-            taken = history.operations[0].result
+            taken = history.operations[0].result is True
             life = int(words[native.arena.entry_at(words, OUT) + layout.LIFE])
             assert life & int(layout.DEAD), "a half is still in the unified table"
             assert not taken or life & ~int(layout.DEAD) == now, "the time of a segment is lost"
