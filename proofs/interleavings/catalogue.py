@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
 from proofs.interleavings.scenarios import (
+    closing,
     commits,
     crowds,
     expiry,
@@ -26,6 +27,7 @@ _EVERY = (
     *crowds.SCENARIOS,
     *commits.SCENARIOS,
     *expiry.SCENARIOS,
+    *closing.SCENARIOS,
     *port.SCENARIOS,
     *port_misses.SCENARIOS,
 )
