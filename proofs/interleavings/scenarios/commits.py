@@ -337,6 +337,7 @@ SCENARIOS = (
         ["make it anew outbound", "make it anew inbound"],
         renewed_from_both_sides,
         {"renewal unseen": RENEWAL_UNSEEN},
+        slow=True,
     ),
     Scenario(
         "commit beside commit, one reply key",
@@ -351,6 +352,7 @@ SCENARIOS = (
         ["make it anew", "make it anew"],
         renewed_from_one_side,
         {"renewal unseen": RENEWAL_UNSEEN},
+        slow=True,
     ),
     Scenario(
         "segment taken along beside a hit",
