@@ -24,7 +24,7 @@ class Connection:
     Attributes:
         original: the reference's flow.
         record: number of the arena's flow record.
-        halves: the halves that name the record.
+        halves: the halves that name the record, in the order in which they came: what follows from it can be repeated.
     """
 
     __slots__ = ("halves", "original", "record")
@@ -32,7 +32,7 @@ class Connection:
     def __init__(self, original: TcpFlow, record: int) -> None:
         self.original = original
         self.record = record
-        self.halves: set[Half] = set()
+        self.halves: dict[Half, None] = {}
 
     def word(self, epoch: int) -> np.uint64:
         """The TCP word for the state in which the reference has the flow."""

@@ -198,7 +198,7 @@ class Mirror:
             half = Half(original, direction, entry, int(entry_at(self._words, np.uint64(entry))), connection)
             half.count_as_known(hits, length)
             if connection is not None:
-                connection.halves.add(half)
+                connection.halves[half] = None
             self._halves[original] = half
             self._arrivals.pop(original, None)
             if not original.holders:
@@ -294,7 +294,7 @@ class Mirror:
         uft.write_entry(words, np.uint64(number), np.array(key_words(direction, entry.flow), np.uint64), *content)
         half = Half(entry, direction, number, at, connection)
         if connection is not None:
-            connection.halves.add(half)
+            connection.halves[half] = None
         return half
 
     def _connection(self, flow: TcpFlow, epoch: int) -> Connection | None:
@@ -323,7 +323,7 @@ class Mirror:
             else:
                 self._waiting[member.original] = member.direction
                 if member.connection is not None:
-                    member.connection.halves.discard(member)
+                    member.connection.halves.pop(member, None)
                 self._refuse(member.entry, member.connection)
 
     def _refuse(self, entry: int | None, connection: Connection | None) -> None:
@@ -353,7 +353,7 @@ class Mirror:
     def _release(self, half: Half) -> None:
         half.bring_home(self._words)
         if half.connection is not None:
-            half.connection.halves.discard(half)
+            half.connection.halves.pop(half, None)
         self._give_back(half.entry, half.connection)
 
     def _give_back(self, entry: int | None, connection: Connection | None) -> None:

@@ -293,7 +293,8 @@ def touch_plainly(words: Words, entry_base: Index, now: np.uint64) -> None:
 @kernel
 def count_hit(words: Words, entry_base: Index) -> None:
     """Count a hit of an entry without connection, whose direction may be served by several threads."""
-    fetch_add_relaxed(words, entry_base + HITS, ONE)
+    # Release: whoever sees the hit counted finds its time.
+    fetch_add(words, entry_base + HITS, ONE)
 
 
 @kernel

@@ -99,6 +99,16 @@ def conflict(earlier: Mode, later: Mode) -> bool:
     return (earlier, later) in _CONFLICTS
 
 
+def own_drain_and_load(one: Access, other: Access) -> bool:
+    """Whether of two accesses made for one thread one drains its store buffer and one only loads.
+
+    They commute, also where they concern one word: the load reads what was stored last, in the buffer or behind it. A
+    load that ends a wait is not meant, for the drain may have ended it.
+    """
+    drain, load = (one, other) if one.operation == "drain" else (other, one)
+    return drain.operation == "drain" and load.operation == "load" and not load.waits
+
+
 def dependent(one: Access, other: Access) -> bool:
     """Whether two accesses of different threads, as they were made, lead to another state in the other order.
 

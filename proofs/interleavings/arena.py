@@ -20,10 +20,10 @@ class SmallArena:
     must before an entry becomes reachable.
     """
 
-    def __init__(self, modules: Interpreted, entries: int = 4, threads: int = 2, seed: int = 1) -> None:
+    def __init__(self, modules: Interpreted, entries: int = 4, threads: int = 2, seed: int = 1, pools: int = 0) -> None:
         self.layout: Any = modules.module("fastpath.layout")
         self._table: Any = modules.module("fastpath.hash_table")
-        geometry = self.layout.Geometry(entries=entries, spare=0, threads=threads)
+        geometry = self.layout.Geometry(entries=entries, spare=0, threads=threads, pools=pools)
         self._template = np.array(modules.module("fastpath.arena").new_arena(geometry, seed))
 
     def fresh(self) -> Words:

@@ -4,13 +4,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import closing, commits, expiry, flow, handover, misses, port, port_misses, table
+from proofs.interleavings.scenarios import (
+    closing,
+    commits,
+    crowds,
+    expiry,
+    flow,
+    handover,
+    lifecycles,
+    misses,
+    port,
+    port_misses,
+    table,
+)
 
 _EVERY = (
     *table.SCENARIOS,
     *flow.SCENARIOS,
     *handover.SCENARIOS,
+    *lifecycles.SCENARIOS,
     *misses.SCENARIOS,
+    *crowds.SCENARIOS,
     *commits.SCENARIOS,
     *expiry.SCENARIOS,
     *closing.SCENARIOS,

@@ -23,11 +23,12 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from proofs.interleavings.access import WRITES, Access, Mode, Wait, conflict, dependent
+from proofs.interleavings.access import WRITES, Access, Mode, Wait, conflict, dependent, own_drain_and_load
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import Scheduler
-from proofs.interleavings.turn import Turn
+from proofs.interleavings.sharing import Sharing, acquaint, expanded
+from proofs.interleavings.turn import Turn, thread_of
 
 
 class Search(enum.Enum):
@@ -135,6 +136,8 @@ class _Explorer:
         self._program = program
         self._memory = memory
         self._reduced = search is Search.REDUCED
+        self._has_buffers = memory is MemoryName.TSO
+        self._sharing = Sharing()
         self._most_executions = most_executions
         self._start = time.monotonic()
         self._most_seconds = most_seconds
@@ -144,22 +147,44 @@ class _Explorer:
         self._report = Report()
 
     def run(self) -> Report:
-        report = self._report
-        while report.counterexample is None:
+        if self._reduced:
+            acquaint(self._program, self._memory, self._sharing)
+        while self._report.counterexample is None:
             self._run_once()
-            if not self._to_next_choice():
-                report.complete = report.counterexample is None
+            if self._sharing.has_grown:
+                self._begin_anew()
+            elif not self._to_next_choice():
+                self._report.complete = self._report.counterexample is None
                 break
-            limits = (report.executions, time.monotonic() - self._start)
+            limits = (self._report.executions, time.monotonic() - self._start)
             if limits[0] >= self._most_executions or limits[1] >= self._most_seconds:
                 break
-        report.seconds = time.monotonic() - self._start
-        return report
+        self._expand_schedules()
+        self._report.seconds = time.monotonic() - self._start
+        return self._report
+
+    def _begin_anew(self) -> None:
+        """What was explored took a word for private that is shared."""
+        self._sharing.has_grown = False
+        self._path, self._touched, self._clocks = [], {}, []
+        self._report = Report(steps=self._report.steps)
+
+    def _expand_schedules(self) -> None:
+        """Let schedules have a turn for each access."""
+        if not self._reduced:
+            return
+        report, arguments = self._report, (self._memory, self._sharing)
+        if report.counterexample is not None:
+            report.counterexample = expanded(self._program, report.counterexample, *arguments)
+        report.outcomes = {
+            outcome: expanded(self._program, schedule, *arguments) for outcome, schedule in report.outcomes.items()
+        }
 
     # --- one run ---
 
     def _run_once(self) -> None:
-        scheduler = Scheduler(self._program(), self._memory)
+        options = (self._sharing.is_private,) if self._reduced else ()
+        scheduler = Scheduler(self._program(), self._memory, *options)
         if not self._clocks:
             actors = 2 * len(scheduler.threads)  # each thread, and counted from the end its store buffer
             self._clocks = [[(0,) * actors] for _ in range(actors)]
@@ -167,8 +192,9 @@ class _Explorer:
             with scheduler:
                 self._follow(scheduler)
         except Exception as error:
-            self._report.failure = error
-            self._report.counterexample = self._schedule()
+            if not self._sharing.has_grown:
+                self._report.failure = error
+                self._report.counterexample = self._schedule()
         self._report.steps += scheduler.steps
 
     def _schedule(self) -> tuple[Turn, ...]:
@@ -193,6 +219,8 @@ class _Explorer:
                 node.backtrack = {node.actor}
             self._path.append(node)
             self._take(scheduler, node)
+        if self._sharing.has_grown:
+            return
         outcome = scheduler.finish()
         self._report.executions += 1
         if outcome not in self._report.outcomes:
@@ -200,7 +228,7 @@ class _Explorer:
 
     def _take(self, scheduler: Scheduler, node: Node) -> None:
         node.access = scheduler.step(node.turn)
-        if self._reduced:
+        if self._reduced and not self._sharing.has_grown:
             self._find_races(len(self._path) - 1)
 
     def _inherited_sleep(self) -> dict[Choice, Access]:
@@ -211,7 +239,11 @@ class _Explorer:
         return {
             choice: access
             for choice, access in parent.sleep.items()
-            if choice[0] != parent.actor and not dependent(access, parent.done)
+            if choice[0] != parent.actor
+            and (
+                not dependent(access, parent.done)
+                or (thread_of(choice[0]) == thread_of(parent.actor) and own_drain_and_load(access, parent.done))
+            )
         }
 
     def _to_next_choice(self) -> bool:
@@ -248,6 +280,8 @@ class _Explorer:
             clock = tuple(map(max, clock, self._path[step - 1].clock))
         for earlier in self._conflicting(access):
             other = self._path[earlier]
+            if thread_of(other.actor) == thread_of(actor) and own_drain_and_load(other.done, access):
+                continue
             if other.own > clock[other.actor]:
                 if self._reversible(earlier, access):
                     self._try_reversed(earlier, index, clock)
@@ -261,14 +295,17 @@ class _Explorer:
     def _conflicting(self, access: Access) -> Iterable[int]:
         """Earlier steps that conflict with an access, latest first.
 
-        Behind the last write to a location nothing need be looked at: the write comes after all of it.
+        Behind the last write to a location nothing need be looked at: the write comes after all of it. The drain of a
+        store buffer does not come after its own thread's loads; there all is looked at.
         """
         found: set[int] = set()
         for location, mode in access.footprint():
             touched = self._touched.get(location)
             if touched is None:
                 continue
-            last_write = max(touched[write][-1] if touched[write] else -1 for write in WRITES)
+            last_write = -1
+            if not self._has_buffers:
+                last_write = max(touched[write][-1] if touched[write] else -1 for write in WRITES)
             for other in _MODES:
                 if touched[other] and conflict(other, mode):
                     found.update(takewhile(last_write.__le__, reversed(touched[other])))

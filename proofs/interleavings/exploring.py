@@ -16,7 +16,7 @@ MOST_SECONDS = 300.0
 
 
 def cases(scenarios: Iterable[Scenario]) -> list[object]:
-    """Each scenario under each of its designs, as parameters of a test; long ones marked."""
+    """Each scenario under each of its designs, as parameters of a test; slow ones marked, long ones left out."""
     return [
         pytest.param(
             scenario,
@@ -25,6 +25,7 @@ def cases(scenarios: Iterable[Scenario]) -> list[object]:
             marks=[pytest.mark.slow] if scenario.slow else [],
         )
         for scenario in scenarios
+        if not scenario.long
         for design in scenario.designs
     ]
 
@@ -49,7 +50,7 @@ def broken_cases(scenarios: Iterable[Scenario]) -> list[object]:
 
 def scope(scenarios: Iterable[Scenario]) -> str:
     """What the scenarios run, for the ledger."""
-    return "; ".join(scenario.scope for scenario in scenarios)
+    return "; ".join(scenario.scope for scenario in scenarios if not scenario.long)
 
 
 def fault_scope(scenarios: Iterable[Scenario]) -> str:

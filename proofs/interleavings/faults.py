@@ -24,6 +24,20 @@ ODD_VERSION_READ = Fault(
         )
     ],
 )
+ODD_VERSION_BELIEVED = Fault(
+    "a look-up by a hint reads a bucket that is being changed",
+    [("fastpath.hash_table", "        if version & ONE == NOTHING and content", "        if content")],
+)
+NO_RECHECK_AFTER_HINT = Fault(
+    "a look-up by a hint does not look at the version again",
+    [
+        (
+            "fastpath.hash_table",
+            "                if load_relaxed(words, bucket + VERSION) == version:\n                    return entry",
+            "                if True:\n                    return entry",
+        )
+    ],
+)
 LOCK_WITHOUT_SWAP = Fault(
     "a bucket is locked by a load and a store",
     [
@@ -85,6 +99,31 @@ NO_GRACE = Fault(
         )
     ],
 )
+RETIRED_AT_ONCE = Fault(
+    "a record is released although threads are inside a batch",
+    [("fastpath.reclaim", "if not self._waiting and inside(self._words, announced) == 0:", "if True:")],
+)
+COLLECTED_AT_ONCE = Fault(
+    "a record that was retired is released at the next collection, whoever is still inside",
+    [
+        (
+            "fastpath.reclaim",
+            "while self._waiting and all_left(self._words, self._waiting[0][0]):",
+            "while self._waiting:",
+        )
+    ],
+)
+NO_GRACE_BEFORE_REOPENING = Fault(
+    "a record is used again without a grace period, and a hit takes the word by a store",
+    [
+        *NO_GRACE.edits,
+        (
+            "fastpath.flow",
+            "if advanced == word or compare_and_swap(words, at, word, advanced):",
+            "if store_release(words, at, advanced) is None:",
+        ),
+    ],
+)
 NO_PRESENCE_CHECK = Fault(
     "an install does not look whether the keys are there already",
     [
@@ -94,6 +133,15 @@ NO_PRESENCE_CHECK = Fault(
             "if False and",
         )
     ],
+)
+
+FIRST_KEY_UNSEEN = Fault(
+    "an install does not look whether the first key is there already",
+    [("fastpath.uft", "if _is_present(words, first, first_hash) or (second", "if (second")],
+)
+SECOND_KEY_UNSEEN = Fault(
+    "an install does not look whether the second key is there already",
+    [("fastpath.uft", " or (second != NOTHING and _is_present(words, second, second_hash)):", ":")],
 )
 
 # --- the TCP word and the life word ---
@@ -145,6 +193,16 @@ EXPIRY_WITHOUT_SWAP = Fault(
             "fastpath.uft",
             "        if compare_and_swap(words, life, seen, seen | DEAD):\n            return True\n",
             "        store_relaxed(words, life, seen | DEAD)\n        return True\n",
+        )
+    ],
+)
+KILL_WITHOUT_SWAP = Fault(
+    "an entry is marked dead by a store, whatever a hit has left meanwhile",
+    [
+        (
+            "fastpath.uft",
+            "if seen & DEAD != NOTHING or compare_and_swap(words, life, seen, seen | DEAD):",
+            "if seen & DEAD != NOTHING or store_relaxed(words, life, seen | DEAD) is None:",
         )
     ],
 )
@@ -255,6 +313,10 @@ CONTROL_STAYS = Fault(
     ],
 )
 
+NO_GRACE_AFTER_CONTROL = Fault(
+    "a change of the control word waits for nobody",
+    [("fastpath.control", "        if self._waits_for_hits:\n", "        if False:\n")],
+)
 RESET_UNSEEN = Fault(
     "a reset does not tell hits, and leaves the arena as it is",
     [
@@ -296,7 +358,7 @@ COUNT_WITHOUT_UPDATE = Fault(
     [
         (
             "fastpath.uft",
-            "    fetch_add_relaxed(words, entry_base + HITS, ONE)\n",
+            "    fetch_add(words, entry_base + HITS, ONE)\n",
             "    store_relaxed(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)\n",
         )
     ],

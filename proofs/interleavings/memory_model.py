@@ -60,6 +60,18 @@ class MemoryModel(ABC):
         """
 
     @abstractmethod
+    def is_immediate(self, thread: int, request: Request) -> bool:
+        """Whether the access waits for nothing: neither for a change that a pause waits for, nor for a store buffer."""
+
+    def acts_later(self, request: Request) -> bool:
+        """Whether the access takes effect at a later step than the one at which the thread makes it."""
+        return False
+
+    def perform_private(self, thread: int, request: Request, step: int) -> Any:
+        """Make an immediate access to a word that no other thread touches; the value read."""
+        return self.perform(thread, request, 0, step)[1]
+
+    @abstractmethod
     def pause(self, thread: int) -> Request | None:
         """The thread will go round its waiting loop: a request that has no options while that would be in vain."""
 
@@ -70,6 +82,10 @@ class MemoryModel(ABC):
     def drainable(self) -> Sequence[int]:
         """Threads whose store buffers hold something."""
         return ()
+
+    def oldest_buffered(self, thread: int) -> int | None:
+        """The location of the oldest entry of the thread's store buffer."""
+        return None
 
     def drain(self, thread: int, step: int) -> Access:
         """Let the oldest entry of the thread's store buffer take effect; what it was."""

@@ -18,6 +18,17 @@ LIST_READ_WITHOUT_LOCK = Fault(
         )
     ],
 )
+GIVEN_BACK_WITHOUT_LOCK = Fault(
+    "a record is put into the list without the lock",
+    [
+        (
+            "fastpath.records",
+            "    acquire(words, RECORDS_LOCK)\n    push_locked(words, list_, number, number)\n"
+            "    release(words, RECORDS_LOCK)\n",
+            "    push_locked(words, list_, number, number)\n",
+        )
+    ],
+)
 NO_SECOND_LOOK = Fault(
     "whoever adds a transform goes by what it saw before it had the lock",
     [
@@ -103,6 +114,26 @@ RENEWAL_UNSEEN = Fault(
         )
     ],
 )
+REPLY_KEY_UNSEEN = Fault(
+    "a miss does not look whether the key of its reply has come under the buckets' locks",
+    [
+        (
+            "fastpath.commit",
+            "    elif is_present(words, work, OTHER_KEY, other_hash):\n        outcome = LEAVE\n",
+            "",
+        )
+    ],
+)
+TAKEN_ALONG_WITHOUT_SWAP = Fault(
+    "a segment that missed advances its connection by a store",
+    [
+        (
+            "fastpath.segment",
+            "if advanced == word or compare_and_swap(words, at, word, advanced):",
+            "if store_relaxed(words, at, advanced) is None:",
+        )
+    ],
+)
 OLD_RULES_TAKEN = Fault(
     "a miss goes by a rule set that was replaced",
     [("fastpath.miss", "if rules[RULES_NUMBER] != load_relaxed(words, RULES_WANTED):", "if False:")],
@@ -114,6 +145,16 @@ PORT_UNLOCKED = Fault(
             "fastpath.port_pool",
             "    return load_plain(words, pool + POOL_PORTS + np.int64(top) - 1)",
             "    release(words, pool + POOL_LOCK)\n    return load_plain(words, pool + POOL_PORTS + np.int64(top) - 1)",
+        )
+    ],
+)
+OFFER_WITHOUT_LOCK = Fault(
+    "ports are offered without the lock of their pool",
+    [
+        (
+            "fastpath.port_pool",
+            "    acquire(words, pool + POOL_LOCK)\n    top",
+            "    top",
         )
     ],
 )

@@ -47,7 +47,8 @@ class Scenario:
         harmless: by name, changes that must not be found: something else still protects.
         designs: the lock designs it holds under.
         broken: designs under which exploring it must find a failure, because it is a defect of the design: which one.
-        slow: exploring it takes more than a few seconds.
+        slow: exploring it takes more than a second.
+        long: exploring it takes more than half a minute: for a campaign.
         at_least: executions that a search makes at the least, so that one which found next to nothing to do is noticed.
     """
 
@@ -60,6 +61,7 @@ class Scenario:
     designs: Sequence[Design] = (Design.FINE,)
     broken: Mapping[Design, str] = field(default_factory=dict)
     slow: bool = False
+    long: bool = False
     at_least: int = 20
 
     @property

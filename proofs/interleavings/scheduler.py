@@ -80,10 +80,20 @@ class _SharedArray:
     constant: range
 
 
+def _nothing_is_private(_thread: int, _request: Request) -> bool:
+    return False
+
+
 class Scheduler(Memory):
     """One run of an instance, inside a `with` block; `step` carries out one turn."""
 
-    def __init__(self, instance: Instance, model: MemoryName = MemoryName.SC) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        model: MemoryName = MemoryName.SC,
+        is_private: Callable[[int, Request], bool] = _nothing_is_private,
+    ) -> None:
+        """`is_private` says of a thread's access that it concerns nobody else, so that it needs no turn."""
         self.steps = 0
         self.marks: list[tuple[int, str]] = []
         """Calls and returns so far: which thread, and which of both.
@@ -95,6 +105,7 @@ class Scheduler(Memory):
         self._instance = instance
         self._arrays = self._number_words()
         self._model = MODELS[model](len(self.threads), self.name)
+        self._is_private = is_private
         self._constant = {array.first + place for array in self._arrays.values() for place in array.constant}
         self._done: Access | None = None
         self._running: Thread | None = None
@@ -144,6 +155,15 @@ class Scheduler(Memory):
             return (0,) if thread_of(actor) in self._model.drainable() else ()
         pending = self.threads[actor].pending if actor < len(self.threads) else None
         return self._model.options(actor, pending) if pending is not None else ()
+
+    def next_immediate(self, thread: int) -> int | None:
+        """The location that a thread is about to touch, if it waits for nothing; else None."""
+        pending = self.threads[thread].pending
+        return pending.location if pending is not None and self._model.is_immediate(thread, pending) else None
+
+    def next_drained(self, thread: int) -> int | None:
+        """The location that a thread's store buffer drains to next; None if there is nothing in it."""
+        return self._model.oldest_buffered(thread)
 
     def enabled(self) -> list[int]:
         """The actors that can go on."""
@@ -204,15 +224,23 @@ class Scheduler(Memory):
         """Make an access of the running thread, in a turn of its own unless it is local; the value read."""
         thread = self._running
         assert thread is not None
-        local = self._model.is_local(thread.number, request)
-        if not local:
+        model, number = self._model, thread.number
+        local = model.is_local(number, request)
+        private = (
+            (not local or model.acts_later(request))
+            and model.is_immediate(number, request)
+            and self._is_private(number, request)
+        )
+        if not (local or private):
             thread.pending = request
             self._hub.switch()
         if request.location in self._constant and request.operation != "load":
             raise ConstantChangedError(f"{self.name(request.location)} was declared constant")
+        if private:
+            return model.perform_private(number, request, self.steps)
         if local:
-            return self._model.perform(thread.number, request, 0, self.steps)[1]
-        self._done, value = self._model.perform(thread.number, request, thread.option, self.steps)
+            return model.perform(number, request, 0, self.steps)[1]
+        self._done, value = model.perform(number, request, thread.option, self.steps)
         return value
 
     def _place(self, words: Words, index: SupportsIndex) -> tuple[_SharedArray, int]:

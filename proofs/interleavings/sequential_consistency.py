@@ -47,6 +47,9 @@ class SequentialConsistency(MemoryModel):
             return ONE_OPTION
         return ()
 
+    def is_immediate(self, thread: int, request: Request) -> bool:
+        return not self._waits[thread]
+
     def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:
         operation, location, words, position = request[:4]
         if words is None:

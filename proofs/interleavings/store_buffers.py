@@ -15,10 +15,15 @@ import numpy as np
 
 from fastpath.memory import Ordering
 from proofs.interleavings.access import Access, Mode
-from proofs.interleavings.request import FULL_FENCES, Request
+from proofs.interleavings.request import Request
 from proofs.interleavings.sequential_consistency import SequentialConsistency
 
 _BUFFERED = ("store", "return")
+
+
+def _is_barrier(request: Request) -> bool:
+    """Whether a request waits until the buffer is empty."""
+    return request.change is not None or (request.operation == "fence" and request.ordering is Ordering.FULL)
 
 
 class StoreBuffers(SequentialConsistency):
@@ -28,6 +33,7 @@ class StoreBuffers(SequentialConsistency):
         super().__init__(threads, name)
         self._buffers: list[deque[tuple[Request, int]]] = [deque() for _ in self._threads]
         self._drained_at = [0 for _ in self._threads]
+        self._drained_before = [0 for _ in self._threads]
 
     def is_local(self, thread: int, request: Request) -> bool:
         if request.operation in _BUFFERED:
@@ -35,9 +41,20 @@ class StoreBuffers(SequentialConsistency):
         return request.operation == "fence" and not (request.ordering is Ordering.FULL and self._buffers[thread])
 
     def options(self, thread: int, request: Request) -> Sequence[Hashable]:
-        if self._buffers[thread] and (request.change is not None or request.operation == "fence"):
+        if self._buffers[thread] and _is_barrier(request):
             return ()
         return super().options(thread, request)
+
+    def is_immediate(self, thread: int, request: Request) -> bool:
+        return super().is_immediate(thread, request) and not (_is_barrier(request) and self._buffers[thread])
+
+    def acts_later(self, request: Request) -> bool:
+        return request.operation == "store"
+
+    def perform_private(self, thread: int, request: Request, step: int) -> Any:
+        """Past the buffer: nobody else sees when a store to a private word arrives."""
+        self._note_barrier(thread, request)
+        return super().perform(thread, request, 0, step)[1]
 
     def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:
         if request.operation in _BUFFERED:
@@ -45,26 +62,37 @@ class StoreBuffers(SequentialConsistency):
             self._has_changed_memory[thread] |= request.operation == "store"
             waits, self._waits[thread] = self._waits[thread], ()
             note = f"buffers {request.note or hex(request.value)}"
-            return Access(request.operation, request.location, Mode.OWN, waits, note=note), None
-        if request.operation == "load":
-            for entry, _ in reversed(self._buffers[thread]):
-                if entry.location == request.location:
-                    return self._forward(thread, request, entry.value, step)
-        access, value = super().perform(thread, request, option, step)
-        if (request.change is not None or request.operation == "fence") and self._drained_at[thread]:
-            access = access._replace(causes=(self._drained_at[thread],))
+            access, value = Access(request.operation, request.location, Mode.OWN, waits, note=note), None
+        elif request.operation == "load" and (stored := self._newest(thread, request.location)) is not None:
+            access, value = self._forward(thread, request, stored, step)
+        else:
+            access, value = super().perform(thread, request, option, step)
+        self._note_barrier(thread, request)
+        if self._drained_before[thread]:
+            access = access._replace(causes=(self._drained_before[thread],))
         return access, value
 
+    def _note_barrier(self, thread: int, request: Request) -> None:
+        """What follows a barrier comes after the drain that emptied the buffer, also if the barrier had no turn."""
+        if _is_barrier(request):
+            self._drained_before[thread] = self._drained_at[thread]
+
+    def _newest(self, thread: int, location: int) -> int | None:
+        newest: Request | None = next((e for e, _ in reversed(self._buffers[thread]) if e.location == location), None)
+        return None if newest is None else newest.value
+
     def _forward(self, thread: int, request: Request, value: int, step: int) -> tuple[Access, Any]:
-        """A load from the own buffer: only once that has drained can it read anything else."""
-        buffered = (self._entries_for(thread, request.location), Mode.READ)
-        access = Access("load", request.location, Mode.OWN, self._waits[thread], value, value, others=(buffered,))
+        """A load from the own buffer; the drain of what it reads may come first, see `access.own_drain_and_load`."""
+        access = Access("load", request.location, Mode.READ, self._waits[thread], value, value)
         self._waits[thread] = ()
         self._note(thread, request.location, changed=False, step=step)
         return access, np.uint64(value)
 
     def drainable(self) -> Sequence[int]:
         return [thread for thread in self._threads if self._buffers[thread]]
+
+    def oldest_buffered(self, thread: int) -> int | None:
+        return self._buffers[thread][0][0].location if self._buffers[thread] else None
 
     def drain(self, thread: int, step: int) -> Access:
         request, stored_at = self._buffers[thread].popleft()
@@ -78,11 +106,4 @@ class StoreBuffers(SequentialConsistency):
         request.words[request.position] = request.value
         if before != request.value:
             self._changed_at[request.location] = step
-        buffered = (self._entries_for(thread, request.location), Mode.WRITE)
-        return Access(
-            "drain", request.location, Mode.WRITE, (), before, request.value, causes=causes, others=(buffered,)
-        )
-
-    def _entries_for(self, thread: int, location: int) -> int:
-        """A location that stands for the entries for a word in a thread's buffer."""
-        return FULL_FENCES - 1 - location * len(self._threads) - thread
+        return Access("drain", request.location, Mode.WRITE, (), before, request.value, causes=causes)

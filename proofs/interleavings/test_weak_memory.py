@@ -5,25 +5,37 @@ import pytest
 from proofs.interleavings.data_race import DataRaceError
 from proofs.interleavings.explore import Report, explore
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.miss_orderings import NEEDED_BY_MISSES, NOT_NEEDED_BESIDE_MISSES
 from proofs.interleavings.orderings import NEEDED, NOT_NEEDED
 from proofs.interleavings.program import Program
 from proofs.interleavings.scenario import Scenario
-from proofs.interleavings.scenarios import flow, handover, table
+from proofs.interleavings.scenarios import commits, crowds, expiry, flow, handover, lifecycles, misses, table
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.ledger import Method, Unknown, claim
 
-SCENARIOS = {scenario.name: scenario for scenario in (*flow.SCENARIOS, *handover.SCENARIOS, *table.SCENARIOS)}
+MODULES = (table, flow, handover, lifecycles, misses, crowds, commits, expiry)
+SCENARIOS = {scenario.name: scenario for module in MODULES for scenario in module.SCENARIOS}
+ORDERINGS = {**NEEDED, **NEEDED_BY_MISSES}
 WEAK = (MemoryName.TSO, MemoryName.RA)
 MOST_SECONDS = 600.0
 
 PLAIN_WRITES = "look-up beside reinstall"
 """Its entry is rewritten by plain stores, without a grace period, while it is read: a data race by intention."""
-LONG = {("hit beside reuse", MemoryName.TSO), ("look-up, removal and install", MemoryName.TSO)}
-LONG |= {("look-up, removal and install", MemoryName.RA), (PLAIN_WRITES, MemoryName.TSO)}
-LONG |= {("counts of one half", memory) for memory in WEAK}
-"""Minutes rather than seconds: for a campaign, `python -m proofs.interleavings run SCENARIO --memory MODEL`."""
-SLOW = {("look-up beside first install", MemoryName.TSO), ("hinted look-up beside first install", MemoryName.TSO)}
-SLOW |= {("hinted look-up beside first install", MemoryName.RA)}
+LONG = {
+    *((name, memory) for name, scenario in SCENARIOS.items() for memory in WEAK if scenario.long),
+    (PLAIN_WRITES, MemoryName.TSO),
+    ("native expiry: datagrams both ways", MemoryName.RA),
+    ("native expiry: datagrams both ways", MemoryName.TSO),
+    ("hinted look-up beside first install", MemoryName.RA),
+    ("install beside install", MemoryName.RA),
+}
+"""More than a few seconds: for a campaign, `python -m proofs.interleavings run SCENARIO --memory MODEL`."""
+SLOW = {
+    ("three that intern", MemoryName.RA),
+    ("three that intern", MemoryName.TSO),
+    ("three takers", MemoryName.RA),
+    ("native expiry: segments both ways", MemoryName.RA),
+}
 CASES = [
     (name, memory)
     for name in SCENARIOS
@@ -80,17 +92,17 @@ def test_holds_in_every_execution(name: str, memory: MemoryName) -> None:
     "C8",
     "each of these orderings is needed: without it a scenario fails, and its schedule replays",
     method=Method.TESTED,
-    scope=f"{len(NEEDED)} single removals: {'; '.join(removal.fault.about for removal in NEEDED.values())}",
+    scope=f"{len(ORDERINGS)} single removals: {'; '.join(removal.fault.about for removal in ORDERINGS.values())}",
 )
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=[pytest.mark.slow] if (removal.scenario, MemoryName.RA) in SLOW else [])
-        for name, removal in NEEDED.items()
+        for name, removal in ORDERINGS.items()
     ],
 )
 def test_an_ordering_that_is_taken_away_is_missed(name: str) -> None:
-    fault, scenario, memories = NEEDED[name]
+    fault, scenario, memories = ORDERINGS[name]
     for memory in memories:
         assert_found(scenario, memory, SCENARIOS[scenario].changed(fault))
 
@@ -115,6 +127,13 @@ BESIDE_HITS: list[Scenario] = [
 def test_an_ordering_beyond_need_is_missed_nowhere(name: str) -> None:
     for scenario in BESIDE_HITS:
         assert_holds(scenario.name, MemoryName.RA, scenario.changed(NOT_NEEDED[name]))
+
+
+@pytest.mark.parametrize("name", NOT_NEEDED_BESIDE_MISSES)
+def test_an_ordering_beyond_the_need_of_misses_is_missed_nowhere(name: str) -> None:
+    fault, scenario, memories = NOT_NEEDED_BESIDE_MISSES[name]
+    for memory in memories:
+        assert_holds(scenario, memory, SCENARIOS[scenario].changed(fault))
 
 
 def test_plain_stores_to_what_is_being_read_are_a_data_race() -> None:

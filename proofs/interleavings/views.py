@@ -179,6 +179,9 @@ class Views(MemoryModel):
             self._locations[request.location] = location
         return location
 
+    def is_immediate(self, thread: int, request: Request) -> bool:
+        return request.operation != "go on"
+
     # --- steps ---
 
     def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:

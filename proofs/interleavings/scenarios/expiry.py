@@ -177,7 +177,7 @@ class FlowHitAndExpired(Specification[State]):
         touched = self._touched(state, packet)
         if operation.result is True:
             return () if touched is None else self._advanced(touched, packet)
-        if any(operation.called < other.returned and other.called < operation.returned for other in self._expiries):
+        if any(not operation.precedes(other) and not other.precedes(operation) for other in self._expiries):
             return (state,) if touched is None or self.initial.word is None else (state, touched)
         if touched is None:
             return (state,)

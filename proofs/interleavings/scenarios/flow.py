@@ -351,5 +351,6 @@ SCENARIOS = (
             "owned without swap": OWNED_WITHOUT_SWAP,
             "others without update": OTHERS_WITHOUT_UPDATE,
         },
+        long=True,
     ),
 )

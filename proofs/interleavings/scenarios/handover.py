@@ -14,6 +14,7 @@ from fastpath.atomics import load_acquire, load_plain, store_plain
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
+from proofs.interleavings.arena import Key
 from proofs.interleavings.linearizability import History
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
@@ -50,6 +51,29 @@ def look_up_beside_first_install(modules: Interpreted, _design: Design, hint: in
 
         threads = [look_up, write_and_install]
         return table.instance(words, threads, history, PairSet(), {OUT})
+
+    return start
+
+
+def hinted_look_ups_beside_install(modules: Interpreted, _design: Design) -> Program:
+    """Both halves are looked up by right hints while the pair is installed: never the one without the other."""
+    table = Table(modules)
+
+    def start() -> Instance:
+        words, history = table.arena.fresh(), History()
+        table.write_pair(words)
+
+        def find(entry: int, key: Key) -> bool:
+            found = table.find(words, key, hint=1)
+            assert found in (NOTHING_FOUND, (entry, *table.payload(entry))), f"a look-up found {found}"
+            return found != NOTHING_FOUND
+
+        def look_up() -> None:
+            for entry, key in ((OUT, table.out), (IN, table.into)):
+                history.perform(0, "find", (key,), partial(find, entry, key))
+
+        threads = [look_up, lambda: table.install(words, history, 1, (OUT, IN), table.pair)]
+        return table.instance(words, threads, history, PairSet(), {OUT, IN})
 
     return start
 
@@ -170,10 +194,10 @@ def home_beside_segment(modules: Interpreted, _design: Design, owner: int = 0) -
 
         def bring_home() -> tuple[int, ...]:
             word = int(flow.record.current_word(words, np.uint64(FLOW)))
-            found = flow.uft.left_by_hits(words, entry, np.uint64(FLOW), layout.OUTBOUND)
-            assert found[0] == 0 or tuple(map(int, found)) == left, f"a hit without what came with it: {found}"
+            found = tuple(map(int, flow.uft.left_by_hits(words, entry, np.uint64(FLOW), layout.OUTBOUND)))
+            assert found[0] == 0 or found == left, f"a hit without what came with it: {found}"
             dead = flow.uft.is_killed(words, np.uint64(ENTRY))
-            return word, *map(int, found), int(dead)
+            return word, *found, int(dead)
 
         def finish(results: Sequence[object]) -> Hashable:
             assert bring_home()[1:] == (*left, 0), "something that a hit has left is lost"
@@ -223,6 +247,33 @@ def recall_beside_segment(modules: Interpreted, _design: Design, owner: int = 0)
     return start
 
 
+def home_beside_datagram(modules: Interpreted, _design: Design) -> Program:
+    """As with a segment, for an entry without connection."""
+    flow = Flow(modules)
+
+    def start() -> Instance:
+        words = flow.arena.fresh()
+        entry = flow.arena.entry_at(words, ENTRY)
+
+        def hit() -> None:
+            assert flow.uft.touch(words, entry, np.uint64(3))
+            flow.uft.count_hit(words, entry)
+
+        def bring_home() -> tuple[int, int]:
+            hits, life, _, _ = flow.uft.left_by_hits(words, entry, np.uint64(0), flow.arena.layout.OUTBOUND)
+            assert hits == 0 or life == 3, "a hit is counted before its time is there"
+            return int(hits), int(life)
+
+        def finish(results: Sequence[object]) -> Hashable:
+            assert bring_home() == (1, 3)
+            return results[1]
+
+        constant = {"words": flow.arena.constant}
+        return Instance({"words": words}, [hit, bring_home], finish, constant, label=flow.arena.label)
+
+    return start
+
+
 SCENARIOS = (
     Scenario(
         "look-up beside first install",
@@ -236,6 +287,13 @@ SCENARIOS = (
         "a look-up that guesses the slot right finds nothing or the whole content that was written before",
         ("find by a hint", "write a half, install it"),
         partial(look_up_beside_first_install, hint=1),
+        {},
+    ),
+    Scenario(
+        "hinted look-ups beside install",
+        "halves that are looked up by right hints appear together",
+        ("find out by a hint, find in by a hint", "install the pair"),
+        hinted_look_ups_beside_install,
         {},
     ),
     Scenario(
@@ -289,6 +347,14 @@ SCENARIOS = (
         "the same in the half of another thread",
         ("a segment, count it", "read the flow"),
         partial(recall_beside_segment, owner=2),
+        {},
+        at_least=2,
+    ),
+    Scenario(
+        "bringing home beside a datagram",
+        "a hit that is counted has left its time",
+        ("touch, count", "read counter and life"),
+        home_beside_datagram,
         {},
         at_least=2,
     ),

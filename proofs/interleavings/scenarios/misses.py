@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastpath.atomics import load_relaxed, store_relaxed
 from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
@@ -36,7 +37,7 @@ KIND = 0
 class Shared:
     """What misses share, in a small arena."""
 
-    def __init__(self, modules: Interpreted) -> None:
+    def __init__(self, modules: Interpreted, threads: int = 2) -> None:
         # Where a fault lets two threads meet in a record, each word of it doubles the executions.
         vars(modules.module("fastpath.layout"))["TRANSFORM_WORDS"] = TRANSFORM_WORDS
         self.records: Any = modules.module("fastpath.records")
@@ -44,7 +45,8 @@ class Shared:
         self.gate: Any = modules.module("fastpath.gate")
         self.capacity: Any = modules.module("fastpath.capacity")
         self.reclaim: Any = modules.module("fastpath.reclaim")
-        self.arena = SmallArena(modules, entries=ENTRIES)
+        self._threads = threads
+        self.arena = SmallArena(modules, entries=ENTRIES, threads=threads)
         self.layout = self.arena.layout
 
     def line(self, words: Words, thread: int) -> int:
@@ -65,7 +67,7 @@ class Shared:
     def places(self, words: Words) -> list[int]:
         """Every entry that is free, by the lists that it is in; raises AssertionError for a list without an end."""
         layout = self.layout
-        heads = [layout.ENTRY_LIST, *(self.line(words, thread) + layout.ENTRY_STOCK for thread in range(2))]
+        heads = [layout.ENTRY_LIST, *(self.line(words, thread) + layout.ENTRY_STOCK for thread in range(self._threads))]
         found = [*range(int(words[layout.ENTRY_LIST + layout.FRESH]) + 1, ENTRIES + 1)]
         for head in heads:
             number = int(words[head])
@@ -197,7 +199,7 @@ def sweep_beside_hit(modules: Interpreted, _design: Design) -> Program:
 
         def hit() -> tuple[int, ...]:
             shared.reclaim.enter(words, 0)
-            number = int(words[action]) >> 32
+            number = int(load_relaxed(words, action)) >> 32
             at = int(words[shared.layout.TRANSFORMS_AT]) + number * int(shared.layout.TRANSFORM_WORDS)
             # Two words stand for all that a hit reads.
             seen = int(words[at + shared.layout.TRANSFORM_FLAGS]), int(words[at + shared.layout.IP_SOURCE])
@@ -205,7 +207,7 @@ def sweep_beside_hit(modules: Interpreted, _design: Design) -> Program:
             return seen
 
         def operate() -> None:
-            words[action] = 2 << 32
+            store_relaxed(words, action, 2 << 32)
             chain = shared.transforms.sweep(words)
             shared.reclaim.wait_for_grace(words, announced)
             shared.transforms.reuse(words, chain)

@@ -13,6 +13,7 @@ from proofs.interleavings.faults import (
     EPOCH_IGNORED,
     NO_DEAD_MARK,
     NO_FREEZING,
+    NO_GRACE_AFTER_CONTROL,
     RESET_UNSEEN,
     STORE_WITHOUT_SWAP,
 )
@@ -181,6 +182,7 @@ SCENARIOS = (
         "what pause has stopped stands still: a dump after it has all that was processed",
         [DATAGRAM],
         [[outbound("datagram", scene.udp())], [PAUSE, EARLY_DUMP]],
+        {"no grace after the control word": NO_GRACE_AFTER_CONTROL},
         broken=PAST_THE_LOCK,
     ),
     _scenario(

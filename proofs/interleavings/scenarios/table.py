@@ -5,6 +5,7 @@ flow's. Pairs come and go as one: the history of look-ups, installs and removals
 """
 
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import Key, SmallArena
 from proofs.interleavings.faults import (
+    FIRST_KEY_UNSEEN,
     HALVES_APART,
     LOCK_WITHOUT_SWAP,
     NO_GRACE,
@@ -21,6 +23,7 @@ from proofs.interleavings.faults import (
     NO_RECHECK,
     ODD_VERSION_READ,
     REMOVAL_WITHOUT_LOCK,
+    SECOND_KEY_UNSEEN,
     UNORDERED_LOCKS,
 )
 from proofs.interleavings.linearizability import History, Operation, Specification
@@ -259,18 +262,19 @@ def install_beside_removal(modules: Interpreted, _design: Design) -> Program:
     return start
 
 
-def install_beside_install(modules: Interpreted, _design: Design) -> Program:
-    """Two threads install a pair for the same keys: one must win, the other must change nothing."""
+def install_beside_install(modules: Interpreted, _design: Design, common: tuple[bool, bool] = (True, True)) -> Program:
+    """Two threads install a pair, with the keys that are `common`: one must win, the other must change nothing."""
     table = Table(modules)
+    keys = tuple(own if same else other for own, other, same in zip(table.pair, table.other_pair, common, strict=True))
 
     def start() -> Instance:
         words, history = table.arena.fresh(), History()
         table.write_pair(words)
-        table.write(words, OTHER_OUT, table.out)
-        table.write(words, OTHER_IN, table.into)
+        table.write(words, OTHER_OUT, keys[0])
+        table.write(words, OTHER_IN, keys[1])
         threads = [
             lambda: table.install(words, history, 0, (OUT, IN), table.pair),
-            lambda: table.install(words, history, 1, (OTHER_IN, OTHER_OUT), table.pair),
+            lambda: table.install(words, history, 1, (OTHER_IN, OTHER_OUT), keys),
         ]
 
         def finish(results: Sequence[object]) -> Hashable:
@@ -326,7 +330,7 @@ SCENARIOS = (
         ("find", "remove the half, install it anew in the same record"),
         look_up_beside_reinstall,
         {"no re-check": NO_RECHECK},
-        slow=True,
+        long=True,
     ),
     Scenario(
         "hit beside reuse",
@@ -350,11 +354,25 @@ SCENARIOS = (
         {"no presence check": NO_PRESENCE_CHECK, "unordered locks": UNORDERED_LOCKS},
     ),
     Scenario(
+        "install beside install, one key",
+        "of two pairs with one common key one is installed whole",
+        ("install a pair", "install a pair with the same first key"),
+        partial(install_beside_install, common=(True, False)),
+        {"first key unseen": FIRST_KEY_UNSEEN},
+    ),
+    Scenario(
+        "install beside install, other key",
+        "of two pairs with one common key one is installed whole",
+        ("install a pair", "install a pair with the same second key"),
+        partial(install_beside_install, common=(False, True)),
+        {"second key unseen": SECOND_KEY_UNSEEN},
+    ),
+    Scenario(
         "look-up, removal and install",
         "a look-up beside two changes of its buckets finds nothing or the whole entry",
         ("find", "remove its pair", "install another with common buckets"),
         three_threads,
         {"lock without swap": LOCK_WITHOUT_SWAP},
-        slow=True,
+        long=True,
     ),
 )
