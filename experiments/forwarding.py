@@ -168,9 +168,11 @@ def _can_repeat(step: Step) -> bool:
 
 
 def _is_hit(port: Port, batch: FrameBatch, step: Step, now_ms: int) -> bool:
-    batch.clear()
-    batch.load(step.direction, step.frame)
-    port.process_batch(batch, now_ms)
+    """Whether compiled code decides about a frame the second time: the first time it may begin a flow."""
+    for _ in range(2):
+        batch.clear()
+        batch.load(step.direction, step.frame)
+        port.process_batch(batch, now_ms)
     return batch.ticket(0) == 0
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpath.atomics import load_relaxed, store_relaxed
+from fastpath.atomics import load_relaxed, prefetch, store_relaxed
 from fastpath.compile_flow import key_words
 from fastpath.compiler import entry_point, kernel
 from fastpath.hash_table import hash_key
@@ -41,6 +41,12 @@ def claim_at(words: Words, hash_: np.uint64) -> Index:
 def claim_shift(hash_: np.uint64) -> np.uint64:
     """Which byte of its word counts claims on a hash."""
     return (hash_ >> SHIFT_32 & _LAST_BYTE) * _BYTE
+
+
+@kernel
+def prefetch_claims(words: Words, hash_: np.uint64) -> None:
+    """Ask for what `claimed` will look at."""
+    prefetch(words, claim_at(words, hash_))
 
 
 @kernel

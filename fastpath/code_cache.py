@@ -3,7 +3,8 @@
 numba's own cache does not notice an edited kernel in another file or a changed constant. Here the
 folder is named by a hash of every source that can enter a kernel, the library versions, the compiler
 switches and the processor; it is read and written under a file lock, so that processes can share it.
-The environment variable LOCKSTEP_CACHE moves it out of the source tree.
+Kernels from outside the fast path name the folder of their own sources, and so have a cache of their
+own. The environment variable LOCKSTEP_CACHE moves it out of the source tree.
 """
 # mypy: disallow-untyped-calls=False
 
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import llvmlite
 import numba
@@ -33,11 +34,15 @@ _SWITCHES = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "CPU_NAME", "CPU_FEATURES
 
 
 @functools.cache
-def folder() -> Path:
-    """The folder for code of exactly these sources, libraries, switches and processor."""
+def folder(beyond: Path | None = None) -> Path:
+    """The folder for code of exactly these sources, libraries, switches and processor.
+
+    `beyond` is a folder of sources that enter the code too, besides those of the fast path.
+    """
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in sorted([*package.rglob("*.py"), *(package.parent / "reference").rglob("*.py")]):
+    entering = [package, package.parent / "reference", *([beyond] if beyond else [])]
+    for source in sorted(path for sources in entering for path in sources.rglob("*.py")):
         digest.update(f"{source.relative_to(package.parent)}\0".encode() + source.read_bytes())
     versions = (numba.__version__, llvmlite.__version__, np.__version__)
     switches = [getattr(config, name, None) for name in _SWITCHES]
@@ -50,15 +55,17 @@ def folder() -> Path:
 class _Locator(_CacheLocator):
     """Tells numba to use `folder`, whose name already says which sources the code is of."""
 
+    beyond: ClassVar[Path | None] = None
+
     def __init__(self, function: FunctionType) -> None:
         self._line = function.__code__.co_firstlineno
         self._py_file = function.__code__.co_filename
 
     def get_cache_path(self) -> str:
-        return str(folder())
+        return str(folder(self.beyond))
 
     def get_source_stamp(self) -> str:
-        return folder().name
+        return folder(self.beyond).name
 
     def get_disambiguator(self) -> str:
         return str(self._line)
@@ -68,16 +75,16 @@ class _Locator(_CacheLocator):
         return cls(py_func)
 
 
-class _Implementation(CompileResultCacheImpl):
-    _locator_classes: ClassVar[list[type[object]]] = [_Locator]  # type: ignore[misc]
-
-
 class SharedCodeCache(FunctionCache):
-    """numba's file cache for one kernel, safe for several processes and for kernels in closures."""
+    """numba's file cache for one kernel, safe for several processes and for kernels in closures.
 
-    _impl_class = _Implementation
+    `beyond` is as for `folder`.
+    """
 
-    def __init__(self, function: FunctionType) -> None:
+    def __init__(self, function: FunctionType, beyond: Path | None = None) -> None:
+        self._beyond = beyond
+        locator = type("_LocatorOf", (_Locator,), {"beyond": beyond})
+        self._impl_class: Any = type("_ImplementationOf", (CompileResultCacheImpl,), {"_locator_classes": [locator]})
         super().__init__(function)
 
     def _load_overload(self, sig: tuple[Type, ...], target_context: CPUContext) -> object:
@@ -85,13 +92,13 @@ class SharedCodeCache(FunctionCache):
 
         It is loaded after that: what it calls is looked for in the cache in its turn.
         """
-        with _locked():
+        with _locked(self._beyond):
             data = self._cache_file.load(self._index_key(sig, target_context.codegen()))
         return data if data is None else self._impl.rebuild(target_context, data)
 
     def save_overload(self, sig: tuple[Type, ...], data: CompileResult) -> None:
         """Keep compiled code. Under the lock: two writers would give two signatures one file."""
-        with _locked():
+        with _locked(self._beyond):
             super().save_overload(sig, data)
 
     def _index_key(self, sig: tuple[Type, ...], codegen: CPUCodegen) -> tuple[object, ...]:
@@ -103,9 +110,10 @@ class SharedCodeCache(FunctionCache):
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
-    folder().mkdir(parents=True, exist_ok=True)
-    with (folder() / "lock").open("w") as file:
+def _locked(beyond: Path | None) -> Iterator[None]:
+    place = folder(beyond)
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -181,10 +181,13 @@ def decide_known(
     origin: np.uint64,
     passed: np.uint64,
     passed_other: np.uint64,
+    keeps: bool,
 ) -> np.uint64:
     """Decide about a packet of a native flow: `PASSED` if it goes on as it did before, else `LEFT`.
 
     `origin` and both `passed` words are the flow's; the key of its other half lies at `work[OTHER_KEY]` already.
+    `keeps` says that nothing but the firewall's rules has changed since both halves were made: the reply, which the
+    firewall knows, then passes as it did.
     """
     direction = descriptors[at + FRAME_DIRECTION]
     nat = origin_nat(origin)
@@ -200,6 +203,8 @@ def decide_known(
         return LEFT
     if work[FORWARD + BEGINS] != _NOTHING:
         return LEFT
+    if keeps:
+        return PASSED
     return decide_reply(rules, work, record, direction, nat, origin_route(origin))
 
 

@@ -123,6 +123,12 @@ def freeze(words: Words, flow: np.uint64) -> np.uint64:
 
 
 @entry_point
+def current_word(words: Words, flow: np.uint64) -> np.uint64:
+    """The TCP word as it stands; hits go on. Relaxed: the word speaks for itself alone."""
+    return load_relaxed(words, tcp_word_at(words, flow))
+
+
+@entry_point
 def thaw(words: Words, flow: np.uint64, word: np.uint64) -> None:
     """Let hits go on from `word`.
 

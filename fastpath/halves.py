@@ -6,20 +6,8 @@ twice, and nothing is lost as long as the copy is read once more after its last 
 
 import numpy as np
 
-from fastpath import tcp
-from fastpath.flow import flow_at
-from fastpath.layout import (
-    BYTES,
-    DEAD,
-    HITS,
-    INBOUND,
-    LIFE,
-    NUMBERS,
-    OTHERS_BYTES,
-    OTHERS_HITS,
-    OUTBOUND,
-    OWNED_HITS,
-)
+from fastpath import tcp, uft
+from fastpath.layout import DEAD, INBOUND, OUTBOUND
 from fastpath.memory import Words
 from reference.direction import Direction
 from reference.tcp_flows import TcpFlow
@@ -92,30 +80,22 @@ class Half:
 
     def bring_home(self, words: Words) -> None:
         """Add to the reference's entry, and to its TCP flow, what hits have counted since the last time."""
-        hits = self._counted(words, HITS, OTHERS_HITS)
+        record = self.connection.record if self.connection is not None else 0
+        way = INBOUND if self.direction is Direction.IN else OUTBOUND
+        hits, life, total, numbers = map(int, uft.left_by_hits(words, self.at, np.uint64(record), way))
         new_hits, self._hits = hits - self._hits, hits
-        known_ms, self.last_hit_ms = self.last_hit_ms, int(words[self.at + LIFE]) & _LIFE_MASK
+        known_ms, self.last_hit_ms = self.last_hit_ms, life & _LIFE_MASK
         self.original.hits += new_hits
         self.original.last_hit_ms = max(self.original.last_hit_ms, self.last_hit_ms)
         if self.connection is not None:
-            total = self._counted(words, BYTES, OTHERS_BYTES)
             new_bytes, self._bytes = total - self._bytes, total
             flow = self.connection.original
             if self.last_hit_ms > known_ms:
                 # A hit leaves its time first and is counted last: the time counts even if the hit is not counted yet.
                 flow.last_hit_ms = max(flow.last_hit_ms, self.last_hit_ms)
-            self._add_segments(words, flow, new_hits, new_bytes)
+            self._add_segments(flow, new_hits, new_bytes, numbers)
 
-    def _counted(self, words: Words, field: int, others: int) -> int:
-        """What the half's owner and, of a connection, everybody else has counted (`uft.count_segment`)."""
-        counted = int(words[self.at + field])
-        if self.connection is None:
-            return counted
-        way = INBOUND if self.direction is Direction.IN else OUTBOUND
-        place = int(flow_at(words, np.uint64(self.connection.record))) + others + int(way)
-        return (counted & int(OWNED_HITS) if field == HITS else counted) + int(words[place])
-
-    def _add_segments(self, words: Words, flow: TcpFlow, segments: int, length: int) -> None:
+    def _add_segments(self, flow: TcpFlow, segments: int, length: int, numbers: int) -> None:
         flow.hits += segments
         if self.direction is Direction.IN:
             flow.segments_in += segments
@@ -125,7 +105,7 @@ class Half:
             flow.bytes_out += length
         if segments == 0:
             return
-        sequence, acknowledgement = divmod(int(words[self.at + NUMBERS]), 1 << 32)
+        sequence, acknowledgement = divmod(numbers, 1 << 32)
         if self.direction is Direction.IN:
             flow.inbound_flow = self.original.flow
             flow.remote_sequence = sequence

@@ -178,6 +178,13 @@ def prefetch_bucket(words: Words, hash_: np.uint64) -> None:
 
 
 @kernel
+def prefetch_buckets(words: Words, hash_: np.uint64) -> None:
+    """Ask for both buckets of a key that is to be installed."""
+    prefetch(words, first_bucket(words, hash_))
+    prefetch(words, second_bucket(words, hash_))
+
+
+@kernel
 def slot_with_tag(words: Words, bucket: Index, hash_: np.uint64) -> np.uint64:
     """Number of a slot with the key's tag, 0 for none; without branches, for which slot it is cannot be foreseen."""
     tag = hash_ >> SLOT_TAG_SHIFT

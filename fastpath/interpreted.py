@@ -58,14 +58,19 @@ def interpreted(name: str, rewrites: Mapping[str, Rewrite] | None = None) -> Mod
 class Interpreted:
     """A private set of copies of this package's modules, each loaded once, on demand.
 
-    `substitutes` maps names of modules outside the package, such as "threading", to what the copies import instead.
+    `substitutes` maps names of modules, such as "threading" or "fastpath.lowering", to what the copies import instead;
+    `shared` names those of the package that are taken as they are.
     """
 
     def __init__(
-        self, rewrites: Mapping[str, Rewrite] | None = None, substitutes: Mapping[str, ModuleType] | None = None
+        self,
+        rewrites: Mapping[str, Rewrite] | None = None,
+        substitutes: Mapping[str, ModuleType] | None = None,
+        shared: Sequence[str] = SHARED,
     ) -> None:
         self._rewrites = dict(rewrites or {})
         self.substitutes = dict(substitutes or {})
+        self._shared = shared
         self._modules: dict[str, ModuleType] = {}
         self._builtins = dict(vars(builtins), __import__=self._import)
 
@@ -76,8 +81,11 @@ class Interpreted:
         return self._modules[name]
 
     def _load(self, name: str) -> None:
+        if name in self.substitutes:
+            self._modules[name] = self.substitutes[name]
+            return
         original = importlib.import_module(name)
-        if name in SHARED:
+        if name in self._shared:
             self._modules[name] = original
             return
         copy = self._modules[name] = ModuleType(name)

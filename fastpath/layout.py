@@ -100,9 +100,8 @@ HEADER_WORDS: Final = 10 * LINE
 
 THREAD_WORDS: Final = 4 * LINE
 ANNOUNCE: Final = 0
-"""Odd while the thread is inside a batch."""
-THREAD_HITS: Final = 1
-"""Hits of this thread: inbound here, outbound in the next word."""
+"""Odd while the thread is inside a batch. In a line of its own: who waits for a grace period looks at it all the time,
+and each look takes the line away from the thread."""
 MISSING: Final = LINE
 """Odd while the thread is inside a miss: see `gate.py`."""
 ENTRY_STOCK: Final = LINE + 1
@@ -110,6 +109,8 @@ FLOW_STOCK: Final = LINE + 2
 """Heads of the thread's own lists of free records: see `records.py`."""
 USED: Final = 2 * LINE
 """By kind: entries that misses of this thread have begun so far. Never falls from one miss to the next."""
+THREAD_HITS: Final = USED + KINDS
+"""Hits of this thread: inbound here, outbound in the next word."""
 GRANTED: Final = 3 * LINE
 """By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
 

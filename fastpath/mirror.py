@@ -18,19 +18,11 @@ from fastpath.compile_flow import compile_flow, key_words
 from fastpath.halves import Connection, Half, read_word
 from fastpath.hash_table import entry_at
 from fastpath.layout import (
-    ACTION,
-    BINDING,
-    DEAD,
     ENTRY_LIST,
     ENTRY_STOCK,
-    ENTRY_WORDS,
     FLOW_LIST,
     FLOW_STOCK,
     FLOW_WORDS,
-    KEY,
-    KEY_WORDS,
-    LIFE,
-    REWRITE,
 )
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo
@@ -158,7 +150,7 @@ class Mirror:
             half.bring_home(self._words)
         for connection in self._connections.values():
             if connection not in self._frozen:
-                read_word(connection, self._words[flow_record.tcp_word_at(self._words, np.uint64(connection.record))])
+                read_word(connection, flow_record.current_word(self._words, np.uint64(connection.record)))
 
     def stop_expiring(self, now_ms: int) -> None:
         """Before an expiry pass: stop hits on every flow that is about to expire, unless a hit comes first.
@@ -241,7 +233,7 @@ class Mirror:
     def _replace_survivors(self) -> None:
         """A half that was marked dead but is still in the reference comes back as a fresh entry."""
         for half in self._touched:
-            if int(self._words[half.at + LIFE]) & int(DEAD) and half.original not in self._departures:
+            if half.original not in self._departures and uft.is_killed(self._words, np.uint64(half.entry)):
                 self._departures[half.original] = None
                 self._arrivals[half.original] = half.direction
 
@@ -279,12 +271,10 @@ class Mirror:
             self._refuse(number, connection)
             return None
         words, at = self._words, int(entry_at(self._words, np.uint64(number)))
-        words[at : at + ENTRY_WORDS] = 0
-        words[at + KEY : at + KEY + KEY_WORDS] = key_words(direction, entry.flow)
-        words[at + BINDING] = (entry.epoch & _LOW_32) << 32 | (connection.record if connection else 0)
-        words[at + ACTION] = transform << 32 | entry.l4_hash
-        words[at + REWRITE] = compiled.rewrite
-        words[at + LIFE] = entry.last_hit_ms
+        binding = (entry.epoch & _LOW_32) << 32 | (connection.record if connection else 0)
+        action = transform << 32 | entry.l4_hash
+        content = map(np.uint64, (binding, action, compiled.rewrite, entry.last_hit_ms))
+        uft.write_entry(words, np.uint64(number), np.array(key_words(direction, entry.flow), np.uint64), *content)
         half = Half(entry, direction, number, at, connection)
         if connection is not None:
             connection.halves.add(half)
@@ -301,7 +291,7 @@ class Mirror:
             return None
         connection = self._connections[flow] = Connection(flow, record)
         at = int(flow_record.flow_at(self._words, np.uint64(record)))
-        self._words[at : at + FLOW_WORDS] = 0
+        self._words[at : at + FLOW_WORDS] = 0  # plainly: hits come here after a look-up only, which `install` precedes
         flow_record.thaw(self._words, np.uint64(record), connection.word(epoch))
         return connection
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastpath.atomics import load_acquire, load_relaxed
 from fastpath.capacity import undo_use, use
-from fastpath.claims import claimed
+from fastpath.claims import claimed, prefetch_claims
 from fastpath.commit import AGAIN, COMMITTED, LEAVE, begin_flow
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.compose import compose_rewrite, compose_transform
@@ -32,10 +32,12 @@ from fastpath.decision import (
     mirrored_key,
     opposite,
 )
-from fastpath.hash_table import entry_at, find, hash_key
+from fastpath.hash_table import entry_at, find, hash_key, prefetch_buckets
 from fastpath.layers import PASSED as LET_THROUGH
 from fastpath.layers import REFUSED, WANTS_PORT
 from fastpath.layout import (
+    ACTION,
+    BINDING,
     CONTROL,
     CONTROL_EPOCH_SHIFT,
     CONTROL_STATE_MASK,
@@ -49,12 +51,15 @@ from fastpath.layout import (
     KIND_FIREWALL,
     KIND_NAT,
     LOW_8,
+    LOW_32,
+    META_DIRECTION_SHIFT,
     META_PROTOCOL_SHIFT,
     ONE,
     ORIGIN,
     OUTBOUND,
     PARTNER,
     PASSED,
+    REWRITE,
     RULES_WANTED,
     SHIFT_32,
     STATE_RUNNING,
@@ -66,7 +71,7 @@ from fastpath.layout import (
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.native import is_native, origin_nat, partner_of
+from fastpath.native import NO_NAT, is_native, origin_nat, partner_of
 from fastpath.parse import TCP
 from fastpath.passage import (
     BEGINS,
@@ -82,7 +87,7 @@ from fastpath.passage import (
 from fastpath.port_pool import NO_PORT, close_offer, offer, pool_of
 from fastpath.renew import is_dead, is_stale, renew_flow, state_of_half
 from fastpath.rule_counts import count, count_packet
-from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH, RULES_NUMBER
+from fastpath.rule_layout import RULES_COUNTERS, RULES_EPOCH, RULES_NUMBER, RULES_OTHERS_SINCE
 from fastpath.segment import first_state
 from fastpath.tcp import CLOSED
 from fastpath.transforms import intern
@@ -97,6 +102,25 @@ ACTIONS: Final = OUTCOME_HASH + 1
 """Action and rewrite word of the packet's own half, then those of the other half."""
 
 _NOTHING = np.uint64(0)
+
+
+@kernel
+def prefetch_miss(words: Words, work: Words, record: Index) -> None:
+    """Ask for what a miss will touch: what is known of the packet's key, and of its mirror's.
+
+    Under NAT the other half has another key. A wrong guess costs time only.
+    """
+    prefetch_claims(words, work[record + WORK_HASH])
+    direction = work[record + WORK_KEY + 4] >> META_DIRECTION_SHIFT
+    mirrored_key(work, record + WORK_KEY, OTHER_KEY, opposite(direction))
+    prefetch_key(words, hash_key(words, work, OTHER_KEY))
+
+
+@kernel
+def prefetch_key(words: Words, hash_: np.uint64) -> None:
+    """Ask for what will be looked at, and changed, for a key that is to be installed."""
+    prefetch_claims(words, hash_)
+    prefetch_buckets(words, hash_)
 
 
 @cold_kernel
@@ -200,6 +224,9 @@ def begin_decided(
             return LEAVE
     if decided != LET_THROUGH:
         return LEAVE
+    if work[FORWARD + NAT_KIND] != NO_NAT:
+        # Only now is it known what the other key is; by the time that it is looked up, its lines will have come.
+        prefetch_key(words, hash_key(words, work, OTHER_KEY))
     if not compose(words, rules, work, record, direction, work[FORWARD + NAT_KIND], True):
         return LEAVE
     length = descriptors[at + FRAME_LENGTH]
@@ -244,13 +271,44 @@ def miss_known(
     direction = descriptors[at + FRAME_DIRECTION]
     origin = load_relaxed(words, (other if direction == OUTBOUND else own) + ORIGIN)
     passed, passed_other = load_relaxed(words, own + PASSED), load_relaxed(words, other + PASSED)
-    decided = decide_known(rules, frames, descriptors, at, work, record, origin, passed, passed_other)
-    if decided != LET_THROUGH or not compose(words, rules, work, record, direction, origin_nat(origin), renews_other):
+    keeps = are_as_they_would_be(words, rules, own, other)
+    decided = decide_known(rules, frames, descriptors, at, work, record, origin, passed, passed_other, keeps)
+    if decided != LET_THROUGH:
+        return LEAVE
+    nat = origin_nat(origin)
+    if keeps:
+        take_actions_along(words, work, own, other, direction, nat)
+    elif not compose(words, rules, work, record, direction, nat, renews_other):
         return LEAVE
     length = descriptors[at + FRAME_LENGTH]
     return renew_flow(
         words, work, record, line, own, other, direction, epoch, now, length, seen, seen_other, renews_other, ACTIONS
     )
+
+
+@kernel
+def are_as_they_would_be(words: Words, rules: Words, own: Index, other: Index) -> bool:
+    """Whether nothing but the firewall's rules has changed since both halves were made.
+
+    Then what becomes of packets is what the halves say, if the flow may go on. Not if they are of the very epoch of the
+    last change: external addresses can change within one.
+    """
+    epoch = min(load_relaxed(words, own + BINDING), load_relaxed(words, other + BINDING)) >> SHIFT_32
+    return bool(epoch > rules[RULES_OTHERS_SINCE] & LOW_32)
+
+
+@kernel
+def take_actions_along(
+    words: Words, work: Words, own: Index, other: Index, direction: np.uint64, nat: np.uint64
+) -> None:
+    """Leave what `compose` does, as the halves have it.
+
+    Relaxed: if they change meanwhile, the commit does not come off.
+    """
+    work[ACTIONS], work[ACTIONS + 1] = load_relaxed(words, own + ACTION), load_relaxed(words, own + REWRITE)
+    work[ACTIONS + 2], work[ACTIONS + 3] = load_relaxed(words, other + ACTION), load_relaxed(words, other + REWRITE)
+    work[OUTCOME_ACTION], work[OUTCOME_REWRITE] = work[ACTIONS], work[ACTIONS + 1]
+    work[OUTCOME_HASH] = work[ACTIONS] & LOW_32 if nat == NO_NAT else hash_of_departure(work, direction)
 
 
 @kernel

@@ -78,6 +78,7 @@ class CompiledMisses(MissControl):
         self._limbo = Limbo(words)
         self._sweeper = Sweeper(words, self._limbo, waits_for_hits)
         self._waits_for_hits = waits_for_hits
+        self._is_settled = True
 
     @property
     def rules(self) -> tuple[Words, Words]:
@@ -88,19 +89,30 @@ class CompiledMisses(MissControl):
     def excluded(self) -> Iterator[None]:
         """Close the gate and count native flows; in the end deal out the room that is left, and open it."""
         close_gate(self._words)
+        self._is_settled = False
         try:
             self._limbo.collect()
             self._recall.follow()
             self._ports.collect()
             yield
         finally:
-            self._ports.lend()
-            self._deal_room()
+            if not self._is_settled:
+                self._settle()
             open_gate(self._words)
 
     def follow(self) -> None:
-        """Compile the rules if they have changed."""
+        """Compile the rules if they have changed, and deal out ports and room."""
         self._rules.follow()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Lend the ports and deal out the room that is left.
+
+        Before the new control word if all goes well: from then on flows wait for the gate.
+        """
+        self._ports.lend()
+        self._deal_room()
+        self._is_settled = True
 
     def _deal_room(self) -> None:
         """How many more entries misses may begin: all that the tables have room for, native entries counted."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastpath import native, tcp
+from fastpath import native, tcp, uft
 from fastpath.decompile import key_of_words
 from fastpath.hash_table import entry_at
 from fastpath.layout import (
@@ -161,8 +161,13 @@ def read_native_flow(words: Words, entry: int) -> NativeFlow:
 
 def _entry_words(words: Words, entry: int) -> list[int]:
     at = int(entry_at(words, np.uint64(entry)))
-    content: list[int] = words[at : at + ENTRY_WORDS].tolist()
-    return content
+    return _words_at(words, at, ENTRY_WORDS)
+
+
+def _words_at(words: Words, at: int, count: int) -> list[int]:
+    content = np.zeros(count, np.uint64)
+    uft.read_words(words, at, content)
+    return list(map(int, content))
 
 
 def _half(words: Words, entry: int, direction: Direction, flow: FlowId, content: list[int]) -> NativeHalf:
@@ -170,8 +175,8 @@ def _half(words: Words, entry: int, direction: Direction, flow: FlowId, content:
     if record:
         # A connection's half has an owner; the others count in the flow record (`uft.count_segment`).
         others = int(words[FLOWS_AT]) + record * FLOW_WORDS + int(INBOUND if direction is Direction.IN else OUTBOUND)
-        hits = (hits & int(OWNED_HITS)) + int(words[others + OTHERS_HITS])
-        length += int(words[others + OTHERS_BYTES])
+        hits = (hits & int(OWNED_HITS)) + _words_at(words, others + OTHERS_HITS, 1)[0]
+        length += _words_at(words, others + OTHERS_BYTES, 1)[0]
     return NativeHalf(
         entry,
         flow,
@@ -195,7 +200,7 @@ def _half(words: Words, entry: int, direction: Direction, flow: FlowId, content:
 def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> NativeConnection:
     """The flow record, and the numbers that lie in the halves. Every hit has both numbers of its segment."""
     at = int(words[FLOWS_AT]) + outbound.record * FLOW_WORDS
-    record: list[int] = words[at : at + FLOW_WORDS].tolist()
+    record = _words_at(words, at, FLOW_WORDS)
     word, known = np.uint64(record[TCP_WORD]), record[NUMBERS_KNOWN]
     guest_acknowledged = outbound.hits or known & int(GUEST_ACKNOWLEDGEMENT_KNOWN)
     remote_sent = inbound.hits or known & int(REMOTE_SEQUENCE_KNOWN)

@@ -38,6 +38,7 @@ from fastpath.layout import (
 )
 from fastpath.lowering import Frame
 from fastpath.memory import Words
+from fastpath.miss import prefetch_miss
 from fastpath.missing import missing_under
 from fastpath.policy import NO_OLD_WAYS, Policy
 from fastpath.reclaim import enter, leave, thread_at
@@ -65,8 +66,12 @@ def prepare(
     count: Index,
     work: Words,
     old_ways: np.uint64 = NO_OLD_WAYS,
+    has_misses: bool = False,
 ) -> None:
-    """The stages before the last, for a window of frames: parse and hash, then fetch what the look-ups will touch."""
+    """The stages before the last, for a window of frames: parse and hash, then fetch what the look-ups will touch.
+
+    `has_misses`: also what a miss will touch, where the look-up will probably find nothing.
+    """
     for position in range(count):
         record = position * WORK_WORDS
         if read_headers(frames, descriptors, first + position, work, record, old_ways):
@@ -83,7 +88,10 @@ def prepare(
     for position in range(count):
         if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
             record = position * WORK_WORDS
-            prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+            if has_misses and work[record + WORK_SLOT] == _NOTHING:
+                prefetch_miss(words, work, record)
+            else:
+                prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
 
 
 def specialise(policy: Policy) -> Any:
@@ -113,7 +121,7 @@ def specialise(policy: Policy) -> Any:
         undecided = False
         while position < count and not undecided:
             window = min(WINDOW, count - position)
-            prepare(words, frames, descriptors, position, window, work, old_ways)
+            prepare(words, frames, descriptors, position, window, work, old_ways, has_misses)
             for member in range(window):
                 at = position * DESCRIPTOR_WORDS
                 record = member * WORK_WORDS

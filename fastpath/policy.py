@@ -137,6 +137,11 @@ class Policy:
     misses: Misses = Misses.COMPILED
 
     @property
+    def compiles_misses(self) -> bool:
+        """Whether compiled code decides about misses where it can."""
+        return self.misses is Misses.COMPILED
+
+    @property
     def has_port_lock(self) -> bool:
         """Whether slow operations take the port lock; those of a policy without one wait for grace periods instead."""
         return self.port_lock is not PortLock.NONE
@@ -155,11 +160,6 @@ class Policy:
     def tracks_alone(self) -> bool:
         """Whether a hit has the port to itself until it is counted and its connection advanced."""
         return self.tracks_inside and self.port_lock is PortLock.EXCLUSIVE
-
-    @property
-    def compiles_misses(self) -> bool:
-        """Whether compiled code decides about misses. Copies of the module that asks have other members than these."""
-        return self.misses is Misses.COMPILED
 
     @property
     def old_ways(self) -> np.uint64:

@@ -19,6 +19,7 @@ from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
 from fastpath.layout import DEAD, POOLS, Geometry
+from fastpath.memory import Words
 from fastpath.pipeline import process_batch_under
 from fastpath.policy import Policy
 from fastpath.reconfiguration import Reconfiguration
@@ -114,6 +115,18 @@ class Port(Reconfiguration):
         return self._slow_path.mirror.refused
 
     @property
+    def rules(self) -> tuple[Words, Words]:
+        """The rule set that misses go by now, and its counters, for measurements that drive the kernels themselves.
+
+        Good for as long as they are held. A frame may wait for newer ones (`FrameBatch.waits`, `wait_for_turn`).
+        """
+        return self._slow_path.misses.rules
+
+    def wait_for_turn(self) -> None:
+        """Return when the slow operation under way, if there is one, is over."""
+        self._slow_path.wait_for_turn()
+
+    @property
     def ticket(self) -> int:
         """Rank of the calling thread's latest slow operation on this port; 0 before its first.
 
@@ -155,7 +168,7 @@ class Port(Reconfiguration):
                     port.follow_mappings()
         while position < batch.count:
             if not self._goes_back(now_ms):
-                arguments = (self.words, batch.frames, batch.descriptors, batch.work, *self._slow_path.misses.rules)
+                arguments = (self.words, batch.frames, batch.descriptors, batch.work, *self.rules)
                 before, position = position, int(self._process_batch(*arguments, position, batch.count, now, seat))
                 waits = waits + 1 if position == before else 1
             if batch.waits(position) and waits < _PATIENCE:

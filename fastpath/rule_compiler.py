@@ -27,6 +27,7 @@ from fastpath.rule_layout import (
     RULES_HEADER_WORDS,
     RULES_NAT_SINCE,
     RULES_NUMBER,
+    RULES_OTHERS_SINCE,
     RULES_OWNED_AT,
     RULES_PHYSICAL,
     RULES_POOLS_4,
@@ -80,6 +81,8 @@ class RuleCompiler:
         self._epoch = 0
         self._external_ips: list[ExternalIps] = []
         self._since = {_FIREWALL: _Since(), _NAT: _Since()}
+        self._others: object = None
+        self._others_since = 0
 
     def route(self, number: int) -> RouterTarget:
         """The router target with a `ROUTE_ID`; raises `KeyError`."""
@@ -134,6 +137,9 @@ class RuleCompiler:
             changes = _changes(layers[layer])
             if changes != since.changes:
                 self._since[layer] = _Since(changes, epoch)
+        others = self._all_but_firewall(layers, destinations)
+        if others != self._others:
+            self._others, self._others_since = others, epoch
         counted = counted_tables([table.rules for table in self._tables])
         words = self._header(port.network, sides, counted, epoch)
         words[RULES_NUMBER] = number
@@ -145,6 +151,11 @@ class RuleCompiler:
         _place_destinations(words, header, destinations)
         header.words[:] = np.frombuffer(array("Q", words), np.uint64)
         return RuleSet(self._buffer.view(header), counted, threads)
+
+    def _all_but_firewall(self, layers: list[Layer], destinations: Destinations) -> object:
+        """What else decides about a packet, or what is different whenever that is."""
+        changes = [_changes(layer) for number, layer in enumerate(layers) if number != _FIREWALL]
+        return changes, destinations.guests.version, destinations.boundary.version, self._external_ips
 
     def _header(
         self, network: VpcNetwork, sides: list[LayerSide], counted: list[CountedTable], epoch: int
@@ -159,6 +170,7 @@ class RuleCompiler:
         words[RULES_OWNED_AT] = owned_at
         words[RULES_FIREWALL_SINCE] = self._since[_FIREWALL].epoch
         words[RULES_NAT_SINCE] = self._since[_NAT].epoch
+        words[RULES_OTHERS_SINCE] = self._others_since
         words[RULES_COUNTERS] = counters_width(counted)
         if network.ipv4 is not None:
             words[RULES_PRIVATE_4] = int.from_bytes(network.ipv4.private_ip)

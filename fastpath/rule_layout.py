@@ -49,6 +49,9 @@ RULES_POOLS_6: Final = 30
 """The guest's pools of ports by family, three words each: their number, 0 for none, first and last port."""
 RULES_NUMBER: Final = 33
 """Which of the port's rule sets this is: misses compare it with `layout.RULES_WANTED`."""
+RULES_OTHERS_SINCE: Final = 34
+"""Epoch in which anything but the firewall's rules changed last: what later packets of a flow became, the next ones
+become."""
 RULES_HEADER_WORDS: Final = 40
 
 # --- table: the rules of a layer in one direction, in order of evaluation ---

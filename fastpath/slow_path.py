@@ -112,6 +112,10 @@ class SlowPath:
     @contextmanager
     def expiry(self, now_ms: int) -> Iterator[reference.Port]:
         """The slow operation that expires flows; raises `BadState` unless running. Native flows have expired first."""
+        if self.port.is_behind_mappings:
+            # No miss may see what expires here and go by mappings that had changed before.
+            with self._lock, self.misses.excluded():
+                self.misses.follow()
         # The lock is given back between two chunks: packets that wait for one do not wait for all.
         position = self.misses.next_due(now_ms, 1)
         while position and self.port.state is PortState.RUNNING:

@@ -41,9 +41,14 @@ from fastpath.hash_table import (
     write_slot,
 )
 from fastpath.layout import (
+    ACTION,
+    BINDING,
     BYTES,
     DEAD,
+    ENTRY_WORDS,
     HITS,
+    KEY,
+    KEY_WORDS,
     LIFE,
     LOW_32,
     NUMBERS,
@@ -53,6 +58,7 @@ from fastpath.layout import (
     OWNED_HITS,
     OWNER_SHIFT,
     PARTNER,
+    REWRITE,
     SHIFT_32,
     SLOTS,
     Index,
@@ -68,6 +74,32 @@ CROWDED: Final = 5
 """Filled slots of a bucket from which on the other one is preferred if it has fewer. Lower, more look-ups need both
 buckets; higher, both are full for some keys although half of the table is empty: 20 of 200,000 if only full ones
 count."""
+
+
+@entry_point
+def write_entry(
+    words: Words,
+    entry: np.uint64,
+    keys: Words,
+    binding: np.uint64,
+    action: np.uint64,
+    rewrite: np.uint64,
+    last_hit: np.uint64,
+) -> None:
+    """Write a half that nobody can reach yet, its key from `keys`; every other word of the entry becomes 0.
+
+    Relaxed: a look-up may meet the new slot before the version tells it to start over, and reads words then that
+    nothing has handed over yet. A plain store would race with that.
+    """
+    at = entry_at(words, entry)
+    for word in range(KEY_WORDS):
+        store_relaxed(words, at + KEY + word, keys[word])
+    store_relaxed(words, at + BINDING, binding)
+    store_relaxed(words, at + ACTION, action)
+    store_relaxed(words, at + REWRITE, rewrite)
+    store_relaxed(words, at + LIFE, last_hit)
+    for word in range(LIFE + 1, ENTRY_WORDS):
+        store_relaxed(words, at + word, NOTHING)
 
 
 @entry_point
@@ -208,6 +240,12 @@ def kill_if_idle(words: Words, entry: np.uint64, deadline: np.uint64) -> bool:
 
 
 @entry_point
+def is_killed(words: Words, entry: np.uint64) -> bool:
+    """Whether an entry is marked dead; asked beside hits."""
+    return load_relaxed(words, entry_at(words, entry) + LIFE) & DEAD != NOTHING
+
+
+@entry_point
 def set_last_hit(words: Words, entry: np.uint64, seen: np.uint64, now: np.uint64) -> bool:
     """Set the time of the last hit if it is still `seen`; whether it was. What came first, hit or mark, stays."""
     return compare_and_swap(words, entry_at(words, entry) + LIFE, seen, now)
@@ -227,7 +265,8 @@ def touch(words: Words, entry_base: Index, now: np.uint64) -> bool:
     find the time already there and write nothing.
     """
     while True:
-        # Acquire: what follows happens after the removal that wrote a dead mark, if there was one.
+        # Acquire, though relaxed would do: who meets a dead mark takes the slow path's lock, and what anybody else does
+        # here is ordered by the grace period. Both are one instruction on x86-64.
         seen = load_acquire(words, entry_base + LIFE)
         if seen & DEAD != NOTHING:
             return False
@@ -262,6 +301,29 @@ def counted_hits(words: Words, entry_base: Index, flow: np.uint64, direction: np
     if flow == NOTHING:
         return hits
     return (hits & OWNED_HITS) + load_relaxed(words, flow_at(words, flow) + OTHERS_HITS + np.int64(direction))
+
+
+@entry_point
+def left_by_hits(
+    words: Words, entry_base: Index, flow: np.uint64, direction: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """What hits have left in a half so far: `(hits, life word, bytes, numbers)`; read beside hits.
+
+    In this order: a hit is counted last. `flow` is the half's flow record, 0 for none.
+    """
+    hits = counted_hits(words, entry_base, flow, direction)
+    life = load_relaxed(words, entry_base + LIFE)
+    length = load_relaxed(words, entry_base + BYTES)
+    if flow != NOTHING:
+        length += load_relaxed(words, flow_at(words, flow) + OTHERS_BYTES + np.int64(direction))
+    return hits, life, length, load_relaxed(words, entry_base + NUMBERS)
+
+
+@entry_point
+def read_words(words: Words, at: Index, content: Words) -> None:
+    """Copy words from `at` on to `content`, one after the other, beside hits that change them."""
+    for word in range(len(content)):
+        content[word] = load_relaxed(words, at + word)
 
 
 @kernel

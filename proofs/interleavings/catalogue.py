@@ -4,9 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import expiry, flow, misses, port, table
+from proofs.interleavings.scenarios import commits, expiry, flow, handover, misses, port, port_misses, table
 
-_EVERY = (*table.SCENARIOS, *flow.SCENARIOS, *misses.SCENARIOS, *expiry.SCENARIOS, *port.SCENARIOS)
+_EVERY = (
+    *table.SCENARIOS,
+    *flow.SCENARIOS,
+    *handover.SCENARIOS,
+    *misses.SCENARIOS,
+    *commits.SCENARIOS,
+    *expiry.SCENARIOS,
+    *port.SCENARIOS,
+    *port_misses.SCENARIOS,
+)
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _EVERY})
 
 

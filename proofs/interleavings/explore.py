@@ -1,26 +1,33 @@
-"""Every interleaving of a program, or one of each class of equivalent ones.
+"""Every execution of a program, or one of each class of equivalent ones.
 
-Plain search tries every thread at every point, depth first; runs are repeated from the start. Reduced
-search is dynamic partial-order reduction with source sets and sleep sets (Abdulla, Aronis, Jonsson,
+Plain search tries every actor and every option that it has at every point, depth first; runs are repeated from the
+start. Reduced search is dynamic partial-order reduction with source sets and sleep sets (Abdulla, Aronis, Jonsson,
 Sagonas: Optimal Dynamic Partial Order Reduction, POPL 2014, algorithm 1): it runs at least one member of
 each class of runs that differ only in the order of accesses that do not conflict, and so reaches every
 outcome. Its happens-before order is found with vector clocks over the accesses really made: a failed
 compare-and-swap counts as a read.
 
-A thread that waits after a pause is disabled until a watched word changes. Its next access reads all
-watched words, so it races with whatever changed them; it can only be moved before a change if another
-change, independent of that one, had woken it as well.
+Where a memory model leaves a choice, such as which store a load reads, an actor has options. An actor that is tried is
+tried with all of them. A source set is a set of actors, for what comes later may add options (`access.conflict`); a
+sleep set is one of actors with an option, for an access that was made with one option commutes with more than the same
+access with another (`access.dependent`).
+
+A thread that waits after a pause is disabled until a watched word changes. Its next access reads all watched words, so
+it races with whatever changes them, before or after: each change may be the one that wakes it. It can only be moved
+before a change if another one, independent of that, had woken it as well.
 """
 
 import enum
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from proofs.interleavings.access import Access, Mode, conflict, dependent
+from proofs.interleavings.access import WRITES, Access, Mode, Wait, conflict, dependent
+from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import Scheduler
+from proofs.interleavings.turn import Turn
 
 
 class Search(enum.Enum):
@@ -48,8 +55,8 @@ class Report:
     executions: int = 0
     redundant: int = 0
     steps: int = 0
-    outcomes: dict[Hashable, tuple[int, ...]] = field(default_factory=dict)
-    counterexample: tuple[int, ...] | None = None
+    outcomes: dict[Hashable, tuple[Turn, ...]] = field(default_factory=dict)
+    counterexample: tuple[Turn, ...] | None = None
     failure: Exception | None = None
     complete: bool = False
     seconds: float = 0.0
@@ -59,21 +66,45 @@ Clock = tuple[int, ...]
 _MODES = tuple(Mode)
 
 
+Choice = tuple[int, Hashable]
+"""An actor, and the name of one of its options."""
+
+
 @dataclass
 class Node:
     """One point of the current run: what was chosen there, and what is still to be tried.
 
-    `access`, `clock` and `own` describe the step that the chosen thread took: what it did, its vector
-    clock, and its number among the thread's steps.
+    `access`, `clock` and `own` describe the step that the chosen actor took: what it did, its vector
+    clock, and its number among the actor's steps.
     """
 
-    thread: int
-    enabled: list[int]
+    actor: int
+    option: Hashable
+    choices: dict[int, Sequence[Hashable]]
     backtrack: set[int]
-    sleep: dict[int, Access]
+    sleep: dict[Choice, Access]
     access: Access | None = None
     clock: Clock = ()
     own: int = 0
+
+    @property
+    def choice(self) -> Choice:
+        """Who goes on, and how."""
+        return self.actor, self.option
+
+    @property
+    def turn(self) -> Turn:
+        """The choice as it stands in a schedule."""
+        return Turn(self.actor, self.choices[self.actor].index(self.option))
+
+    def awake(self) -> list[Choice]:
+        """What is to be tried here and has not been."""
+        return [
+            (actor, option)
+            for actor in sorted(self.backtrack, key=_threads_first)
+            for option in self.choices.get(actor, ())
+            if (actor, option) not in self.sleep
+        ]
 
     @property
     def done(self) -> Access:
@@ -87,14 +118,22 @@ def explore(
     search: Search = Search.REDUCED,
     most_executions: int = 1_000_000,
     most_seconds: float = 600.0,
+    memory: MemoryName = MemoryName.SC,
 ) -> Report:
-    """Run a program in every interleaving, until one fails or a limit is reached."""
-    return _Explorer(program, search, most_executions, most_seconds).run()
+    """Run a program in every way that a memory model allows, until it fails or a limit is reached."""
+    return _Explorer(program, search, memory, most_executions, most_seconds).run()
+
+
+def _threads_first(actor: int) -> tuple[bool, int]:
+    return actor < 0, actor
 
 
 class _Explorer:
-    def __init__(self, program: Program, search: Search, most_executions: int, most_seconds: float) -> None:
+    def __init__(
+        self, program: Program, search: Search, memory: MemoryName, most_executions: int, most_seconds: float
+    ) -> None:
         self._program = program
+        self._memory = memory
         self._reduced = search is Search.REDUCED
         self._most_executions = most_executions
         self._start = time.monotonic()
@@ -120,60 +159,71 @@ class _Explorer:
     # --- one run ---
 
     def _run_once(self) -> None:
-        scheduler = Scheduler(self._program())
+        scheduler = Scheduler(self._program(), self._memory)
         if not self._clocks:
-            self._clocks = [[(0,) * len(scheduler.threads)] for _ in scheduler.threads]
+            actors = 2 * len(scheduler.threads)  # each thread, and counted from the end its store buffer
+            self._clocks = [[(0,) * actors] for _ in range(actors)]
         try:
             with scheduler:
                 self._follow(scheduler)
         except Exception as error:
             self._report.failure = error
-            self._report.counterexample = tuple(node.thread for node in self._path)
+            self._report.counterexample = self._schedule()
         self._report.steps += scheduler.steps
+
+    def _schedule(self) -> tuple[Turn, ...]:
+        return tuple(node.turn for node in self._path)
 
     def _follow(self, scheduler: Scheduler) -> None:
         """Repeat the path, then extend it to the end of the run."""
         for node in self._path[:-1]:
-            scheduler.step(node.thread)
+            scheduler.step(node.turn)
         if self._path:
             self._take(scheduler, self._path[-1])
-        while enabled := scheduler.enabled():
+        while choices := scheduler.choices():
             sleep = self._inherited_sleep()
-            awake = [thread for thread in enabled if thread not in sleep]
+            node = Node(0, 0, choices, set(choices), sleep)
+            awake = node.awake()
             if not awake:
                 self._report.redundant += 1
                 return
-            previous = self._path[-1].thread if self._path else awake[0]
-            thread = previous if previous in awake else awake[0]
-            backtrack = {thread} if self._reduced else set(enabled)
-            self._path.append(Node(thread, enabled, backtrack, sleep))
-            self._take(scheduler, self._path[-1])
+            previous = self._path[-1].actor if self._path else awake[0][0]
+            node.actor, node.option = next((choice for choice in awake if choice[0] == previous), awake[0])
+            if self._reduced:
+                node.backtrack = {node.actor}
+            self._path.append(node)
+            self._take(scheduler, node)
         outcome = scheduler.finish()
         self._report.executions += 1
-        self._report.outcomes.setdefault(outcome, tuple(node.thread for node in self._path))
+        if outcome not in self._report.outcomes:
+            self._report.outcomes[outcome] = self._schedule()
 
     def _take(self, scheduler: Scheduler, node: Node) -> None:
-        node.access = scheduler.step(node.thread)
+        node.access = scheduler.step(node.turn)
         if self._reduced:
             self._find_races(len(self._path) - 1)
 
-    def _inherited_sleep(self) -> dict[int, Access]:
-        """Threads whose next access was tried before, and which nothing since has concerned."""
+    def _inherited_sleep(self) -> dict[Choice, Access]:
+        """What was tried before, and nothing since has concerned."""
         if not self._reduced or not self._path:
             return {}
         parent = self._path[-1]
-        return {thread: access for thread, access in parent.sleep.items() if not dependent(access, parent.done)}
+        return {
+            choice: access
+            for choice, access in parent.sleep.items()
+            if choice[0] != parent.actor and not dependent(access, parent.done)
+        }
 
     def _to_next_choice(self) -> bool:
         """Go back to the last point with something left to try; False when there is none."""
         while self._path:
             node = self._path[-1]
             if node.access is not None:
-                node.sleep[node.thread] = node.access
+                node.sleep[node.choice] = node.access
             self._forget(len(self._path) - 1)
-            left = sorted(node.backtrack - node.sleep.keys())
+            left = node.awake()
             if left:
-                node.thread, node.access = left[0], None
+                (node.actor, node.option), node.access = left[0], None
                 return True
             self._path.pop()
         return False
@@ -186,23 +236,25 @@ class _Explorer:
             return
         for location, mode in node.done.footprint():
             self._touched[location][mode].pop()
-        self._clocks[node.thread].pop()
+        self._clocks[node.actor].pop()
         node.clock = ()
 
     def _find_races(self, index: int) -> None:
         """Date the step just taken, and note for each race with it what else is to be tried."""
         node = self._path[index]
-        access, thread = node.done, node.thread
-        before = clock = self._clocks[thread][-1]
+        access, actor = node.done, node.actor
+        before = clock = self._clocks[actor][-1]
+        for step in access.causes:
+            clock = tuple(map(max, clock, self._path[step - 1].clock))
         for earlier in self._conflicting(access):
             other = self._path[earlier]
-            if other.own > clock[other.thread]:
+            if other.own > clock[other.actor]:
                 if self._reversible(earlier, access):
                     self._try_reversed(earlier, index, clock)
                 clock = tuple(map(max, clock, other.clock))
-        node.own = before[thread] + 1
-        node.clock = (*clock[:thread], node.own, *clock[thread + 1 :])
-        self._clocks[thread].append(node.clock)
+        node.own = before[actor] + 1
+        node.clock = _with(clock, actor, node.own)
+        self._clocks[actor].append(node.clock)
         for location, mode in access.footprint():
             self._touched.setdefault(location, {other: [] for other in _MODES})[mode].append(index)
 
@@ -216,44 +268,53 @@ class _Explorer:
             touched = self._touched.get(location)
             if touched is None:
                 continue
-            last_write = touched[Mode.WRITE][-1] if touched[Mode.WRITE] else -1
+            last_write = max(touched[write][-1] if touched[write] else -1 for write in WRITES)
             for other in _MODES:
-                if conflict(mode, other):
+                if touched[other] and conflict(other, mode):
                     found.update(takewhile(last_write.__le__, reversed(touched[other])))
         return sorted(found, reverse=True)
 
     def _after(self, earlier: int, later: int) -> bool:
         """Whether step `later` happens after step `earlier`."""
         first = self._path[earlier]
-        return self._path[later].clock[first.thread] >= first.own
+        return self._path[later].clock[first.actor] >= first.own
 
     def _reversible(self, earlier: int, access: Access) -> bool:
         """Whether an access could be made without step `earlier` and what happens after it."""
         if not access.waits:
             return True
         return any(
-            other > wait.step - 1 and self._path[other].done.changed
+            self._wakes(other, wait) and (other < earlier or not self._after(earlier, other))
             for wait in access.waits
-            for other in self._touched.get(wait.location, ())
-            if self._path[other].done.location == wait.location and (other < earlier or not self._after(earlier, other))
+            for steps in self._touched.get(wait.location, {}).values()
+            for other in steps
         )
+
+    def _wakes(self, step: int, wait: Wait) -> bool:
+        """Whether a step changed a watched location after it was read."""
+        done = self._path[step].done
+        return step >= wait.step and done.changed and done.location == wait.location
 
     def _try_reversed(self, earlier: int, index: int, clock: Clock) -> None:
         """At step `earlier`, make sure that the steps independent of it are also tried first."""
         independent = [step for step in range(earlier + 1, index) if not self._after(earlier, step)]
         node = self._path[earlier]
         seen: set[int] = set()
-        first_steps: list[int] = []
+        first_steps: list[Choice] = []
         for position, step in enumerate(independent):
-            thread = self._path[step].thread
-            if thread not in seen:
-                seen.add(thread)
+            actor, option = self._path[step].choice
+            if actor not in seen:
+                seen.add(actor)
                 if not any(self._after(other, step) for other in independent[:position]):
-                    first_steps.append(thread)
-        thread = self._path[index].thread
-        if thread not in seen and not any(
-            clock[self._path[step].thread] >= self._path[step].own for step in independent
-        ):
-            first_steps.append(thread)
-        if not any(first in node.backtrack or first in node.sleep for first in first_steps):
-            node.backtrack.add(first_steps[0])
+                    first_steps.append((actor, option))
+        actor, option = self._path[index].choice
+        if actor not in seen and not any(clock[self._path[step].actor] >= self._path[step].own for step in independent):
+            first_steps.append((actor, option))
+        if not any(first[0] in node.backtrack or first in node.sleep for first in first_steps):
+            node.backtrack.add(first_steps[0][0])
+
+
+def _with(clock: Clock, actor: int, own: int) -> Clock:
+    parts = list(clock)
+    parts[actor] = own
+    return tuple(parts)

@@ -10,7 +10,7 @@ next; pairs of operations done and state reached are remembered and not tried tw
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastpath import memory
 from proofs.interleavings.scheduler import Scheduler
@@ -26,15 +26,23 @@ class NotLinearizableError(AssertionError):
 class Operation:
     """One operation of a history: what was asked, what came back, and when.
 
-    `called` and `returned` are moments of one clock, with called < returned.
+    `called` and `returned` are moments of one clock, with called < returned. They may be ordered in part only, such as
+    by happens-before: then no thread can tell in which order operations were that are not ordered. An operation with
+    `called` None comes after all others.
     """
 
     thread: int
     name: str
     arguments: tuple[Hashable, ...]
     result: Hashable
-    called: int
-    returned: int
+    called: Any
+    returned: Any
+
+    def precedes(self, other: "Operation") -> bool:
+        """Whether this operation had returned before the other was called."""
+        if self.called is None or other.called is None:
+            return other.called is None and self is not other
+        return bool(self.returned < other.called)
 
     def __str__(self) -> str:
         listed = ", ".join(map(str, self.arguments))
@@ -70,10 +78,9 @@ def linearization(history: Sequence[Operation], specification: Specification[Sta
             return None
         tried.add((done, state))
         left = [place for place in range(len(history)) if not done >> place & 1]
-        horizon = min(history[place].returned for place in left)
         for place in left:
-            if history[place].called > horizon:
-                continue  # something that has not been placed had returned before it was called
+            if any(history[other].precedes(history[place]) for other in left):
+                continue
             for following in specification.after(state, history[place]):
                 rest = search(done | 1 << place, following)
                 if rest is not None:
@@ -108,12 +115,11 @@ class History:
 
     def add_last(self, name: str, result: Hashable) -> None:
         """Add an operation after all others, such as a look at what is left."""
-        end = max((operation.returned for operation in self.operations), default=0)
-        self.operations.append(Operation(-1, name, (), result, end + 1, end + 2))
+        self.operations.append(Operation(-1, name, (), result, None, None))
 
     def results(self) -> tuple[Hashable, ...]:
         """Each thread's operations in its order, with their results: equal for runs that are equivalent."""
-        ordered = sorted(self.operations, key=lambda operation: (operation.thread, operation.called))
+        ordered = sorted(self.operations, key=lambda operation: operation.thread)  # stable: each in its own order
         return tuple((operation.thread, operation.name, operation.result) for operation in ordered)
 
     def check(self, specification: Specification[State]) -> list[Operation]:

@@ -78,7 +78,11 @@ class Scenario:
         changes = {**self.faults, **self.harmless}
         if fault not in changes:
             raise UnknownNameError(f"{self.name} has no fault {fault!r}: there is {', '.join(changes) or 'none'}")
-        return self.build(_modules(changes[fault].rewrites), design)
+        return self.changed(changes[fault], design)
+
+    def changed(self, fault: Fault, design: Design = Design.FINE) -> Program:
+        """The program on the production source with a change that need not be one of the scenario's faults."""
+        return self.build(_modules(fault.rewrites), design)
 
 
 def _all_of(rewrites: Sequence[Rewrite], source: str) -> str:

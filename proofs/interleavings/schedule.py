@@ -1,8 +1,10 @@
-"""A schedule: the order in which threads go on, as one short string.
+"""A schedule: the turns of a run, as one short string.
 
 Threads are the letters a, b, c and so on, each followed by how many steps it takes when more than one:
-"a4ba12" lets a take 4 steps, b 1, a 12. Where a schedule ends, the thread that ran last goes on as far
-as it can, then the first that can.
+"a4ba12" lets a take 4 steps, b 1, a 12. A capital letter is a thread's store buffer: "A2" drains two of its entries.
+A step with another option than the first is written by itself, with the option's number behind a point: in "a4b.1" the
+last step of b reads, say, not the latest store but the one before. Where a schedule ends, the actor that went on last
+goes on as far as it can, then the first that can, with their first options.
 """
 
 import re
@@ -11,30 +13,44 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from proofs.interleavings.access import Access
+from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import NotEnabledError, Scheduler
+from proofs.interleavings.turn import Turn, buffer_of, thread_of
 
 
 class ScheduleError(ValueError):
     """A string is not a schedule."""
 
 
-def to_text(threads: Iterable[int]) -> str:
+def to_text(turns: Iterable[Turn]) -> str:
     """The string of a schedule."""
-    runs = ((thread, len(list(group))) for thread, group in groupby(threads))
-    return "".join(f"{_letter(thread)}{count if count > 1 else ''}" for thread, count in runs)
+    return "".join(_run_text(turn, len(list(group))) for turn, group in groupby(turns))
 
 
-def from_text(text: str) -> tuple[int, ...]:
+def _run_text(turn: Turn, count: int) -> str:
+    if turn.option:
+        return f"{_letter(turn.actor)}.{turn.option}" * count
+    return f"{_letter(turn.actor)}{count if count > 1 else ''}"
+
+
+def from_text(text: str) -> tuple[Turn, ...]:
     """The schedule of a string. Raises ScheduleError."""
-    if not re.fullmatch(r"(?:[a-z][0-9]*)*", text):
-        raise ScheduleError(f"{text!r} is no schedule: write letters with counts, such as a4ba12")
-    parts = re.findall(r"([a-z])([0-9]*)", text)
-    return tuple(ord(letter) - ord("a") for letter, count in parts for _ in range(int(count or "1")))
+    if not re.fullmatch(r"(?:[a-zA-Z](?:[0-9]*|\.[0-9]+))*", text):
+        raise ScheduleError(f"{text!r} is no schedule: write letters with counts or options, such as a4b.1A2")
+    parts = re.findall(r"([a-zA-Z])(?:\.([0-9]+)|([0-9]*))", text)
+    return tuple(
+        Turn(_actor(letter), int(option or "0")) for letter, option, count in parts for _ in range(int(count or "1"))
+    )
 
 
-def _letter(thread: int) -> str:
-    return chr(ord("a") + thread)
+def _letter(actor: int) -> str:
+    return chr(ord("a" if actor >= 0 else "A") + thread_of(actor))
+
+
+def _actor(letter: str) -> int:
+    thread = ord(letter.lower()) - ord("a")
+    return thread if letter.islower() else buffer_of(thread)
 
 
 @dataclass(frozen=True)
@@ -48,42 +64,44 @@ class Run:
         failure: what went wrong, or None.
     """
 
-    schedule: tuple[int, ...]
+    schedule: tuple[Turn, ...]
     trace: tuple[tuple[int, Access, str], ...]
     outcome: Hashable
     failure: Exception | None
 
     def lines(self) -> Iterator[str]:
         """The trace for a reader, one line a step."""
-        for step, (thread, access, name) in enumerate(self.trace, 1):
-            yield f"{step:4} {_letter(thread)} {name}: {access}"
+        for step, (actor, access, name) in enumerate(self.trace, 1):
+            yield f"{step:4} {_letter(actor)} {name}: {access}"
         if self.failure is not None:
             yield f"{type(self.failure).__name__}: {self.failure}"
 
 
-def replay(program: Program, schedule: Iterable[int], strict: bool = True) -> Run:
+def replay(program: Program, schedule: Iterable[Turn], strict: bool = True, memory: MemoryName = MemoryName.SC) -> Run:
     """Run a program under a schedule.
 
-    A step of a thread that cannot go on raises NotEnabledError, or is left out unless `strict`.
+    A turn that cannot be taken raises NotEnabledError; unless `strict`, it is left out, or taken with the last option.
     """
-    taken: list[int] = []
+    taken: list[Turn] = []
     trace: list[tuple[int, Access, str]] = []
     outcome: Hashable = None
     failure: Exception | None = None
-    scheduler = Scheduler(program())
+    scheduler = Scheduler(program(), memory)
 
-    def step(thread: int) -> None:
-        taken.append(thread)
-        access = scheduler.step(thread)
-        trace.append((thread, access, scheduler.name(access.location)))
+    def step(turn: Turn) -> None:
+        taken.append(turn)
+        access = scheduler.step(turn)
+        trace.append((turn.actor, access, scheduler.name(access.location)))
 
     try:
         with scheduler:
-            for thread in schedule:
-                if strict or thread in scheduler.enabled():
-                    step(thread)
+            for turn in schedule:
+                if strict:
+                    step(turn)
+                elif options := scheduler.choices().get(turn.actor):
+                    step(Turn(turn.actor, min(turn.option, len(options) - 1)))
             while enabled := scheduler.enabled():
-                step(taken[-1] if taken and taken[-1] in enabled else enabled[0])
+                step(Turn(taken[-1].actor if taken and taken[-1].actor in enabled else enabled[0]))
             outcome = scheduler.finish()
     except NotEnabledError:
         raise
@@ -92,17 +110,18 @@ def replay(program: Program, schedule: Iterable[int], strict: bool = True) -> Ru
     return Run(tuple(taken), tuple(trace), outcome, failure)
 
 
-def shrink(program: Program, schedule: Iterable[int]) -> tuple[int, ...]:
+def shrink(program: Program, schedule: Iterable[Turn], memory: MemoryName = MemoryName.SC) -> tuple[Turn, ...]:
     """A shorter schedule with fewer switches under which the program fails in the same way.
 
-    Blocks of steps by one thread are dropped, or exchanged with a neighbour, as long as that helps.
+    Blocks of steps by one actor are dropped, or exchanged with a neighbour, and options are replaced by lower ones, as
+    long as that helps.
     """
-    best = replay(program, schedule, strict=False)
+    best = replay(program, schedule, strict=False, memory=memory)
     if best.failure is None:
         raise ScheduleError("the program does not fail under this schedule: nothing to shrink")
 
-    def fails_alike(candidate: tuple[int, ...]) -> Run | None:
-        run = replay(program, candidate, strict=False)
+    def fails_alike(candidate: tuple[Turn, ...]) -> Run | None:
+        run = replay(program, candidate, strict=False, memory=memory)
         return run if type(run.failure) is type(best.failure) else None
 
     while smaller := _first_smaller(best.schedule, fails_alike):
@@ -110,25 +129,35 @@ def shrink(program: Program, schedule: Iterable[int]) -> tuple[int, ...]:
     return _without_default_end(best.schedule, fails_alike)
 
 
-def _cost(schedule: tuple[int, ...]) -> tuple[int, int]:
-    return sum(1 for _ in groupby(schedule)), len(schedule)
+def _cost(schedule: tuple[Turn, ...]) -> tuple[int, int, int]:
+    options = sum(turn.option for turn in schedule)
+    return options, sum(1 for _ in groupby(turn.actor for turn in schedule)), len(schedule)
 
 
-def _first_smaller(schedule: tuple[int, ...], fails_alike: Callable[[tuple[int, ...]], Run | None]) -> Run | None:
-    blocks = [tuple(group) for _, group in groupby(schedule)]
-    candidates = [blocks[:i] + blocks[i + 1 :] for i in range(len(blocks))]
-    candidates += [[*blocks[:i], blocks[i + 1], blocks[i], *blocks[i + 2 :]] for i in range(len(blocks) - 1)]
-    candidates += [[*blocks[:i], blocks[i][:-1], *blocks[i + 1 :]] for i in range(len(blocks))]
+def _first_smaller(schedule: tuple[Turn, ...], fails_alike: Callable[[tuple[Turn, ...]], Run | None]) -> Run | None:
+    blocks = [tuple(group) for _, group in groupby(schedule, lambda turn: turn.actor)]
+    candidates = [_joined(blocks[:i] + blocks[i + 1 :]) for i in range(len(blocks))]
+    candidates += [_joined([*blocks[:i], blocks[i + 1], blocks[i], *blocks[i + 2 :]]) for i in range(len(blocks) - 1)]
+    candidates += [_joined([*blocks[:i], blocks[i][:-1], *blocks[i + 1 :]]) for i in range(len(blocks))]
+    candidates += [
+        (*schedule[:i], Turn(turn.actor, turn.option - 1), *schedule[i + 1 :])
+        for i, turn in enumerate(schedule)
+        if turn.option
+    ]
     for candidate in candidates:
-        run = fails_alike(tuple(thread for block in candidate for thread in block))
+        run = fails_alike(candidate)
         if run is not None and _cost(run.schedule) < _cost(schedule):
             return run
     return None
 
 
+def _joined(blocks: Iterable[tuple[Turn, ...]]) -> tuple[Turn, ...]:
+    return tuple(turn for block in blocks for turn in block)
+
+
 def _without_default_end(
-    schedule: tuple[int, ...], fails_alike: Callable[[tuple[int, ...]], Run | None]
-) -> tuple[int, ...]:
+    schedule: tuple[Turn, ...], fails_alike: Callable[[tuple[Turn, ...]], Run | None]
+) -> tuple[Turn, ...]:
     """Leave out the steps at the end that would be taken anyway."""
     for length in range(len(schedule)):
         run = fails_alike(schedule[:length])

@@ -1,31 +1,38 @@
 """Controlled threads: each runs until its next shared access, and goes on when it is told to.
 
-Threads are greenlets, so exactly one runs at a time and a run is determined by the order in which
+Threads are greenlets, so exactly one runs at a time and a run is determined by the turns in which
 they are told to go on. The scheduler is the `fastpath.memory.Memory` in force while they run: each
 atomic and each observable plain access of a kernel arrives here, is announced as the thread's pending
-access, and is carried out when the thread's turn comes. Fences need no turn of their own: accesses
-take effect at once and in order (sequential consistency).
+request, and is made when the thread's turn comes. What an access then does, and who may go on at all,
+is decided by a memory model.
 
-A thread that pauses in a waiting loop is held until a word that the loop has read changes: going round
-again sooner would read the same values. So a run is finite, and waiting for ever is a deadlock.
+A thread that pauses in a waiting loop is held until going round again could bring something new. So a
+run is finite, and waiting for ever is a deadlock.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self, SupportsIndex
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from fastpath import memory
 from fastpath.memory import MASK, Memory, Ordering, Words
-from proofs.interleavings.access import Access, Mode, Wait
+from proofs.interleavings.access import Access
+from proofs.interleavings.memory_model import MemoryModel, MemoryName
 from proofs.interleavings.program import Instance
+from proofs.interleavings.request import FULL_FENCES, HISTORY, Request
+from proofs.interleavings.sequential_consistency import SequentialConsistency
+from proofs.interleavings.store_buffers import StoreBuffers
+from proofs.interleavings.turn import Turn, buffer_of, thread_of
+from proofs.interleavings.views import Views
 
-HISTORY = 0
-"""Location of the history of calls and returns; words have higher numbers."""
+MODELS: Mapping[MemoryName, type[MemoryModel]] = MappingProxyType(
+    {MemoryName.SC: SequentialConsistency, MemoryName.TSO: StoreBuffers, MemoryName.RA: Views}
+)
 MOST_STEPS = 20_000
 """A run longer than this is taken for endless."""
 
@@ -43,19 +50,17 @@ class ConstantChangedError(AssertionError):
 
 
 class NotEnabledError(ValueError):
-    """A schedule names a thread that is finished or waits."""
+    """A schedule names a thread that is finished or waits, or an option that it does not have."""
 
 
 class Thread:
-    """One controlled thread: where it stands, and at which step it first read what since it last paused."""
+    """One controlled thread: what it is about to do, and the option it was told to take."""
 
     def __init__(self, number: int, body: Callable[[], object]) -> None:
         self.number = number
-        self.pending: Access | None = None
+        self.pending: Request | None = None
+        self.option = 0
         self.result: object = None
-        self.read_at: dict[int, int] = {}
-        self.waits: tuple[Wait, ...] = ()
-        self.has_changed_memory = False
         self._body = body
         self.greenlet = greenlet(self._run)
 
@@ -74,25 +79,23 @@ class _SharedArray:
     first: int
     constant: range
 
-    def load(self, position: int) -> np.uint64:
-        value: np.uint64 = self.words[position]
-        return value
-
-    def store(self, position: int, value: int) -> None:
-        if position in self.constant:
-            raise ConstantChangedError(f"word {position} of {self.name} was declared constant")
-        self.words[position] = value
-
 
 class Scheduler(Memory):
-    """One run of an instance, inside a `with` block; `step` carries out a thread's pending access."""
+    """One run of an instance, inside a `with` block; `step` carries out one turn."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, model: MemoryName = MemoryName.SC) -> None:
         self.steps = 0
+        self.marks: list[tuple[int, str]] = []
+        """Calls and returns so far: which thread, and which of both.
+
+        In the order in which threads came to them. Only under sequential consistency is that the order in which they
+        take effect, the same in all runs that are equivalent.
+        """
         self.threads = [Thread(number, body) for number, body in enumerate(instance.threads)]
         self._instance = instance
         self._arrays = self._number_words()
-        self._changed_at: dict[int, int] = {}
+        self._model = MODELS[model](len(self.threads), self.name)
+        self._constant = {array.first + place for array in self._arrays.values() for place in array.constant}
         self._done: Access | None = None
         self._running: Thread | None = None
         self._hub = getcurrent()
@@ -131,22 +134,35 @@ class Scheduler(Memory):
 
     # --- for whoever decides ---
 
-    def enabled(self) -> list[int]:
-        """Numbers of the threads that can go on."""
-        return [thread.number for thread in self.threads if self._may_run(thread)]
+    def choices(self) -> dict[int, Sequence[Hashable]]:
+        """Who can go on, and the names of the options that each has."""
+        actors = [*range(len(self.threads)), *map(buffer_of, self._model.drainable())]
+        return {actor: options for actor in actors if (options := self._options(actor))}
 
-    def step(self, number: int) -> Access:
-        """Let one thread carry out its pending access and run up to the next; what it did.
+    def _options(self, actor: int) -> Sequence[Hashable]:
+        if actor < 0:
+            return (0,) if thread_of(actor) in self._model.drainable() else ()
+        pending = self.threads[actor].pending if actor < len(self.threads) else None
+        return self._model.options(actor, pending) if pending is not None else ()
+
+    def enabled(self) -> list[int]:
+        """The actors that can go on."""
+        return list(self.choices())
+
+    def step(self, turn: Turn) -> Access:
+        """Let one actor carry out what it is about to do; of a thread, run it up to its next turn. What it did.
 
         Raises NotEnabledError, EndlessRunError, and whatever the thread raises.
         """
-        thread = self.threads[number] if number < len(self.threads) else None
-        if thread is None or not self._may_run(thread):
-            raise NotEnabledError(f"thread {number} cannot run at step {self.steps}")
+        if turn.option >= len(self._options(turn.actor)):
+            raise NotEnabledError(f"{_described(turn)} cannot run at step {self.steps}")
         if self.steps >= MOST_STEPS:
             raise EndlessRunError(f"still running after {MOST_STEPS} steps")
         self.steps += 1
-        thread.waits = ()
+        if turn.actor < 0:
+            return self._model.drain(thread_of(turn.actor), self.steps)
+        thread = self.threads[turn.actor]
+        thread.option = turn.option
         self._done = None
         self._resume(thread)
         assert self._done is not None
@@ -159,6 +175,7 @@ class Scheduler(Memory):
             return ("waiting", *waiting)
         if waiting:
             raise DeadlockError(f"threads {list(waiting)} wait for a change that nobody will make")
+        self._model.settle()
         with np.errstate(over="ignore"):
             return self._instance.finish([thread.result for thread in self.threads])
 
@@ -167,15 +184,9 @@ class Scheduler(Memory):
         for array in self._arrays.values():
             if 0 <= location - array.first < len(array.words):
                 return self._instance.label(array.name, location - array.first)
-        return "history"
+        return "all threads" if location == FULL_FENCES else "history"
 
     # --- turns ---
-
-    def _may_run(self, thread: Thread) -> bool:
-        if thread.pending is None:
-            return False
-        waits = thread.pending.waits
-        return not waits or any(self._changed_at.get(wait.location, 0) > wait.step for wait in waits)
 
     @property
     def is_running(self) -> bool:
@@ -189,27 +200,22 @@ class Scheduler(Memory):
         finally:
             self._running = None
 
-    def _turn(self, operation: str, location: int, mode: Mode) -> None:
-        """Announce the running thread's access and wait for its turn."""
+    def _access(self, request: Request) -> Any:
+        """Make an access of the running thread, in a turn of its own unless it is local; the value read."""
         thread = self._running
-        if thread is not None:
-            thread.pending = Access(operation, location, mode, thread.waits)
+        assert thread is not None
+        local = self._model.is_local(thread.number, request)
+        if not local:
+            thread.pending = request
             self._hub.switch()
+        if request.location in self._constant and request.operation != "load":
+            raise ConstantChangedError(f"{self.name(request.location)} was declared constant")
+        if local:
+            return self._model.perform(thread.number, request, 0, self.steps)[1]
+        self._done, value = self._model.perform(thread.number, request, thread.option, self.steps)
+        return value
 
-    def _did(self, mode: Mode, before: int, after: int, note: str = "") -> None:
-        """Record what the running thread's pending access turned out to be."""
-        thread = self._running
-        if thread is None or thread.pending is None:
-            return
-        operation, location, _, waits, *_ = thread.pending
-        self._done = Access(operation, location, mode, waits, before, after, note)
-        if before != after:
-            self._changed_at[location] = self.steps
-            thread.has_changed_memory = True
-        elif location != HISTORY:
-            thread.read_at.setdefault(location, self.steps)
-
-    def _array(self, words: Words, index: SupportsIndex) -> tuple[_SharedArray, int]:
+    def _place(self, words: Words, index: SupportsIndex) -> tuple[_SharedArray, int]:
         array = self._arrays.get(id(words))
         if array is None:
             raise LookupError("a kernel touches an array that the program does not declare shared")
@@ -222,32 +228,32 @@ class Scheduler(Memory):
 
     def load(self, words: Words, index: SupportsIndex, ordering: Ordering) -> np.uint64:
         """As the base class, at this thread's turn."""
-        array, position = self._array(words, index)
-        if position in array.constant:
-            return array.load(position)
-        self._turn("load", array.first + position, Mode.READ)
-        value = array.load(position)
-        self._did(Mode.READ, int(value), int(value))
+        array, position = self._place(words, index)
+        value: np.uint64
+        if position in array.constant or self._running is None:
+            value = array.words[position]
+        else:
+            value = self._access(Request("load", array.first + position, array.words, position, ordering))
         return value
 
     def store(self, words: Words, index: SupportsIndex, value: int | np.uint64, ordering: Ordering) -> None:
         """As the base class, at this thread's turn."""
-        array, position = self._array(words, index)
-        self._turn("store", array.first + position, Mode.WRITE)
-        before = int(array.words[position])
-        array.store(position, int(value) & MASK)
-        self._did(Mode.WRITE, before, int(value) & MASK)
+        array, position = self._place(words, index)
+        stored = int(value) & MASK
+        if self._running is None:
+            array.words[position] = stored
+        else:
+            self._access(Request("store", array.first + position, array.words, position, ordering, value=stored))
 
     def update(
         self, words: Words, index: SupportsIndex, operation: Callable[[int], int], ordering: Ordering
     ) -> np.uint64:
         """As the base class, at this thread's turn."""
-        array, position = self._array(words, index)
-        self._turn("update", array.first + position, Mode.WRITE)
-        old = array.load(position)
-        before, after = int(old), operation(int(old)) & MASK
-        array.store(position, after)
-        self._did(Mode.WRITE if before != after else Mode.READ, before, after)
+        array, position = self._place(words, index)
+        if self._running is None:
+            return super().update(array.words, position, operation, ordering)
+        request = Request("update", array.first + position, array.words, position, ordering, change=operation)
+        old: np.uint64 = self._access(request)
         return old
 
     def compare_and_swap(
@@ -260,39 +266,45 @@ class Scheduler(Memory):
         failure: Ordering,
     ) -> bool:
         """As the base class, at this thread's turn."""
-        array, position = self._array(words, index)
-        self._turn("compare-and-swap", array.first + position, Mode.WRITE)
-        before = int(array.words[position])
-        swapped = before == int(expected) & MASK
-        after = int(desired) & MASK if swapped else before
-        if swapped:
-            array.store(position, after)
-        self._did(Mode.WRITE if before != after else Mode.READ, before, after)
-        return swapped
+        array, position = self._place(words, index)
+        if self._running is None:
+            return super().compare_and_swap(array.words, position, expected, desired, success, failure)
+        wanted, replaced_by = int(expected) & MASK, int(desired) & MASK
+
+        def change(old: int) -> int | None:
+            return replaced_by if old == wanted else None
+
+        location = array.first + position
+        request = Request("compare-and-swap", location, array.words, position, success, failure, change=change)
+        return int(self._access(request)) == wanted
+
+    def fence(self, ordering: Ordering) -> None:
+        """As the base class; whether it needs a turn is the memory model's to say."""
+        if self._running is not None:
+            self._access(Request("fence", FULL_FENCES, ordering=ordering))
 
     def pause(self) -> None:
-        """Hold this thread until a word that it has read since it last paused changes."""
+        """Hold this thread until going round its loop again could bring something new."""
         thread = self._running
-        if thread is None:
-            return
-        if thread.has_changed_memory:
-            thread.waits = ()
-        elif thread.read_at:
-            thread.waits = tuple(Wait(*entry) for entry in thread.read_at.items())
-        thread.read_at = {}
-        thread.has_changed_memory = False
+        if thread is not None and (request := self._model.pause(thread.number)):
+            self._access(request)
 
     def yield_thread(self) -> None:
         """As `pause`."""
         self.pause()
 
-    def mark(self, operation: str, note: str) -> int:
-        """Record a "call" or a "return" in the history; its step.
+    def mark(self, operation: str, note: str) -> Any:
+        """Record a "call" or a "return" in the history; when it was, a `memory_model.Moment`.
 
-        A return and a call are never taken for exchangeable, so that what had returned before
-        something else was called has so in every run that is explored in place of this one.
+        It may be filled in later: moments are to be compared when all threads have ended.
         """
-        mode = Mode.READ if operation == "call" else Mode.APPEND
-        self._turn(operation, HISTORY, mode)
-        self._did(mode, 0, 0, note)
-        return self.steps
+        moment = self._model.new_moment()
+        self._access(Request(operation, HISTORY, note=note, moment=moment))
+        assert self._running is not None
+        self.marks.append((self._running.number, operation))
+        return moment
+
+
+def _described(turn: Turn) -> str:
+    what = "thread" if turn.actor >= 0 else "the store buffer of thread"
+    return f"{what} {thread_of(turn.actor)}" + (f" with option {turn.option}" if turn.option else "")

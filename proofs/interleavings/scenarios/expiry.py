@@ -100,7 +100,8 @@ class Native:
             self._reclaim.enter(words, thread)
             entry, flow, epoch, _, _ = self._hit.reach(words, work, 0)
             line, base = self._reclaim.thread_at(words, thread), self.arena.entry_at(words, int(entry))
-            arguments = (words, descriptors, 0, work, 0, base, flow, epoch, np.uint64(packet.now), line)
+            owner = np.uint64(thread + 1)
+            arguments = (words, descriptors, 0, work, 0, base, flow, epoch, np.uint64(packet.now), line, owner)
             hit = bool(entry != 0 and self._track(*arguments))
             self._reclaim.leave(words, thread)
             return hit

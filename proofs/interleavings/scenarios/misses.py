@@ -12,12 +12,12 @@ from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import SmallArena
-from proofs.interleavings.faults import (
+from proofs.interleavings.faults import NO_GRACE
+from proofs.interleavings.miss_faults import (
     ANNOUNCED_TOO_LATE,
     CLOSED_WITHOUT_WAITING,
     GATE_CLOSED_TOO_LATE,
     LIST_READ_WITHOUT_LOCK,
-    NO_GRACE,
     NO_SECOND_LOOK,
     PUBLISHED_TOO_EARLY,
     ROOM_WITHOUT_SWAP,

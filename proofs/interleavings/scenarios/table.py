@@ -96,10 +96,14 @@ class Table:
         self.write(words, OUT, self.out)
         self.write(words, IN, self.into)
 
-    def find(self, words: Words, key: Key) -> tuple[int, ...]:
-        """The production look-up."""
+    def find(self, words: Words, key: Key, hint: int = 0) -> tuple[int, ...]:
+        """The production look-up; by a hint, if there is one."""
         keys = np.array(key, np.uint64)
-        found = self._table.find(words, keys, 0, self._table.hash_key(words, keys, 0))
+        hashed = self._table.hash_key(words, keys, 0)
+        if hint:
+            found = self._table.find_hinted(words, keys, 0, hashed, np.uint64(hint))
+        else:
+            found = self._table.find(words, keys, 0, hashed)
         return tuple(int(word) for word in found)
 
     def look_up(self, words: Words, history: History, thread: int, key: Key, whole: set[tuple[int, ...]]) -> bool:

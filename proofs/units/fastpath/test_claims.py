@@ -1,7 +1,7 @@
 """Claims: the key of every entry in any of the reference's tables, as long as it is there."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, SupportsInt
 
 import numpy as np
 import pytest
@@ -42,12 +42,18 @@ def is_claimed(words: Words, direction: Direction, id_: FlowId) -> bool:
 def counts(words: Words) -> Counter[int]:
     """All claims in an arena, by their place."""
     start, count = int(words[CLAIMS_AT]), int(words[CLAIM_MASK]) + 1
-    return Counter({place: int(words[start + place]) for place in range(count) if words[start + place]})
+    claims = words[start : start + count].view(np.uint8)
+    return Counter({int(place): int(claims[place]) for place in np.flatnonzero(claims)})
+
+
+def place_of(words: Words, hash_: SupportsInt) -> int:
+    """Which byte, of all that count claims, is that of a hash."""
+    return 8 * (int(hash_) & int(words[CLAIM_MASK])) + (int(hash_) >> 32 & 7)
 
 
 def owed(parts: Parts) -> Counter[int]:
     """The claims that there must be: one for each entry in each table."""
-    data, mask = parts.port.data, int(parts.words[CLAIM_MASK])
+    data = parts.port.data
     tables: list[tuple[FlowTable[Any], Direction]] = [
         (data.uft.inbound, IN),
         (data.uft.outbound, OUT),
@@ -56,7 +62,7 @@ def owed(parts: Parts) -> Counter[int]:
     for layer in data.layers:
         tables += [(layer.inbound.table, IN), (layer.outbound.table, OUT)]
     keys = [(direction, id_) for table, direction in tables for id_ in table.entries]
-    return Counter(int(hash_of(parts.words, *key)) & mask for key in keys)
+    return Counter(place_of(parts.words, hash_of(parts.words, *key)) for key in keys)
 
 
 class Seen:

@@ -189,6 +189,11 @@ def test_the_words_of_a_record_are_distinct_and_inside_it(words: Sequence[int], 
     assert set(words) <= set(range(size))
 
 
+def test_the_line_of_an_announcement_has_nothing_else() -> None:
+    """Who waits for a grace period reads it all the time: a counter in it would slow down every hit."""
+    assert [word for word in THREAD if word // LINE == layout.ANNOUNCE // LINE] == [layout.ANNOUNCE]
+
+
 def test_the_link_of_a_free_entry_is_a_word_that_hits_leave_alone() -> None:
     touched = {*range(layout.KEY, layout.REWRITE + 1), layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS}
     assert layout.ENTRY_LINK not in touched

@@ -43,7 +43,7 @@ LONG_ENOUGH = 20.0
 OF_MAPPINGS = {"follow_mappings", "is_behind_mappings", "mappings_seen"}
 REFERENCE_ONLY = {"data", "network", "semantics", "tcp_flows", "uft"} | OF_MAPPINGS
 """What lies open in the reference for those who look inside: tables, configuration, what it knows of mappings."""
-FAST_ONLY = {"design", "policy", "process_batch", "refused", "seat", "ticket", "words"}
+FAST_ONLY = {"design", "policy", "process_batch", "refused", "rules", "seat", "ticket", "wait_for_turn", "words"}
 """What only a fast port has."""
 
 every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)

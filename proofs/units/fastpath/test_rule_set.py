@@ -20,6 +20,7 @@ from fastpath.rule_layout import (
     RULE_PARAMETER,
     RULES_FIREWALL_SINCE,
     RULES_NAT_SINCE,
+    RULES_OTHERS_SINCE,
     RULES_PHYSICAL,
     RULES_PRIVATE_4,
     RULES_PRIVATE_6,
@@ -195,6 +196,30 @@ def test_a_change_of_rules_makes_flows_of_its_layer_dirty_though_the_rules_be_eq
     port.set_firewall_rules(FIREWALL)
     rules.compile()
     assert since(rules) == (port.epoch, second)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda port: port.router.add(EVERYWHERE, DROP, RouterClass.CUSTOM),
+        lambda port: port.set_external_ips(None, None),
+        lambda port: port.allow_cidr(EVERYWHERE, Direction.OUT),
+        lambda port: port.network.mappings.v2p.set(vpc.PEERS[4][0], vpc.peer(vpc.MOVED_UNDERLAY)),
+        lambda port: port.network.mappings.v2b.set(EVERYWHERE, []),
+    ],
+    ids=["routes", "external addresses", "gateway", "where guests are", "boundary services"],
+)
+def test_any_change_but_of_the_firewall_may_change_what_packets_become(change: Callable[[Port], object]) -> None:
+    port = running_port()
+    rules = Rules(COMPILED, port)
+    first = int(rules.words[RULES_OTHERS_SINCE])
+    port.set_firewall_rules(FIREWALL)
+    rules.compile()
+    assert int(rules.words[RULES_OTHERS_SINCE]) == first < port.epoch
+    change(port)
+    port.follow_mappings()
+    rules.compile()
+    assert int(rules.words[RULES_OTHERS_SINCE]) == port.epoch
 
 
 def test_a_change_elsewhere_makes_no_flow_dirty() -> None:

@@ -14,6 +14,7 @@ from fastpath.layout import (
     BUCKET_WORDS,
     BYTES,
     DEAD,
+    ENTRY_WORDS,
     FLOW_WORDS,
     GREATEST_THREADS,
     HITS,
@@ -269,6 +270,28 @@ def test_a_half_belongs_to_the_first_that_counts_in_it_and_all_others_count_in_t
 def _count(kernels: Any, words: Words, owner: int, length: int, sequence: int, acknowledgement: int) -> None:
     numbers = (np.uint64(number) for number in (owner, length, sequence, acknowledgement))
     kernels.count_segment(words, _at(words, 1), flow_at(words, np.uint64(1)), layout.INBOUND, *numbers)
+
+
+@compiled_and_not
+def test_what_hits_have_left_is_that_of_the_owner_and_of_all_others(kernels: Any) -> None:
+    words = _installed(INBOUND[0])
+    for owner, length in ((3, 60), (1, 100), (3, 70)):
+        _count(kernels, words, owner, length, 5, owner)
+    words[_at(words, 1) + LIFE] = DEAD | np.uint64(8)
+    found = kernels.left_by_hits(words, _at(words, 1), np.uint64(1), layout.INBOUND)
+    assert tuple(map(int, found)) == (3, int(DEAD) | 8, 230, 5 << 32 | 3)
+    assert kernels.is_killed(words, np.uint64(1))
+
+
+@compiled_and_not
+def test_writing_an_entry_leaves_nothing_of_its_former_life(kernels: Any) -> None:
+    words = small_arena()
+    at = _at(words, 1)
+    words[at : at + ENTRY_WORDS] = 99
+    content = (np.uint64(value) for value in (10, 11, 12, 13))
+    kernels.write_entry(words, np.uint64(1), np.array((1, 2, 3, 4, 5), np.uint64), *content)
+    assert list(words[at : at + ENTRY_WORDS]) == [1, 2, 3, 4, 5, 10, 11, 12, 13, *[0] * 7]
+    assert not kernels.is_killed(words, np.uint64(1))
 
 
 def test_hits_of_entries_without_connection_add_up() -> None:

@@ -1,74 +1,94 @@
 """The search: it reaches every outcome, finds textbook faults, and loses nothing by reduction."""
 
+import functools
+from itertools import permutations
+
 import pytest
 
 from fastpath.atomics import load_acquire
 from fastpath.memory import Words
 from proofs.interleavings import explore as explore_module
-from proofs.interleavings.access import Mode
+from proofs.interleavings.access import WRITES, Mode
 from proofs.interleavings.explore import Report, Search, explore
 from proofs.interleavings.linearizability import NotLinearizableError
+from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.interleavings.scheduler import DeadlockError, EndlessRunError
 from proofs.ledger import Method, claim
-from proofs.units.interleavings import textbook
+from proofs.units.interleavings import litmus, textbook
 from proofs.units.interleavings.generated import generated_program
 
-PROGRAMS = 220
-MOST = 1_500
+PROGRAMS = {MemoryName.SC: 220, MemoryName.TSO: 200, MemoryName.RA: 200}
+MOST = {MemoryName.SC: 1_500, MemoryName.TSO: 400, MemoryName.RA: 400}
+"""Executions of the plain search."""
+MEMORIES = list(MemoryName)
 
 
-def comparable_programs() -> list[tuple[Program, Report]]:
+@functools.cache
+def compared(memory: MemoryName) -> list[tuple[Program, Report]]:
     """Generated programs whose plain search ends, with what it found."""
     found: list[tuple[Program, Report]] = []
     seed = 0
-    while len(found) < PROGRAMS:
-        program = generated_program(seed)
-        plain = explore(program, Search.PLAIN, most_executions=MOST)
+    while len(found) < PROGRAMS[memory]:
+        program = generated_program(seed, weak=memory is not MemoryName.SC)
+        plain = explore(program, Search.PLAIN, most_executions=MOST[memory], memory=memory)
         if plain.complete:
             found.append((program, plain))
         seed += 1
     return found
 
 
-@pytest.fixture(scope="module")
-def compared() -> list[tuple[Program, Report]]:
-    return comparable_programs()
-
-
 @claim(
     "C7",
     "the reduced search reaches every outcome that plain search does",
     method=Method.TESTED,
-    scope=f"{PROGRAMS} generated programs of 2 or 3 threads with up to 5 operations each, waiting loops included, "
-    f"whose plain search takes at most {MOST} executions",
+    scope=", ".join(
+        f"{PROGRAMS[memory]} generated programs under {memory.value} (plain search: at most {MOST[memory]} executions)"
+        for memory in MEMORIES
+    )
+    + ", of 2 or 3 threads with up to 5 operations each, waiting loops, fences and relaxed accesses included",
 )
-def test_reduced_search_has_the_outcomes_of_plain_search(compared: list[tuple[Program, Report]]) -> None:
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_reduced_search_has_the_outcomes_of_plain_search(memory: MemoryName) -> None:
     runs = {Search.PLAIN: 0, Search.REDUCED: 0}
-    for program, plain in compared:
-        reduced = explore(program)
+    for program, plain in compared(memory):
+        reduced = explore(program, memory=memory)
         assert reduced.complete
         assert reduced.outcomes.keys() == plain.outcomes.keys()
         runs[Search.PLAIN] += plain.executions
         runs[Search.REDUCED] += reduced.executions
-    assert runs[Search.REDUCED] < runs[Search.PLAIN] / 5
+    assert runs[Search.REDUCED] < runs[Search.PLAIN] / 4
 
 
+@pytest.mark.parametrize("memory", MEMORIES)
 def test_a_reduction_that_overlooks_a_conflict_loses_outcomes(
-    compared: list[tuple[Program, Report]], monkeypatch: pytest.MonkeyPatch
+    memory: MemoryName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overlooking(one: Mode, other: Mode) -> bool:
-        return one == other == Mode.WRITE
+    def overlooking(earlier: Mode, later: Mode) -> bool:
+        return earlier == later and later in WRITES
 
     monkeypatch.setattr(explore_module, "conflict", overlooking)
-    assert any(explore(program).outcomes.keys() != plain.outcomes.keys() for program, plain in compared)
+    assert any(
+        explore(program, memory=memory).outcomes.keys() != plain.outcomes.keys() for program, plain in compared(memory)
+    )
 
 
-def test_every_outcome_comes_with_a_schedule_that_gives_it(compared: list[tuple[Program, Report]]) -> None:
-    for program, plain in compared[:40]:
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_a_reduction_that_takes_everything_for_exchangeable_loses_outcomes(
+    memory: MemoryName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = litmus.STORE_BUFFERING_FENCED.program
+    outcomes = explore(program, memory=memory).outcomes.keys()
+    monkeypatch.setattr(explore_module, "dependent", lambda _one, _other: False)
+    assert explore(program, memory=memory).outcomes.keys() < outcomes
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_every_outcome_comes_with_a_schedule_that_gives_it(memory: MemoryName) -> None:
+    for program, plain in compared(memory)[:40]:
         for outcome, schedule in plain.outcomes.items():
-            run = replay(program, from_text(to_text(schedule)))
+            run = replay(program, from_text(to_text(schedule)), memory=memory)
             assert run.outcome == outcome
             assert run.schedule == schedule
 
@@ -127,6 +147,16 @@ def test_waiting_threads_do_not_make_a_search_endless() -> None:
     reduced = explore(textbook.spin_lock(threads=2))
     assert plain.complete
     assert set(plain.outcomes) == set(reduced.outcomes) == {2}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_each_of_two_changes_may_be_the_one_that_wakes_a_thread(memory: MemoryName, order: tuple[int, ...]) -> None:
+    program = textbook.two_ways_to_wake(order)
+    plain, reduced = explore(program, Search.PLAIN, memory=memory), explore(program, memory=memory)
+    assert plain.outcomes.keys() == reduced.outcomes.keys()
+    for seen in ((1, 0, 1), (1, 1, 0), (1, 1, 1)):
+        assert tuple(seen if which == 0 else None for which in order) in plain.outcomes
 
 
 def test_a_loop_without_pause_is_reported_as_endless() -> None:

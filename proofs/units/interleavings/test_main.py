@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proofs.interleavings.__main__ import application
+from proofs.interleavings.compiled.switch import why_unavailable
 
 SCENARIO, FAULT = "TCP word in both directions", "store without swap"
 
@@ -41,6 +42,37 @@ def test_a_fault_exits_with_1_and_its_schedule_replays(tmp_path: Path) -> None:
     assert invoke("replay", SCENARIO, result["schedule"][:1])[0] == 0
 
 
+@pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+def test_both_engines_say_the_same_of_a_scenario_and_of_a_fault() -> None:
+    for fault in ((), ("--fault", FAULT)):
+        plain, compiled = (invoke("run", SCENARIO, *fault, *engine) for engine in ((), ("--compiled",)))
+        assert plain[0] == compiled[0] == bool(fault)
+        assert plain[1].split(",")[0] == compiled[1].split(",")[0]
+
+
+@pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+def test_measures_the_speed_of_both_engines() -> None:
+    code, output = invoke("speed", "--runs", "500")
+    assert code == 0
+    assert output.count("schedules a second") == 6
+
+
+@pytest.mark.parametrize("memory", ["sc", "tso", "ra"])
+def test_a_memory_model_is_chosen_by_its_name(memory: str, tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    code, output = invoke("run", "thaw hands over", "--memory", memory, "--json", str(file))
+    assert code == 0
+    assert "holds in all interleavings" in output
+    assert json.loads(file.read_text())["memory"] == memory
+
+
+@pytest.mark.parametrize("memory", ["tso", "ra"])
+def test_the_compiled_engine_refuses_weak_memory(memory: str) -> None:
+    code, output = invoke("run", SCENARIO, "--compiled", "--memory", memory)
+    assert code == 2
+    assert output == f"the compiled engine knows --memory sc alone, not {memory}\n"
+
+
 def test_a_search_without_time_is_unknown() -> None:
     _, output = invoke("run", SCENARIO, "--seconds", "0")
     assert "UNKNOWN" in output
@@ -52,6 +84,7 @@ def test_a_search_without_time_is_unknown() -> None:
         ("run", "no such scenario"),
         ("run", SCENARIO, "--fault", "no such fault"),
         ("run", SCENARIO, "--design", "mutex"),
+        ("run", "look-up beside reinstall", "--compiled"),
         ("replay", SCENARIO, "4a"),
         ("replay", SCENARIO, "a2z"),
     ],

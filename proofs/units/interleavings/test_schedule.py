@@ -6,19 +6,24 @@ from hypothesis import strategies as st
 
 from proofs.interleavings.schedule import ScheduleError, from_text, replay, shrink, to_text
 from proofs.interleavings.scheduler import NotEnabledError
+from proofs.interleavings.turn import Turn, buffer_of
 from proofs.units.interleavings import textbook
 
 
-@given(threads=st.lists(st.integers(0, 3)))
-def test_a_schedule_survives_its_string(threads: list[int]) -> None:
-    assert from_text(to_text(threads)) == tuple(threads)
+@given(turns=st.lists(st.builds(Turn, st.integers(-3, 3), st.integers(0, 2))))
+def test_a_schedule_survives_its_string(turns: list[Turn]) -> None:
+    assert from_text(to_text(turns)) == tuple(turns)
 
 
 def test_runs_of_steps_are_counted() -> None:
-    assert to_text([0, 0, 0, 0, 1, 0, 0]) == "a4ba2"
+    assert to_text([Turn(0), Turn(0), Turn(0), Turn(0), Turn(1), Turn(0), Turn(0)]) == "a4ba2"
 
 
-@pytest.mark.parametrize("text", ["4a", "a-1", "A2", "a 2"])
+def test_steps_of_store_buffers_are_capitals_and_other_options_stand_alone() -> None:
+    assert to_text([Turn(0), Turn(buffer_of(0)), Turn(buffer_of(0)), Turn(1, 1), Turn(1, 1), Turn(1)]) == "aA2b.1b.1b"
+
+
+@pytest.mark.parametrize("text", ["4a", "a-1", "a.", "a 2"])
 def test_other_strings_are_refused(text: str) -> None:
     with pytest.raises(ScheduleError, match="write letters with counts"):
         from_text(text)

@@ -14,6 +14,7 @@ from proofs.interleavings.locks import Threading
 from proofs.interleavings.observed import observed
 from proofs.interleavings.program import Instance
 from proofs.interleavings.scheduler import ConstantChangedError, NotEnabledError, Scheduler
+from proofs.interleavings.turn import Turn
 
 
 def started(bodies: list[Callable[[Words], object]], **options: object) -> tuple[Words, Scheduler]:
@@ -32,9 +33,9 @@ def test_a_thread_stops_before_each_shared_access() -> None:
     words, scheduler = started([store_two])
     with scheduler:
         assert words.tolist() == [0, 0, 0, 0]
-        assert scheduler.step(0).after == 1
+        assert scheduler.step(Turn(0)).after == 1
         assert words.tolist() == [1, 0, 0, 0]
-        scheduler.step(0)
+        scheduler.step(Turn(0))
         assert words.tolist() == [1, 2, 0, 0]
         assert scheduler.enabled() == []
 
@@ -42,12 +43,12 @@ def test_a_thread_stops_before_each_shared_access() -> None:
 def test_a_thread_that_has_returned_cannot_go_on() -> None:
     _, scheduler = started([store_two])
     with scheduler:
-        scheduler.step(0)
-        scheduler.step(0)
+        scheduler.step(Turn(0))
+        scheduler.step(Turn(0))
         with pytest.raises(NotEnabledError):
-            scheduler.step(0)
+            scheduler.step(Turn(0))
         with pytest.raises(NotEnabledError):
-            scheduler.step(1)
+            scheduler.step(Turn(1))
 
 
 def wait_for_first_word(words: Words) -> None:
@@ -63,13 +64,13 @@ def test_a_waiting_thread_goes_on_when_what_it_has_read_changes() -> None:
 
     _, scheduler = started([wait_for_first_word, store_elsewhere_then_there])
     with scheduler:
-        scheduler.step(0)
+        scheduler.step(Turn(0))
         assert scheduler.enabled() == [1]
-        scheduler.step(1)
+        scheduler.step(Turn(1))
         assert scheduler.enabled() == [1], "another word has changed"
-        scheduler.step(1)
+        scheduler.step(Turn(1))
         assert scheduler.enabled() == [1], "the word was written, but with the value that it had"
-        scheduler.step(1)
+        scheduler.step(Turn(1))
         assert scheduler.enabled() == [0]
 
 
@@ -85,7 +86,7 @@ def test_the_memory_in_force_is_restored() -> None:
 def test_a_thread_left_waiting_is_given_up() -> None:
     _, scheduler = started([wait_for_first_word])
     with scheduler:
-        scheduler.step(0)
+        scheduler.step(Turn(0))
     assert all(thread.greenlet.dead for thread in scheduler.threads)
 
 
@@ -96,7 +97,7 @@ def test_constant_words_need_no_turn_and_must_not_change() -> None:
 
     _, scheduler = started([read_then_write], constant={"words": range(2, 3)})
     with scheduler, pytest.raises(ConstantChangedError):
-        scheduler.step(0)
+        scheduler.step(Turn(0))
 
 
 def test_plain_elements_of_observed_arrays_are_shared_accesses() -> None:
@@ -113,7 +114,7 @@ def test_plain_elements_of_observed_arrays_are_shared_accesses() -> None:
     with Scheduler(program) as scheduler:
         steps = 0
         while scheduler.enabled():
-            scheduler.step(scheduler.enabled()[0])
+            scheduler.step(Turn(scheduler.enabled()[0]))
             steps += 1
     assert steps == 2 + 2 + 4
     assert words.tolist() == [2, 7, 7, 0]

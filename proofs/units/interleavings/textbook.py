@@ -8,6 +8,8 @@ import numpy as np
 from fastpath.atomics import (
     compare_and_swap,
     exchange_acquire,
+    fence_acquire,
+    fence_release,
     fetch_add,
     load_acquire,
     load_relaxed,
@@ -84,7 +86,7 @@ def peterson(turn_first: bool) -> Program:
 VERSION, LEFT, RIGHT = 0, 1, 2
 
 
-def sequence_lock(writers: int, readers: int, checked: bool) -> Program:
+def sequence_lock(writers: int, readers: int, checked: bool, fenced: bool = True) -> Program:
     """Writers change two words under a version; readers must never see halves of two writes."""
 
     def write(value: int, words: Words) -> None:
@@ -93,6 +95,8 @@ def sequence_lock(writers: int, readers: int, checked: bool) -> Program:
             if version % 2 == 0 and compare_and_swap(words, VERSION, version, version + np.uint64(1)):
                 break
             pause()
+        if fenced:
+            fence_release()
         store_relaxed(words, LEFT, value)
         store_relaxed(words, RIGHT, value)
         store_release(words, VERSION, version + np.uint64(2))
@@ -101,6 +105,8 @@ def sequence_lock(writers: int, readers: int, checked: bool) -> Program:
         while True:
             version = load_acquire(words, VERSION)
             left, right = load_relaxed(words, LEFT), load_relaxed(words, RIGHT)
+            if fenced:
+                fence_acquire()
             if not checked or (version % 2 == 0 and load_relaxed(words, VERSION) == version):
                 assert left == right, "a torn read"
                 return int(left)
@@ -190,3 +196,25 @@ def treiber_stack(tagged: bool) -> Program:
         return Instance({"words": words}, [partial(pop, words, tag), partial(churn, words)], finish)
 
     return start
+
+
+def two_ways_to_wake(order: Sequence[int] = (0, 1, 2)) -> Program:
+    """A thread waits for either of two words, which two others set; it returns its rounds and what it saw last.
+
+    `order` says which thread is which: 0 is the one that waits.
+    """
+
+    def wait(words: Words) -> tuple[int, int, int]:
+        rounds = 0
+        while True:
+            first, second = int(load_acquire(words, 0)), int(load_acquire(words, 1))
+            if first or second:
+                return rounds, first, second
+            rounds += 1
+            pause()
+
+    def wake(word: int, words: Words) -> None:
+        store_release(words, word, 1)
+
+    bodies = (wait, partial(wake, 0), partial(wake, 1))
+    return program(2, [bodies[which] for which in order])

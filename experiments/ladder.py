@@ -1,0 +1,183 @@
+"""What is each step worth? Every switch of `fastpath/policy.py` alone, and all of them one after the other.
+
+`python -m experiments.ladder`. Hits of 1,000 TCP flows as in `hit_speed.py`, on one thread and on two with flows of
+their own. Three series: `fine` with one switch turned back, `mutex` with one switch turned to what `fine` has, and from
+`mutex` to `fine` step by step, in the order in which upstream took the steps. All in turn in the same rounds, and
+given as ratios to `fine` or `mutex` round by round.
+
+Misses are left to the reference under all policies: the measured packets have none, and the code compiles faster.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from experiments import hit_speed, machine
+from experiments.hit_speed import Setting
+from experiments.measure import Series
+from experiments.results import write_json
+from fastpath import Design
+from fastpath.designs import POLICIES
+from fastpath.policy import Misses, Policy
+from reference.direction import Direction
+
+FLOWS: Final = 1_000
+SWITCHES: Final = (
+    "parsing",
+    "metadata",
+    "checksums",
+    "flow_hash",
+    "push",
+    "tcp_state",
+    "transforms",
+    "port_lock",
+)
+"""In the order of the ladder: what a packet costs alone comes first, who may run beside it last."""
+
+
+def policy_of(design: Design) -> Policy:
+    """A design's, without misses."""
+    return replace(POLICIES[design], misses=Misses.REFERENCE)
+
+
+MUTEX: Final = policy_of(Design.MUTEX)
+FINE: Final = policy_of(Design.FINE)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A policy of the ladder.
+
+    Attributes:
+        series: which of the three it belongs to.
+        name: what was changed.
+        policy: the switches.
+        base: what it is compared with.
+    """
+
+    series: str
+    name: str
+    policy: Policy
+    base: Policy
+
+
+def steps() -> list[Step]:
+    """All steps, `mutex` and `fine` themselves at both ends of the last series."""
+    found = [Step("fine but for", name, _with(FINE, MUTEX, name), FINE) for name in SWITCHES]
+    found += [Step("mutex with", name, _with(MUTEX, FINE, name), MUTEX) for name in SWITCHES]
+    policy = MUTEX
+    found.append(Step("one by one", "mutex", policy, MUTEX))
+    for name in SWITCHES:
+        policy = _with(policy, FINE, name)
+        found.append(Step("one by one", name, policy, MUTEX))
+    return found
+
+
+def _with(policy: Policy, other: Policy, switch: str) -> Policy:
+    """A policy with one switch as another has it."""
+    return replace(policy, **{switch: getattr(other, switch)})
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step costs.
+
+    Attributes:
+        one_thread, two_threads: nanoseconds a packet, of each sample.
+        to_base: one thread's in units of the base's in the same round.
+        two_to_base: the same with two threads.
+        scaling: what two threads do in units of what one does.
+    """
+
+    step: Step
+    one_thread: list[float]
+    two_threads: list[float]
+    to_base: list[float]
+    two_to_base: list[float]
+    scaling: list[float]
+
+
+def measure(chosen: list[Step], rounds: int, seconds: float, advance: Callable[[Any], Any] = iter) -> list[Result]:
+    """Every policy once, however many steps have it."""
+    policies = dict.fromkeys(policy for step in chosen for policy in (step.policy, step.base))
+    settings = {policy: (_alone(policy), _both(policy)) for policy in policies}
+    taken = hit_speed.measure([one for pair in settings.values() for one in pair], rounds, seconds, advance)
+    found = []
+    for step in chosen:
+        (one, two), (base, base_two) = (
+            [taken[setting] for setting in settings[policy]] for policy in (step.policy, step.base)
+        )
+        found.append(
+            Result(
+                step,
+                list(one.samples),
+                list(two.samples),
+                _ratios(one, base),
+                _ratios(two, base_two),
+                _ratios(one, two),
+            )
+        )
+    return found
+
+
+def _alone(policy: Policy) -> Setting:
+    return Setting(FLOWS, policy, "", ((Direction.OUT, (0, FLOWS)),))
+
+
+def _both(policy: Policy) -> Setting:
+    half = FLOWS // 2
+    return Setting(FLOWS, policy, "", ((Direction.OUT, (0, half)), (Direction.OUT, (half, FLOWS - half))))
+
+
+def _ratios(mine: Series, base: Series) -> list[float]:
+    return [one / other for one, other in zip(mine.samples, base.samples, strict=True)]
+
+
+def table_of(results: list[Result]) -> Table:
+    """The figures for reading."""
+    table = Table(title="What each switch is worth: TCP/IPv4, outbound, 1,000 flows, batches of 256")
+    for heading in ("series", "switch"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("ns", "least", "to base", "two threads, ns", "to base", "scaling"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for result in results:
+        one, two = Series(tuple(result.one_thread)), Series(tuple(result.two_threads))
+        table.add_row(
+            result.step.series,
+            result.step.name,
+            f"{one.median:.1f}",
+            f"{one.extremes[0]:.1f}",
+            _spread(result.to_base),
+            f"{two.median:.1f}",
+            _spread(result.two_to_base),
+            f"{Series(tuple(result.scaling)).median:.2f}",
+        )
+    return table
+
+
+def _spread(ratios: list[float]) -> str:
+    series = Series(tuple(ratios))
+    return "{:.2f}, {:.2f} {:.2f}".format(series.median, *series.quartiles)
+
+
+def main(
+    rounds: Annotated[int, typer.Option(min=2, help="Samples of each policy.")] = 20,
+    seconds: Annotated[float, typer.Option(min=0, help="Measure no longer than this.")] = 120.0,
+    output: Annotated[Path | None, typer.Option(help="Write the data to this file as JSON.")] = None,
+) -> None:
+    """Measures what each switch is worth to a hit."""
+    console = Console()
+    results = measure(steps(), rounds, seconds, lambda items: track(items, console=console, transient=True))
+    console.print(table_of(results))
+    if output:
+        write_json(output, {"machine": machine.describe(), "results": results})
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,224 @@
+"""How many flows can begin in a second: new UDP flows, both halves installed with the first packet, in compiled code.
+
+`python -m experiments.miss_speed`. Batches of 256 first packets, each of a flow of its own, through the production
+kernel: to a neighbour in the VPC without translation, to the internet from an external address of the guest's own, and
+from a neighbour. On an empty table and on one that holds half a million flows already; on one thread, and on two with
+flows of their own. Between two samples the table is brought back to what it was: emptied by a reset, or by expiry
+of the flows that the sample has begun. What writing the packets takes is measured in the same rounds, and its median
+taken off.
+
+After each sample the port's own counters must say that every packet was a miss, and that so many flows are in the
+unified table in both directions and in the firewall.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from experiments import machine
+from experiments.measure import Series, interleaved
+from experiments.packets import Stream, Traffic, Way, new_flows
+from experiments.replay import BATCH
+from experiments.results import write_json
+from experiments.sending import NotCompiled, Sender, new_signals
+from experiments.small_vpc import new_port
+from fastpath import Design
+from fastpath.designs import POLICIES
+
+BATCHES: Final = 200
+"""Of one thread in one sample: some 50,000 flows."""
+LIMIT: Final = 1_200_000
+"""Flows for which every table has room."""
+IN_TABLE: Final = (0, 500_000)
+THREADS: Final = 2
+WARM_UP_ROUNDS: Final = 2
+_SAMPLE_MS: Final = 1_000_000
+_LATER_MS: Final = 10_000_000
+"""When flows of a sample, and those that stay, have their packets."""
+_LIFETIME_MS: Final = 60_000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is measured together.
+
+    Attributes:
+        design: of the port.
+        way: where the packets come from and go to.
+        in_table: how many flows are there before.
+        threads: how many begin flows at once, each its own.
+    """
+
+    design: Design
+    way: Way
+    in_table: int
+    threads: int
+
+
+class Ground:
+    """A port with flows that stay, for samples of all settings that have it in common."""
+
+    def __init__(self, design: Design, in_table: int) -> None:
+        self.port = new_port(POLICIES[design], LIMIT, THREADS + 1)
+        self.in_table = in_table
+        if in_table:
+            packets = -(-in_table // BATCH) * BATCH
+            sender = Sender(self.port, Stream(Traffic(), new_flows(0, packets)), packets // BATCH)
+            sender.send(packets // BATCH, _LATER_MS)
+            self.in_table = packets
+        self._missed = self._misses()
+
+    def clear(self) -> None:
+        """Bring the table back to what it was before a sample."""
+        if self.in_table:
+            self.port.expire(_SAMPLE_MS + _LIFETIME_MS)
+        else:
+            self.port.reset()
+            self.port.start()
+        self._check(self.in_table)
+
+    def check(self, begun: int) -> None:
+        """Raises `NotCompiled` unless as many packets have missed since the last check, and begun flows."""
+        missed, self._missed = self._missed, self._misses()
+        if self._missed - missed != begun:
+            raise NotCompiled(f"{self._missed - missed} packets were misses, not {begun}")
+        self._check(self.in_table + begun)
+
+    def _check(self, flows: int) -> None:
+        counts: Any = self.port.flow_counts()
+        counted = counts["uft"]["in"], counts["uft"]["out"], counts["firewall"]["count"]
+        if counted != (flows, flows, flows):
+            raise NotCompiled(f"{flows} flows should be in the tables, there are {counted}")
+
+    def _misses(self) -> int:
+        statistics: Any = self.port.statistics()
+        return int(statistics["in_uft_miss"]) + int(statistics["out_uft_miss"])
+
+
+class Meter:
+    """A setting, ready to be sampled."""
+
+    def __init__(self, setting: Setting, ground: Ground, batches: int, pool: ThreadPoolExecutor) -> None:
+        """`pool`: of the threads that send, `THREADS` of them."""
+        self._ground = ground
+        self._batches = batches
+        self._pool = pool
+        packets = batches * BATCH
+        self._senders = [
+            Sender(ground.port, Stream(Traffic(setting.way), new_flows(LIMIT + number * packets, packets)), batches)
+            for number in range(setting.threads)
+        ]
+
+    def seconds(self, process: bool) -> float:
+        """From the start of the first thread to the end of the last. Raises `NotCompiled`."""
+        signals, threads = new_signals(), len(self._senders)
+        running = [
+            self._pool.submit(sender.send, self._batches, _SAMPLE_MS, process=process, signals=signals, meeting=threads)
+            for sender in self._senders
+        ]
+        stamps = [future.result() for future in running]
+        if process:
+            self._ground.check(threads * self._batches * BATCH)
+            self._ground.clear()
+        return float(max(taken[-1] for taken in stamps) - min(taken[0] for taken in stamps)) / 1e9
+
+
+def settings_of(designs: list[Design], ways: list[Way], in_table: list[int]) -> list[Setting]:
+    """Each on one thread and on two."""
+    threads = range(1, THREADS + 1)
+    return [Setting(*chosen) for chosen in itertools.product(designs, ways, in_table, threads)]
+
+
+def measure(
+    settings: list[Setting],
+    rounds: int,
+    seconds: float,
+    batches: int = BATCHES,
+    advance: Callable[[Any], Any] = iter,
+) -> dict[Setting, Series]:
+    """New flows a second for each setting, of all its threads together."""
+    grounds = {chosen: Ground(*chosen) for chosen in {(setting.design, setting.in_table) for setting in settings}}
+    samplers: dict[tuple[Setting, bool], Callable[[], float]] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for setting in settings:
+            meter = Meter(setting, grounds[setting.design, setting.in_table], batches, pool)
+            for process in (True, False):
+                samplers[setting, process] = functools.partial(meter.seconds, process)
+        taken = interleaved(samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=rounds, seconds=seconds, advance=advance)
+    found = {}
+    for setting in settings:
+        writing, flows = taken[setting, False].median, batches * BATCH * setting.threads
+        found[setting] = Series(tuple(flows / (sample - writing) for sample in taken[setting, True].samples))
+    return found
+
+
+@dataclass(frozen=True)
+class Result:
+    """A setting and its figures, as data: flows a second, and in units of one thread's in the same rounds."""
+
+    setting: Setting
+    flows_per_second: list[float]
+    to_one_thread: list[float]
+
+
+def results_of(measured: dict[Setting, Series]) -> list[Result]:
+    """What was measured, with ratios round by round."""
+    found = []
+    for setting, series in measured.items():
+        alone = measured[replace(setting, threads=1)]
+        ratios = [both / one for both, one in zip(series.samples, alone.samples, strict=True)]
+        found.append(Result(setting, list(series.samples), ratios))
+    return found
+
+
+def table_of(results: list[Result]) -> Table:
+    """The figures for reading."""
+    table = Table(title="New UDP flows a second, both halves installed, in thousands; batches of 256")
+    for heading in ("design", "way", "there", "threads"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("median", "quartiles", "most", "to one thread"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for result in results:
+        setting, flows = result.setting, Series(tuple(rate / 1e3 for rate in result.flows_per_second))
+        ratio = Series(tuple(result.to_one_thread))
+        table.add_row(
+            setting.design.value,
+            setting.way.value,
+            f"{setting.in_table:,}",
+            str(setting.threads),
+            f"{flows.median:,.0f}",
+            "{:,.0f} {:,.0f}".format(*flows.quartiles),
+            f"{flows.extremes[1]:,.0f}",
+            "" if setting.threads == 1 else "{:.2f}, {:.2f} {:.2f}".format(ratio.median, *ratio.quartiles),
+        )
+    return table
+
+
+def main(
+    rounds: Annotated[int, typer.Option(min=2, help="Samples of each setting.")] = 20,
+    seconds: Annotated[float, typer.Option(min=0, help="Measure no longer than this.")] = 120.0,
+    design: Annotated[list[Design] | None, typer.Option(help="Designs; fine and mutex by default.")] = None,
+    flows: Annotated[list[int] | None, typer.Option(help="Flows in the table before.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the data to this file as JSON.")] = None,
+) -> None:
+    """Measures how many flows can begin in a second."""
+    console = Console()
+    settings = settings_of(design or [Design.FINE, Design.MUTEX], list(Way), flows or list(IN_TABLE))
+    measured = measure(settings, rounds, seconds, advance=lambda items: track(items, console=console, transient=True))
+    results = results_of(measured)
+    console.print(table_of(results))
+    if output:
+        write_json(output, {"machine": machine.describe(), "results": results})
+
+
+if __name__ == "__main__":
+    typer.run(main)

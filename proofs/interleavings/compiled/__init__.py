@@ -1,0 +1,1 @@
+"""The explorer at machine speed: the same kernels, compiled with a turn before each shared access."""

@@ -1,0 +1,269 @@
+"""All that a compiled search works on: one record of arrays, and the numbers of their columns.
+
+A search is a set of kernels over this record, so that no Python runs between two schedules. Locations are numbered as
+in the plain engine: 0 is the history of calls and returns, word i of the shared words is i + 1. Steps of a run count
+from 1; the path holds step i at place i - 1. Moments count the steps of all runs, so that nothing has to be reset.
+"""
+
+import functools
+from enum import IntEnum
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from proofs.interleavings.compiled.kernel_program import KernelProgram
+from proofs.interleavings.compiled.switch import MOST_THREADS
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+
+MOST_STEPS: Final = 2048
+"""Steps of a run."""
+MOST_WORDS: Final = 4096
+"""Shared words; private ones too."""
+MOST_OUTCOMES: Final = 1 << 16
+MOST_RECORD_WORDS: Final = 64
+"""Words of an outcome."""
+MOST_WATCHED: Final = 256
+"""Locations that a thread may have read before it pauses."""
+MOST_ENTRIES: Final = 1 << 15
+"""Touched locations of a run, those watched after a pause included."""
+MOST_CHANGES: Final = 15
+"""Changes of priority in a run."""
+
+
+class Status(IntEnum):
+    """How it stands with a search."""
+
+    MORE = 0
+    """More runs are left."""
+    COMPLETE = 1
+    """Every run has been made, or an equivalent one."""
+    CHECK_FAILED = 2
+    DEADLOCK = 3
+    ENDLESS = 4
+    OUTSIDE = 5
+    """A thread touched a word that is not shared."""
+    CONSTANT_CHANGED = 6
+    TOO_MANY_WATCHED = 7
+    TOO_MANY_ENTRIES = 8
+    TOO_MANY_OUTCOMES = 9
+    TOO_MANY_CALLS = 10
+    NOT_ENABLED = 11
+    """The path names a thread that cannot run: the program does not do the same in each run."""
+
+
+# --- state: single numbers ---
+
+STATUS: Final = 0
+BASE: Final = 1
+"""Steps of all runs before this one."""
+STEPS: Final = 2
+"""Steps of this run."""
+EXECUTIONS: Final = 3
+REDUNDANT: Final = 4
+DEPTH: Final = 5
+"""Length of the path."""
+ENTRIES: Final = 6
+"""Entries of touched locations in use."""
+DIRTY: Final = 7
+"""Shared words to be set back before the next run; one that changed twice counts twice."""
+ALIVE: Final = 8
+"""Threads that have not ended, a bit each; so are other sets of threads."""
+WAITING: Final = 9
+"""Threads that paused."""
+RETURNED: Final = 10
+"""How many marked operations each thread has returned from, a byte each."""
+OUTCOMES: Final = 11
+MODE: Final = 12
+"""How the last step touched its location, as `access.Mode`."""
+CHANGED: Final = 13
+"""Whether it changed the word there."""
+TURNS_MASK: Final = 14
+REDUCED: Final = 15
+"""Whether equivalent runs are left out."""
+MAY_WAIT: Final = 16
+SHARED_AT: Final = 17
+"""Address of the shared words."""
+PRIVATE_AT: Final = 18
+CHECK_AT: Final = 19
+"""Address of the check."""
+BEGIN_AT: Final = 20
+"""Address of the routine that begins a thread."""
+RESULTS: Final = 21
+MARKED: Final = 22
+LONGEST: Final = 23
+"""Steps of the longest run so far."""
+THREADS: Final = 24
+"""How many there are; so are the following."""
+PRIVATE_WORDS: Final = 25
+"""Private words of each thread."""
+KEPT: Final = 26
+RECORD_WORDS: Final = 27
+STEPS_ALLOWED: Final = 28
+OUTCOMES_ALLOWED: Final = 29
+CONTROL_AT: Final = 30
+"""Address of the control block."""
+STACKS_AT: Final = 31
+"""Address of the threads' stacks."""
+CONSTANT_FROM: Final = 32
+"""Location of the first constant word."""
+CONSTANT_WORDS: Final = 33
+WORDS: Final = 34
+"""Shared words."""
+STATE_WORDS: Final = 35
+
+# --- threads ---
+
+PENDING: Final = 0
+"""The location that a thread is about to touch."""
+ACCESS_KIND: Final = 1
+"""How, as `switch.kind_of` has it: operation and orderings."""
+TARGET: Final = 2
+"""The address that it is about to touch."""
+WAITS: Final = 3
+"""How many locations it watches."""
+READS: Final = 4
+"""How many locations it has read since it last paused."""
+CLEARED: Final = 5
+"""The moment when it last paused."""
+HAS_CHANGED: Final = 6
+"""Whether it has changed memory since."""
+CALLS: Final = 7
+"""How many marked operations it has called."""
+THREAD_WORDS: Final = 8
+
+# --- nodes: the points of the path ---
+
+CHOSEN: Final = 0
+BACKTRACK: Final = 1
+"""Threads that are to be tried here."""
+SLEEP: Final = 2
+"""Threads whose next access was tried before, and which nothing since has concerned."""
+OWN: Final = 3
+"""Number of the step among those of its thread."""
+PREVIOUS: Final = 4
+"""Place of the thread's previous step, or -1."""
+FIRST_ENTRY: Final = 5
+STEP_CHANGED: Final = 6
+DATED: Final = 7
+"""Whether clock and entries of the step are there."""
+NODE_WORDS: Final = 8
+
+# --- accesses: the one of thread t at place p of the path is number p * threads + t ---
+
+LOCATION: Final = 0
+TOUCHES: Final = 1
+"""As `access.Mode`."""
+WATCHED: Final = 2
+"""How many locations the thread watched: going on after a pause reads them."""
+ACCESS_WORDS: Final = 3
+
+
+# --- births: of each outcome, how far the search was when it first came ---
+
+BORN_LENGTH: Final = 0
+"""Steps of the run."""
+BORN_STEPS: Final = 1
+"""Steps of all runs so far."""
+BORN_EXECUTIONS: Final = 2
+BORN_REDUNDANT: Final = 3
+BIRTH_WORDS: Final = 4
+
+
+SEARCH: Final = np.dtype(
+    [
+        ("state", np.int64, (STATE_WORDS,)),
+        # By thread.
+        ("bodies", np.int64, (MOST_THREADS,)),
+        ("last", np.int64, (MOST_THREADS,)),  # place of its last step in the path, or -1
+        ("priorities", np.int64, (MOST_THREADS,)),
+        ("changes", np.int64, (MOST_CHANGES,)),  # steps at which the thread that is next is put last
+        ("random", np.uint64, (1,)),
+        ("sizes", np.int64, (1 << MOST_THREADS,)),  # of a set of threads
+        ("members", np.int64, (1 << MOST_THREADS, MOST_THREADS)),  # of a set of threads, in ascending order
+        ("threads", np.int64, (MOST_THREADS, THREAD_WORDS)),
+        ("calls", np.uint64, (MOST_THREADS, MOST_RECORD_WORDS)),  # `RETURNED` at each call
+        ("read_at", np.int64, (MOST_THREADS, MOST_WATCHED)),  # what it has read since it last paused
+        ("watched_at", np.int64, (MOST_THREADS, MOST_WATCHED)),
+        ("watched_since", np.int64, (MOST_THREADS, MOST_WATCHED)),  # the steps at which it was read
+        ("first_read", np.int64, (MOST_THREADS, MOST_WORDS + 1)),  # moment; meaningless when before `CLEARED`
+        # Memory.
+        ("shared", np.uint64, (MOST_WORDS,)),
+        ("template", np.uint64, (MOST_WORDS,)),
+        ("private", np.uint64, (MOST_WORDS,)),  # of one thread after the other
+        ("private_template", np.uint64, (MOST_WORDS,)),
+        ("kept", np.int64, (MOST_RECORD_WORDS,)),
+        ("changed_at", np.int64, (MOST_WORDS + 1,)),  # by location: the moment of the last change
+        ("dirty", np.int64, (MOST_STEPS,)),
+        # The path, by place.
+        ("schedule", np.uint8, (MOST_STEPS,)),
+        ("nodes", np.int64, (MOST_STEPS, NODE_WORDS)),
+        ("clocks", np.int64, (MOST_STEPS, MOST_THREADS)),  # steps of each thread that happen before the end of this
+        ("sleepers", np.int64, (MOST_STEPS, MOST_THREADS)),  # number of the access that sleeps
+        ("found", np.int64, (MOST_STEPS,)),  # places of conflicting steps, latest first
+        ("independent", np.int64, (MOST_STEPS,)),
+        ("accesses", np.int64, (MOST_STEPS * MOST_THREADS, ACCESS_WORDS)),
+        ("access_watched_at", np.int64, (MOST_STEPS * MOST_THREADS, MOST_WATCHED)),
+        ("access_watched_since", np.int64, (MOST_STEPS * MOST_THREADS, MOST_WATCHED)),
+        # Who touched what: lists of entries through `entry_before`, -1 where one ends.
+        ("heads", np.int64, (MOST_WORDS + 1, 3)),  # by location and mode
+        ("entry_place", np.int64, (MOST_ENTRIES,)),
+        ("entry_before", np.int64, (MOST_ENTRIES,)),
+        # Outcomes, and a schedule for each; `slots` is the hash table of their numbers + 1.
+        ("record", np.uint64, (MOST_RECORD_WORDS,)),
+        ("records", np.uint64, (MOST_OUTCOMES, MOST_RECORD_WORDS)),
+        ("schedules", np.uint8, (MOST_OUTCOMES, MOST_STEPS)),
+        ("births", np.int64, (MOST_OUTCOMES, BIRTH_WORDS)),
+        ("slots", np.int64, (4 * MOST_OUTCOMES,)),
+    ]
+)
+"""Everything in one record of constant shape, so that a part of the search is called with one address."""
+
+Search: TypeAlias = Any
+"""One `SEARCH`, as a kernel sees it: a record."""
+
+
+def new_search(program: KernelProgram) -> npt.NDArray[np.void]:
+    """A fresh record for a program, as an array of one. Most of it is memory that is never touched.
+
+    Raises ValueError when the program is larger than the record.
+    """
+    private = program.private_rows
+    width = 1 + len(program.threads) * program.results * (1 + program.marked) + len(program.kept)
+    for what, size, most in (
+        ("threads", len(program.threads), MOST_THREADS),
+        ("shared words", len(program.words), MOST_WORDS),
+        ("private words", private.size, MOST_WORDS),
+        ("words of an outcome", width, MOST_RECORD_WORDS),
+    ):
+        if size > most:
+            raise ValueError(f"{size} {what}: the compiled engine has room for {most}")
+    array = np.zeros(1, SEARCH)
+    search, state = array[0], array[0]["state"]
+    search["shared"][: len(program.words)] = search["template"][: len(program.words)] = program.words
+    search["private"][: private.size] = search["private_template"][: private.size] = private.ravel()
+    search["kept"][: len(program.kept)] = program.kept
+    search["sizes"], search["members"] = _sets_of_threads()
+    search["last"] = -1
+    search["heads"] = -1
+    state[THREADS], state[PRIVATE_WORDS] = private.shape
+    state[KEPT], state[RECORD_WORDS] = len(program.kept), width
+    state[RESULTS], state[MARKED], state[MAY_WAIT] = program.results, program.marked, program.may_wait_forever
+    state[CONSTANT_FROM], state[CONSTANT_WORDS] = program.constant.start + 1, len(program.constant)
+    state[WORDS] = len(program.words)
+    state[SHARED_AT], state[PRIVATE_AT] = search["shared"].ctypes.data, search["private"].ctypes.data
+    state[STEPS_ALLOWED], state[OUTCOMES_ALLOWED] = MOST_STEPS, MOST_OUTCOMES
+    return array
+
+
+@functools.cache
+def _sets_of_threads() -> tuple[Integers, Integers]:
+    """Sizes and members of all sets of threads, by their masks."""
+    sizes = np.zeros(1 << MOST_THREADS, np.int64)
+    members = np.zeros((1 << MOST_THREADS, MOST_THREADS), np.int64)
+    for threads in range(1 << MOST_THREADS):
+        present = [thread for thread in range(MOST_THREADS) if threads >> thread & 1]
+        sizes[threads] = len(present)
+        members[threads, : len(present)] = present
+    return sizes, members

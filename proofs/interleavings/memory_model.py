@@ -1,0 +1,80 @@
+"""What a memory model decides: which accesses need a turn, what a thread may do next, and what comes of it.
+
+The scheduler asks; a model answers for one run. A model is a state machine: its steps are those of threads and, where
+there are store buffers, those of the buffers. Whatever it leaves open is an option, so that a run is determined by
+its turns alone.
+"""
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol, Self
+
+from proofs.interleavings.access import Access
+from proofs.interleavings.request import Request
+
+
+class MemoryName(enum.StrEnum):
+    """The memory models there are."""
+
+    SC = "sc"
+    """Sequential consistency: each access acts at once and for all (Lamport, 1979)."""
+    TSO = "tso"
+    """x86-TSO: each thread has a store buffer (Sewell et al., 2010)."""
+    RA = "ra"
+    """Release and acquire: each thread has a view of each location's modification order (RC11; Lahav et al., 2017)."""
+
+
+class Moment(Protocol):
+    """When an operation was called or has returned; `a < b` says that b knows that a is over."""
+
+    def __lt__(self, other: Self, /) -> bool: ...
+
+
+class MemoryModel(ABC):
+    """The memory of one run. Threads are numbered from 0, steps from 1.
+
+    Outcomes of a run must not depend on the order of steps that are not `dependent`.
+    """
+
+    def __init__(self, threads: int, name: Callable[[int], str]) -> None:
+        self._threads = range(threads)
+        self._name = name
+
+    @abstractmethod
+    def is_local(self, thread: int, request: Request) -> bool:
+        """Whether the access concerns nobody else now, so that it is made without a turn."""
+
+    @abstractmethod
+    def options(self, thread: int, request: Request) -> Sequence[Hashable]:
+        """What the thread may make of its access, each by a name that other threads' steps do not change.
+
+        Nothing when it cannot be made yet.
+        """
+
+    @abstractmethod
+    def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:
+        """Make the access; what it was, and the value read as the word's type.
+
+        Of local accesses, the step is that of the turn in which the thread is.
+        """
+
+    @abstractmethod
+    def pause(self, thread: int) -> Request | None:
+        """The thread will go round its waiting loop: a request that has no options while that would be in vain."""
+
+    @abstractmethod
+    def new_moment(self) -> Any:
+        """A moment, to be filled in by the call or return that it is requested with."""
+
+    def drainable(self) -> Sequence[int]:
+        """Threads whose store buffers hold something."""
+        return ()
+
+    def drain(self, thread: int, step: int) -> Access:
+        """Let the oldest entry of the thread's store buffer take effect; what it was."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def settle(self) -> None:
+        """All threads have ended: bring the arrays to what the memory says."""

@@ -1,0 +1,151 @@
+"""The whole production port with misses in compiled code: misses beside each other, beside hits and slow operations."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import reference
+from fastpath.designs import Design
+from fastpath.interpreted import Interpreted
+from fastpath.policy import Misses
+from proofs.interleavings.miss_faults import (
+    GATE_UNSEEN,
+    KEY_UNSEEN,
+    OLD_RULES_TAKEN,
+    PORT_UNLOCKED,
+    RENEWAL_UNSEEN,
+)
+from proofs.interleavings.port_program import (
+    LATE,
+    LIMITS,
+    NOW,
+    PAUSE,
+    SAME_RULES,
+    Call,
+    comparable,
+    control,
+    outbound,
+    packet,
+    port_program,
+    rules,
+)
+from proofs.interleavings.program import Program
+from proofs.interleavings.scenario import Fault, Scenario
+from proofs.units.reference import scene
+from proofs.units.reference_packet.frames import UDP
+from reference import Direction
+
+
+def _question(name: str, payload: bytes = b"query", now_ms: int = NOW) -> Call:
+    """The guest sends the neighbour a datagram."""
+    return outbound(name, scene.udp(remote=scene.NEIGHBOUR_IP, payload=payload), now_ms)
+
+
+def _answer(name: str, now_ms: int = NOW) -> Call:
+    """The neighbour answers."""
+    frame = scene.from_neighbour(UDP(sport=53, dport=5000) / b"answer")
+    return packet(name, Direction.IN, bytes(frame), now_ms)
+
+
+FIRST = _question("first question", now_ms=1)
+DUMP = Call("dump", lambda port: comparable(port.snapshot()))
+
+
+def _scenario(
+    name: str,
+    about: str,
+    before: Sequence[Call],
+    threads: Sequence[Sequence[Call]],
+    faults: Mapping[str, Fault] = MappingProxyType({}),
+    limits: reference.TableLimits = LIMITS,
+    **options: Any,
+) -> Scenario:
+    def build(modules: Interpreted, design: Design) -> Program:
+        return port_program(modules, design, before, threads, limits, misses=Misses.COMPILED)
+
+    named = [", ".join(call.name for call in thread) for thread in threads]
+    return Scenario(f"misses: {name}", about, named, build, faults, **{"at_least": 5, **options})
+
+
+SEARCHED_TO_THE_END = (
+    _scenario(
+        "renewal in both directions",
+        "after a change of rules both directions at once make the flow anew, once",
+        [FIRST, SAME_RULES],
+        [[_question("question")], [_answer("answer")]],
+        {"renewal unseen": RENEWAL_UNSEEN},
+    ),
+)
+"""What a search ends with in a minute. A whole miss has some three hundred scheduling points on a port."""
+
+SEARCHED_LONGER = (
+    _scenario(
+        "two of one flow",
+        "one of two first packets begins the flow, the other finds it",
+        [],
+        [[_question("question")], [_question("other question", b"again")]],
+        {"key unseen": KEY_UNSEEN},
+    ),
+    _scenario(
+        "both directions at once",
+        "the first packets of both directions begin one flow, not two",
+        [],
+        [[_question("question")], [_answer("answer")]],
+        {"key unseen": KEY_UNSEEN},
+    ),
+    _scenario(
+        "two flows",
+        "two flows begin beside each other, and both are there",
+        [],
+        [[_question("question")], [outbound("other flow", scene.udp(source_port=5001, remote=scene.NEIGHBOUR_IP))]],
+    ),
+    _scenario(
+        "two that want a port",
+        "source NAT gives each flow the port that it would have had in the order in which they begin",
+        [],
+        [[outbound("flow", scene.udp())], [outbound("other flow", scene.udp(source_port=5001))]],
+        {"pool unlocked": PORT_UNLOCKED},
+    ),
+    _scenario(
+        "beside rule change",
+        "a packet begins a flow by the old rules or is denied by the new ones, as if before or after the change",
+        [],
+        [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
+        {"old rules taken": OLD_RULES_TAKEN},
+    ),
+    _scenario(
+        "beside pause",
+        "no flow begins after pause has returned",
+        [],
+        [[_question("question")], [PAUSE]],
+    ),
+    _scenario(
+        "beside reset",
+        "no flow is left after reset has returned",
+        [FIRST],
+        [[_question("question")], [control("reset", lambda port: port.reset())]],
+        {"gate unseen": GATE_UNSEEN},
+    ),
+    _scenario(
+        "beside expiry",
+        "a flow that was used in time survives; one that has expired begins anew",
+        [FIRST],
+        [[_question("question", now_ms=LATE - 1_000)], [control("expire", lambda port: port.expire(LATE))]],
+    ),
+    _scenario(
+        "beside dump",
+        "a dump has the flow or does not, and the flow goes on as the reference's",
+        [],
+        [[_question("question")], [DUMP]],
+    ),
+    _scenario(
+        "beside a full table",
+        "of two flows for which there is room once both begin, and one of them leaves for the other",
+        [],
+        [[_question("question")], [outbound("other flow", scene.udp(source_port=5001, remote=scene.NEIGHBOUR_IP))]],
+        limits=reference.TableLimits(uft=1, tcp=1),
+    ),
+)
+"""For `python -m proofs.interleavings run NAME`: no search has come to their end yet."""
+
+SCENARIOS = (*SEARCHED_TO_THE_END, *SEARCHED_LONGER)

@@ -1,0 +1,103 @@
+"""Sequential consistency: one memory, on which each access acts at once.
+
+A thread that pauses in a waiting loop is held until a word that the loop has read changes: going round
+again sooner would read the same values.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastpath.memory import MASK
+from proofs.interleavings.access import Access, Mode, Wait
+from proofs.interleavings.memory_model import MemoryModel
+from proofs.interleavings.request import Request
+
+ONE_OPTION: Sequence[Hashable] = (0,)
+
+
+@dataclass
+class StepMoment:
+    """A moment as the number of a step."""
+
+    step: int = 0
+
+    def __lt__(self, other: "StepMoment") -> bool:
+        return self.step < other.step
+
+
+class SequentialConsistency(MemoryModel):
+    """The memory is the arrays themselves."""
+
+    def __init__(self, threads: int, name: Callable[[int], str]) -> None:
+        super().__init__(threads, name)
+        self._changed_at: dict[int, int] = {}
+        self._read_at: list[dict[int, int]] = [{} for _ in self._threads]
+        self._waits: list[tuple[Wait, ...]] = [() for _ in self._threads]
+        self._has_changed_memory = [False for _ in self._threads]
+
+    def is_local(self, thread: int, request: Request) -> bool:
+        return request.operation == "fence"
+
+    def options(self, thread: int, request: Request) -> Sequence[Hashable]:
+        waits = self._waits[thread]
+        if not waits or any(self._changed_at.get(wait.location, 0) > wait.step for wait in waits):
+            return ONE_OPTION
+        return ()
+
+    def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:
+        operation, location, words, position = request[:4]
+        if words is None:
+            return self._mark(thread, request, step), np.uint64(0)
+        value = words[position]
+        before = after = int(value)
+        mode = Mode.READ
+        if operation == "store":
+            mode, after = Mode.WRITE, request.value
+        elif request.change is not None:
+            changed = request.change(before)
+            after = before if changed is None else changed & MASK
+            mode = Mode.WRITE if after != before else Mode.READ
+        if mode is Mode.WRITE:
+            words[position] = after
+        access = Access(operation, location, mode, self._waits[thread], before, after)
+        self._waits[thread] = ()
+        self._note(thread, location, before != after, step)
+        return access, value
+
+    def _note(self, thread: int, location: int, changed: bool, step: int) -> None:
+        """Remember what a thread has read, and what it has changed, for waiting."""
+        if changed:
+            self._changed_at[location] = step
+            self._has_changed_memory[thread] = True
+        else:
+            self._read_at[thread].setdefault(location, step)
+
+    def _mark(self, thread: int, request: Request, step: int) -> Access:
+        """A return and a call are never taken for exchangeable; a fence does nothing here.
+
+        So what had returned before something else was called has so in every run that is explored in place of this one.
+        """
+        if request.operation == "fence":
+            return Access("fence", request.location, Mode.OWN, self._waits[thread])
+        request.moment.step = step
+        mode = Mode.READ if request.operation == "call" else Mode.APPEND
+        waits, self._waits[thread] = self._waits[thread], ()
+        return Access(request.operation, request.location, mode, waits, note=request.note)
+
+    def pause(self, thread: int) -> Request | None:
+        if self._has_changed_memory[thread]:
+            self._waits[thread] = ()
+        elif self._read_at[thread]:
+            self._waits[thread] = tuple(Wait(*entry) for entry in self._read_at[thread].items())
+        self._read_at[thread] = {}
+        self._has_changed_memory[thread] = False
+        return None
+
+    def new_moment(self) -> StepMoment:
+        return StepMoment()
+
+    def settle(self) -> None:
+        """The arrays are the memory."""

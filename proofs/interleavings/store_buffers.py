@@ -1,0 +1,88 @@
+"""x86-TSO: one memory, and before it for each thread a store buffer (Sewell et al., CACM 2010).
+
+A store, whatever its ordering, goes into the thread's own buffer; the buffer drains into memory in order, one entry a
+step, at any time. A load takes the newest entry for its word from the thread's own buffer, and memory's word otherwise.
+Locked operations (update, compare-and-swap) and full fences wait until the buffer is empty. Other fences do nothing.
+
+The return of an operation is buffered behind its stores: an operation is over when all it has stored is there for all.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastpath.memory import Ordering
+from proofs.interleavings.access import Access, Mode
+from proofs.interleavings.request import FULL_FENCES, Request
+from proofs.interleavings.sequential_consistency import SequentialConsistency
+
+_BUFFERED = ("store", "return")
+
+
+class StoreBuffers(SequentialConsistency):
+    """The memory is the arrays, behind a first-in-first-out buffer a thread."""
+
+    def __init__(self, threads: int, name: Callable[[int], str]) -> None:
+        super().__init__(threads, name)
+        self._buffers: list[deque[tuple[Request, int]]] = [deque() for _ in self._threads]
+        self._drained_at = [0 for _ in self._threads]
+
+    def is_local(self, thread: int, request: Request) -> bool:
+        if request.operation in _BUFFERED:
+            return not self._waits[thread]
+        return request.operation == "fence" and not (request.ordering is Ordering.FULL and self._buffers[thread])
+
+    def options(self, thread: int, request: Request) -> Sequence[Hashable]:
+        if self._buffers[thread] and (request.change is not None or request.operation == "fence"):
+            return ()
+        return super().options(thread, request)
+
+    def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:
+        if request.operation in _BUFFERED:
+            self._buffers[thread].append((request, step))
+            self._has_changed_memory[thread] |= request.operation == "store"
+            waits, self._waits[thread] = self._waits[thread], ()
+            note = f"buffers {request.note or hex(request.value)}"
+            return Access(request.operation, request.location, Mode.OWN, waits, note=note), None
+        if request.operation == "load":
+            for entry, _ in reversed(self._buffers[thread]):
+                if entry.location == request.location:
+                    return self._forward(thread, request, entry.value, step)
+        access, value = super().perform(thread, request, option, step)
+        if (request.change is not None or request.operation == "fence") and self._drained_at[thread]:
+            access = access._replace(causes=(self._drained_at[thread],))
+        return access, value
+
+    def _forward(self, thread: int, request: Request, value: int, step: int) -> tuple[Access, Any]:
+        """A load from the own buffer: only once that has drained can it read anything else."""
+        buffered = (self._entries_for(thread, request.location), Mode.READ)
+        access = Access("load", request.location, Mode.OWN, self._waits[thread], value, value, others=(buffered,))
+        self._waits[thread] = ()
+        self._note(thread, request.location, changed=False, step=step)
+        return access, np.uint64(value)
+
+    def drainable(self) -> Sequence[int]:
+        return [thread for thread in self._threads if self._buffers[thread]]
+
+    def drain(self, thread: int, step: int) -> Access:
+        request, stored_at = self._buffers[thread].popleft()
+        self._drained_at[thread] = step
+        causes = (stored_at,) if stored_at else ()
+        if request.operation == "return":
+            request.moment.step = step
+            return Access("return", request.location, Mode.APPEND, note=request.note, causes=causes)
+        assert request.words is not None
+        before = int(request.words[request.position])
+        request.words[request.position] = request.value
+        if before != request.value:
+            self._changed_at[request.location] = step
+        buffered = (self._entries_for(thread, request.location), Mode.WRITE)
+        return Access(
+            "drain", request.location, Mode.WRITE, (), before, request.value, causes=causes, others=(buffered,)
+        )
+
+    def _entries_for(self, thread: int, location: int) -> int:
+        """A location that stands for the entries for a word in a thread's buffer."""
+        return FULL_FENCES - 1 - location * len(self._threads) - thread

@@ -1,0 +1,40 @@
+"""Commits of misses beside each other, in every interleaving of small scenarios."""
+
+import pytest
+
+from fastpath.designs import Design
+from proofs.interleavings.exploring import (
+    ASSUMPTIONS,
+    assert_found,
+    assert_holds,
+    cases,
+    fault_cases,
+    fault_scope,
+    scope,
+)
+from proofs.interleavings.scenario import Scenario
+from proofs.interleavings.scenarios.commits import SCENARIOS
+from proofs.ledger import Method, claim
+
+
+@claim(
+    "C7",
+    "two misses begin one flow once and make it anew once, from one side or both; both halves come together",
+    method=Method.EXHAUSTIVE,
+    scope=scope(SCENARIOS),
+    assumptions=ASSUMPTIONS,
+)
+@pytest.mark.parametrize(("scenario", "design"), cases(SCENARIOS))
+def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None:
+    assert_holds(scenario, design)
+
+
+@claim(
+    "C11",
+    "each seeded fault of a commit is found by exploring, and its schedule replays",
+    method=Method.TESTED,
+    scope=fault_scope(SCENARIOS),
+)
+@pytest.mark.parametrize(("scenario", "fault"), fault_cases(SCENARIOS))
+def test_finds_the_seeded_fault(scenario: Scenario, fault: str) -> None:
+    assert assert_found(scenario, fault) is not None

@@ -1,0 +1,1 @@
+"""Checks of the compiled engine, most of them against the plain Python one."""
