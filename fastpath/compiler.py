@@ -10,7 +10,7 @@ whole modules of kernels without the compiler.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from fastpath.dispatcher import InlinedKernel, StandingKernel
+from fastpath.dispatcher import ColdKernel, InlinedKernel, StandingKernel
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -30,7 +30,7 @@ def kernel(function: _Function) -> _Function:
 
 def cold_kernel(function: _Function) -> _Function:
     """A building block off the hot path: a call, and compiled once for all its callers."""
-    return cast(_Function, StandingKernel(function, targetoptions=_options(inlined=False)))
+    return cast(_Function, ColdKernel(function, targetoptions=_options(inlined=False)))
 
 
 def entry_point(function: _Function) -> _Function:

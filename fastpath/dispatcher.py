@@ -18,7 +18,7 @@ from numba.core.registry import CPUDispatcher
 from numba.core.types import Type, unliteral
 
 from fastpath.code_cache import SharedCodeCache, fingerprint
-from fastpath.code_library import InlinedCode, MachineCode, standing
+from fastpath.code_library import ColdCode, InlinedCode, MachineCode, standing
 
 _FunctionCompiler: Any = vars(dispatcher)["_FunctionCompiler"]
 
@@ -56,6 +56,10 @@ class _KernelCompiler(_FunctionCompiler):
             library=self.library_class(context.codegen(), self.py_func.__qualname__, identity_of(self.py_func)),
             pipeline_class=_Pipeline,
         )
+
+
+class _ColdCompiler(_KernelCompiler):
+    library_class = ColdCode
 
 
 class _InlinedCompiler(_KernelCompiler):
@@ -118,6 +122,12 @@ class StandingKernel(_KernelDispatcher):
     def identity(self) -> str:
         """See `identity_of`."""
         return identity_of(self.py_func)
+
+
+class ColdKernel(StandingKernel):
+    """One off the hot path, which is worth less of the compiler's time."""
+
+    compiler_class = _ColdCompiler
 
 
 @dataclass(frozen=True)
