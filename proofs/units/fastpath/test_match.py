@@ -87,8 +87,8 @@ FAULTS = (
         "the end of a range is not in it",
         "firewall",
         "match",
-        "value <= load_plain(rules, atom + ATOM_LAST)",
-        "value < load_plain(rules, atom + ATOM_LAST)",
+        "value <= word_of(rules, atom + ATOM_LAST)",
+        "value < word_of(rules, atom + ATOM_LAST)",
     ),
     fault(
         "the second word of an address does not count",
