@@ -1,7 +1,7 @@
 """Where the code of kernels is kept while they are compiled, and how it comes together.
 
 numba makes a library of machine code of every function, with all that it calls linked in: what is inlined along a chain
-of ten kernels is optimised ten times and becomes machine code ten times. Here a kernel that is always inlined
+of ten kernels is optimised ten times and becomes machine code ten times. Here a kernel that is part of its callers
 stays as it was lowered (`InlinedCode`) and is linked once into each library that machine code is made of
 (`MachineCode`); and such a library does not contain another one that it calls, but finds it when it is loaded.
 """
@@ -49,7 +49,7 @@ class _KernelCode(JITCodeLibrary):
 
 
 class InlinedCode(_KernelCode):
-    """The code of one kernel, to be inlined: neither optimised as a whole nor made machine code of."""
+    """The code of one kernel, for its callers: neither optimised as a whole nor made machine code of."""
 
     def finalize(self) -> None:
         """Let several libraries define these symbols, and none keep those that it does not use."""
@@ -70,6 +70,17 @@ class InlinedCode(_KernelCode):
         return self._shared_module
 
 
+class CalledCode(InlinedCode):
+    """The same of a kernel that stays a call within the code of its callers."""
+
+    def finalize(self) -> None:
+        """As of any kernel, with calls left as they are."""
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("noinline")
+        super().finalize()
+
+
 class MachineCode(_KernelCode):
     """The code of a function and of all that is inlined in it, optimised as a whole and made into machine code."""
 
@@ -83,6 +94,7 @@ class MachineCode(_KernelCode):
         """Link, optimise, and make machine code."""
         self._raise_if_finalized()
         self._linking_libraries = _link(self._final_module, self)
+        _make_private(self._final_module, _callers_first(self))
         super().finalize()
 
     def _optimize_final_module(self) -> None:
@@ -117,6 +129,17 @@ def _link(module: Any, library: _KernelCode) -> list[Any]:
         module.link_in(part._final_module, preserve=True)
         outside |= dict.fromkeys(part._linking_libraries)
     return list(outside)
+
+
+def _make_private(module: Any, parts: Iterable["InlinedCode"]) -> None:
+    """Let nobody else call the functions of `parts`. One that stays a call then takes only what it looks at.
+
+    To numba an array is seven arguments, of which kernels look at one.
+    """
+    names = {function.name for part in parts for function in part._final_module.functions}
+    for function in module.functions:
+        if function.name in names and not function.is_declaration:
+            function.linkage = "internal"
 
 
 def _callers_first(library: _KernelCode) -> Iterable[InlinedCode]:

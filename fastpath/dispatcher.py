@@ -18,7 +18,8 @@ from numba.core.registry import CPUDispatcher
 from numba.core.types import Type, unliteral
 
 from fastpath.code_cache import SharedCodeCache, fingerprint
-from fastpath.code_library import ColdCode, InlinedCode, MachineCode, standing
+from fastpath.code_library import CalledCode, ColdCode, InlinedCode, MachineCode, standing
+from fastpath.kernel_context import KernelContext
 
 _FunctionCompiler: Any = vars(dispatcher)["_FunctionCompiler"]
 
@@ -44,7 +45,7 @@ class _KernelCompiler(_FunctionCompiler):
         self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
         for switch in self.switches:
             setattr(flags, switch, True)
-        context = self.targetdescr.target_context
+        context = KernelContext.of(self.targetdescr.target_context)
         return compile_extra(
             self.targetdescr.typing_context,
             context,
@@ -72,6 +73,10 @@ class _InlinedCompiler(_KernelCompiler):
         return result
 
 
+class _CalledCompiler(_InlinedCompiler):
+    library_class = CalledCode
+
+
 class _KernelDispatcher(CPUDispatcher):
     compiler_class: type[_KernelCompiler]
 
@@ -85,7 +90,7 @@ class _KernelDispatcher(CPUDispatcher):
 
 
 class InlinedKernel(_KernelDispatcher):
-    """A function that is inlined wherever compiled code calls it. Python calls an entry point made of it."""
+    """A function that is part of whatever compiled code calls it. Python calls an entry point made of it."""
 
     compiler_class = _InlinedCompiler
 
@@ -99,6 +104,12 @@ class InlinedKernel(_KernelDispatcher):
     @functools.cached_property
     def _entry_point(self) -> "StandingKernel":
         return StandingKernel(self.py_func, self.locals, {**self.targetoptions, "forceinline": False})
+
+
+class CalledKernel(InlinedKernel):
+    """One that stays a call within the code of its callers."""
+
+    compiler_class = _CalledCompiler
 
 
 class StandingKernel(_KernelDispatcher):

@@ -6,7 +6,7 @@ rules all look at nothing but the destination address are intervals as well, and
 
 import numpy as np
 
-from fastpath.compiler import cold_kernel, kernel
+from fastpath.compiler import called_kernel, kernel
 from fastpath.intervals import find_interval
 from fastpath.layout import LOW_8, LOW_32, META_FAMILY_SHIFT, Index
 from fastpath.memory import Words
@@ -96,7 +96,7 @@ def rule_holds(rules: Words, rule: Index, work: Words, at: Index) -> bool:
     return True
 
 
-@cold_kernel
+@called_kernel
 def match_rule(rules: Words, table: Index, work: Words, at: Index) -> Index:
     """Index of the first rule of the table at `rules[table]` that holds for the passage at `work[at]`; 0 for none."""
     is_ipv4 = word_of(work, at + PASSAGE_META) >> META_FAMILY_SHIFT & LOW_8 == _FAMILY_4
