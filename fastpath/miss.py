@@ -268,6 +268,9 @@ def miss_known(
     renews_other = not own_is_dead or is_dead(words, other) or is_stale(words, other, epoch)
     for word in range(KEY_WORDS):
         work[OTHER_KEY + word] = load_relaxed(words, other + KEY + word)
+    # By the time that the four buckets are locked, their lines will have come.
+    prefetch_buckets(words, hash_key(words, work, OTHER_KEY))
+    prefetch_buckets(words, work[record + WORK_HASH])
     direction = descriptors[at + FRAME_DIRECTION]
     origin = load_relaxed(words, (other if direction == OUTBOUND else own) + ORIGIN)
     passed, passed_other = load_relaxed(words, own + PASSED), load_relaxed(words, other + PASSED)
