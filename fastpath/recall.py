@@ -14,7 +14,7 @@ import numpy as np
 
 import reference
 from fastpath.atomics import load_relaxed, store_relaxed
-from fastpath.capacity import all_used
+from fastpath.capacity import count_native
 from fastpath.compile_flow import key_words
 from fastpath.compiler import entry_point
 from fastpath.hash_table import entry_at
@@ -87,8 +87,8 @@ class Recall:
     # --- how many there are ---
 
     def follow(self) -> None:
-        """Take note of what misses have begun; once the gate is closed, before the reference does anything."""
-        all_used(self._words, self._totals)
+        """Note what misses have begun and ended; once the gate is closed, before the reference does anything."""
+        count_native(self._words, self._totals)
         self._begun = self._totals.tolist()
         for flows in self._stateful:
             flows.count = len(flows.outbound)
