@@ -134,7 +134,7 @@ FAULTS = (
     ),
     fault("VNI 0 is none", "firewall", "compile_predicates", "int(value) + 1),)", "int(value)),)"),
     fault(
-        "the last rule is followed by another", "firewall", "compile_tables", "body[starts[-1] + RULE_NEXT] = 0", "pass"
+        "the last rule is followed by another", "firewall", "compile_tables", "body[start + RULE_NEXT] = 0", "pass"
     ),
     fault(
         "an unknown predicate always holds",
