@@ -133,9 +133,7 @@ FAULTS = (
         "_message(_SOURCE_PORT, predicate)",
     ),
     fault("VNI 0 is none", "firewall", "compile_predicates", "int(value) + 1),)", "int(value)),)"),
-    fault(
-        "the last rule is followed by another", "firewall", "compile_tables", "body[start + RULE_NEXT] = 0", "pass"
-    ),
+    fault("the last rule is followed by another", "firewall", "compile_tables", "body[start + RULE_NEXT] = 0", "pass"),
     fault(
         "an unknown predicate always holds",
         "predicates",
