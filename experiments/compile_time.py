@@ -23,6 +23,11 @@ from rich.table import Table
 from experiments.first_packets import Part
 from experiments.machine import describe
 
+TITLES: Final = {
+    Part.ONE: "a port's first packet",
+    Part.FOUR: "a first packet under each design",
+    Part.ALL: "a capture under each design, and all else that ports do",
+}
 MEGABYTE: Final = 1_000_000
 LONGEST_SECONDS: Final = 1_800
 """More than any part takes, on a machine with company."""
@@ -62,7 +67,7 @@ def measure(part: Part) -> Start:
 
 def _run(part: Part, environment: Mapping[str, str]) -> Span:
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [sys.executable, "-m", "experiments.first_packets", part.name]
+    command = [sys.executable, "-m", "experiments.first_packets", part.value]
     subprocess.run(command, env=environment, timeout=LONGEST_SECONDS, check=True)
     after, end = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     return Span(end - start, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
@@ -78,13 +83,13 @@ def main(
     for heading in ("nothing cached", "all cached", "cache, MB"):
         table.add_column(heading, justify="right")
     for start in _measured(part or list(Part), console):
-        table.add_row(start.part.value, str(start.cold), str(start.warm), f"{start.cache_bytes / MEGABYTE:.1f}")
+        table.add_row(TITLES[start.part], str(start.cold), str(start.warm), f"{start.cache_bytes / MEGABYTE:.1f}")
     console.print(table)
 
 
 def _measured(parts: list[Part], console: Console) -> Iterator[Start]:
     for part in parts:
-        with console.status(part.value):
+        with console.status(TITLES[part]):
             yield measure(part)
 
 

@@ -28,9 +28,12 @@ _GATEWAY: Final = bytes([10, 0, 0, 1])
 class Part(enum.Enum):
     """Which of the fast path's code a process needs."""
 
-    ONE = "a port's first packet"
-    FOUR = "a first packet under each of the four designs"
-    ALL = "a capture under each design, expiry, clearing, reconfiguration, dumps"
+    ONE = "one"
+    """A port's first packet."""
+    FOUR = "four"
+    """A first packet under each of the four designs."""
+    ALL = "all"
+    """A capture under each design, reconfiguration, clearing, expiry and dumps."""
 
 
 def first_packet(design: Design) -> None:
@@ -69,4 +72,4 @@ USES: Final[dict[Part, Callable[[], object]]] = {
 }
 
 if __name__ == "__main__":
-    USES[Part[sys.argv[1]]]()
+    USES[Part(sys.argv[1])]()

@@ -72,7 +72,7 @@ def grant_of(words: Words, room: np.uint64) -> np.uint64:
     return min(max(room // (words[THREAD_COUNT] + words[THREAD_COUNT]), ONE), np.uint64(LARGEST_GRANT))
 
 
-@entry_point
+@kernel
 def used(words: Words, kind: Index) -> np.uint64:
     """How many entries of a kind misses of all threads have begun so far."""
     total = _NOTHING
@@ -81,7 +81,7 @@ def used(words: Words, kind: Index) -> np.uint64:
     return total
 
 
-@entry_point
+@kernel
 def ended(words: Words, kind: Index) -> np.uint64:
     """How many native entries of a kind segments have ended so far, whoever began them."""
     total = _NOTHING
@@ -90,7 +90,7 @@ def ended(words: Words, kind: Index) -> np.uint64:
     return total
 
 
-@entry_point
+@kernel
 def recall_grants(words: Words) -> None:
     """Take all room back, of all kinds: no thread may begin another entry before room is dealt anew."""
     for kind in range(KINDS):
@@ -101,7 +101,22 @@ def recall_grants(words: Words) -> None:
             store_relaxed(words, line + GRANTED + kind, load_relaxed(words, line + USED + kind))
 
 
-@entry_point
+@kernel
 def deal(words: Words, kind: Index, room: np.uint64) -> None:
     """Let misses begin so many more entries of a kind, after `recall_grants`."""
     store_relaxed(words, ROOM + kind, room)
+
+
+@entry_point
+def count_native(words: Words, counts: Words) -> None:
+    """Write how many entries of each kind misses of all threads have begun, without those that segments have ended."""
+    for kind in range(KINDS):
+        counts[kind] = used(words, kind) - ended(words, kind)
+
+
+@entry_point
+def deal_anew(words: Words, room: Words) -> None:
+    """Take all room back, and let misses begin `room[kind]` more entries of each kind."""
+    recall_grants(words)
+    for kind in range(KINDS):
+        deal(words, kind, room[kind])

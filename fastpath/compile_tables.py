@@ -1,5 +1,6 @@
 """From the rules of a layer in one direction to a segment: every rule once, and intervals where those are enough."""
 
+from array import array
 from typing import NamedTuple
 
 import numpy as np
@@ -57,12 +58,15 @@ def compile_table(rules: list[NumberedRule], former: CompiledTable, words: RuleW
 
 def _body(rules: list[CompiledRule]) -> tuple[Words, Words]:
     """Where each rule begins, and all rules, with what depends on their positions."""
-    body = np.frombuffer(b"".join([rule.words for rule in rules]), np.uint64).copy()
-    lengths = np.array([len(rule.words) // 8 for rule in rules], np.int64)
-    starts = np.cumsum(lengths) - lengths
-    body[starts + RULE_COUNTER] = np.arange(COUNT_TABLE_WORDS, COUNT_TABLE_WORDS + len(rules), dtype=np.uint64)
-    body[starts[-1] + RULE_NEXT] = 0
-    return starts.astype(np.uint64), body
+    # Most tables have a handful of rules, for which Python is faster than NumPy.
+    body, starts, start = array("Q"), [], 0
+    for position, rule in enumerate(rules):
+        start = len(body)
+        starts.append(start)
+        body.frombytes(rule.words)
+        body[start + RULE_COUNTER] = COUNT_TABLE_WORDS + position
+    body[start + RULE_NEXT] = 0
+    return np.array(starts, np.uint64), np.frombuffer(body, np.uint64)
 
 
 def _intervals(rules: list[CompiledRule], starts: Words) -> tuple[Words, Words] | None:

@@ -1,7 +1,8 @@
-"""How kernels are compiled: three decorators, one set of options.
+"""How kernels are compiled: four decorators, one set of options.
 
-`@kernel` makes a building block that is always inlined, `@cold_kernel` a block that stays a call,
-`@entry_point` a function that Python calls once for many packets. All three run without the
+`@kernel` makes a building block that is always inlined, `@called_kernel` one that stays a call within the code of
+its caller, `@cold_kernel` a block that stays a call to code of its own,
+`@entry_point` a function that Python calls once for many packets. All four run without the
 interpreter lock, reference counts and bounds checks, and are kept in the cache of
 `fastpath.code_cache`. The plain function stays reachable as `py_func`; `fastpath.interpreted` runs
 whole modules of kernels without the compiler.
@@ -10,7 +11,7 @@ whole modules of kernels without the compiler.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from fastpath.dispatcher import InlinedKernel, StandingKernel
+from fastpath.dispatcher import CalledKernel, ColdKernel, InlinedKernel, StandingKernel
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -28,9 +29,14 @@ def kernel(function: _Function) -> _Function:
     return cast(_Function, InlinedKernel(function, targetoptions=_options(inlined=True)))
 
 
+def called_kernel(function: _Function) -> _Function:
+    """A building block with many callers, part of the code of each: a call there, without what it does not need."""
+    return cast(_Function, CalledKernel(function, targetoptions=_options(inlined=False)))
+
+
 def cold_kernel(function: _Function) -> _Function:
     """A building block off the hot path: a call, and compiled once for all its callers."""
-    return cast(_Function, StandingKernel(function, targetoptions=_options(inlined=False)))
+    return cast(_Function, ColdKernel(function, targetoptions=_options(inlined=False)))
 
 
 def entry_point(function: _Function) -> _Function:

@@ -37,19 +37,29 @@ class CurrentRules:
         self._limbo = Limbo(words)
         self._set: RuleSet | None = None
         self._former: list[RuleSet] = []
+        self._prepared: RuleSet | None = None
         self.latest: tuple[Words, Words] = NOTHING_COMPILED
 
+    def prepare(self) -> None:
+        """Compile the rules of a running port if they are out of date, for the next `follow`. Misses may go on."""
+        self._limbo.collect()
+        port = self._port
+        if port.state is PortState.RUNNING and not port.is_behind_mappings and not self._compiler.is_current(port):
+            self._prepared = self._compile(int(self._words[RULES_WANTED]) + (self._set is not None))
+
     def follow(self) -> None:
-        """Compile the rules of a running port if they are out of date. With the gate closed.
+        """Let misses go by the rules of a running port, compiled now if they are not yet. With the gate closed.
 
         There are none while the port is behind the mappings: its next packet is the reference's, which then hears of
         them. A batch under way may still have a rule set that was replaced. Its misses wait; what they have counted is
         collected once more after a grace period.
         """
         self._limbo.collect()
-        port = self._port
+        port, prepared = self._port, self._prepared
+        self._prepared = None
         behind = port.is_behind_mappings
-        if self._set is not None and not behind and self._compiler.is_current(port):
+        is_current = self._compiler.is_current(port)
+        if self._set is not None and prepared is None and is_current and not behind:
             return
         if self._set is not None:
             self._retire(self._set)
@@ -57,8 +67,11 @@ class CurrentRules:
             self._words[RULES_WANTED] = int(self._words[RULES_WANTED]) + 1
         if port.state is PortState.RUNNING and not behind:
             number = int(self._words[RULES_WANTED])
-            self._set = rules = self._compiler.compile(port, port.epoch, self._threads, number)
+            self._set = rules = prepared if prepared is not None and is_current else self._compile(number)
             self.latest = (rules.words, rules.counts)
+
+    def _compile(self, number: int) -> RuleSet:
+        return self._compiler.compile(self._port, self._port.epoch, self._threads, number)
 
     def _retire(self, rules: RuleSet) -> None:
         self._former.append(rules)

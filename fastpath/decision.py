@@ -50,6 +50,7 @@ from fastpath.passage import (
     OUTER_VNI,
     PLACE,
     PLACE_HASH,
+    PLACE_KNOWN,
     begin_passage,
     clear_passage,
     family_of,
@@ -199,6 +200,9 @@ def decide_known(
         translated = TRANSLATED
         mirror_flow(work, OTHER_KEY, TRANSLATED)
     work[FORWARD + KNOWN_ROUTE] = origin_route(origin)
+    if keeps and nat == NO_NAT:
+        # Behind NAT the hash of the packet as it leaves is computed with the place.
+        work[FORWARD + PLACE_KNOWN] = ONE
     if pass_layers(rules, work, FORWARD, direction, True, translated, False) != PASSED:
         return LEFT
     if work[FORWARD + BEGINS] != _NOTHING:

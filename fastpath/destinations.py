@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from fastpath.atomics import multiply_mix
-from fastpath.compiler import cold_kernel, entry_point, kernel
+from fastpath.compiler import called_kernel, entry_point, kernel
 from fastpath.intervals import find_interval
 from fastpath.layout import LOW_32, ONE, SHIFT_32, Index
 from fastpath.memory import Words
@@ -111,7 +111,7 @@ def index_guests(words: Words, index: Index, mask: np.uint64, guests: Index, cou
             words[slot] = guest_hash(high, low, key) >> SHIFT_32 << SHIFT_32 | np.uint64(number + 1)
 
 
-@cold_kernel
+@called_kernel
 def find_guest(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64, vni: np.uint64) -> Index:
     """Index of where a guest of a VPC is (`PLACE_ETHER` and following); 0 for an address that is not mapped there."""
     mask = rules[RULES_GUESTS_MASK]
@@ -122,7 +122,7 @@ def find_guest(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64,
     return guest + GUEST_ETHER if guest != 0 else 0
 
 
-@cold_kernel
+@called_kernel
 def vni_of(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64) -> np.uint64:
     """The lowest VNI in which an address is mapped, plus 1; 0 for none."""
     mask = rules[RULES_GUESTS_MASK]
@@ -133,14 +133,14 @@ def vni_of(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64) -> 
     return rules[guest + GUEST_VNI] + ONE if guest != 0 else _NOTHING
 
 
-@cold_kernel
+@called_kernel
 def find_boundary(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64) -> Index:
     """Index of the number of tunnel endpoints for a destination, followed by them; 0 if no prefix contains it."""
     at = np.int64(rules[RULES_BOUNDARY_4_AT if family == _FAMILY_4 else RULES_BOUNDARY_6_AT])
     return find_interval(rules, at, high, low) if at != 0 else 0
 
 
-@cold_kernel
+@called_kernel
 def owns_external(rules: Words, high: np.uint64, low: np.uint64, family: np.uint64) -> bool:
     """Whether an address is one of the guest's own external ones: ephemeral or floating."""
     at = np.int64(rules[RULES_OWNED_AT])

@@ -18,7 +18,8 @@ from numba.core.registry import CPUDispatcher
 from numba.core.types import Type, unliteral
 
 from fastpath.code_cache import SharedCodeCache, fingerprint
-from fastpath.code_library import InlinedCode, MachineCode, standing
+from fastpath.code_library import CalledCode, ColdCode, InlinedCode, MachineCode, standing
+from fastpath.kernel_context import KernelContext
 
 _FunctionCompiler: Any = vars(dispatcher)["_FunctionCompiler"]
 
@@ -44,7 +45,7 @@ class _KernelCompiler(_FunctionCompiler):
         self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
         for switch in self.switches:
             setattr(flags, switch, True)
-        context = self.targetdescr.target_context
+        context = KernelContext.of(self.targetdescr.target_context)
         return compile_extra(
             self.targetdescr.typing_context,
             context,
@@ -58,6 +59,10 @@ class _KernelCompiler(_FunctionCompiler):
         )
 
 
+class _ColdCompiler(_KernelCompiler):
+    library_class = ColdCode
+
+
 class _InlinedCompiler(_KernelCompiler):
     library_class = InlinedCode
     switches = ("no_compile", "no_cpython_wrapper", "no_cfunc_wrapper")
@@ -66,6 +71,10 @@ class _InlinedCompiler(_KernelCompiler):
         result = super()._compile_core(args, return_type)._replace(entry_point=object())
         self.targetdescr.target_context.insert_user_function(result.entry_point, result.fndesc, [result.library])
         return result
+
+
+class _CalledCompiler(_InlinedCompiler):
+    library_class = CalledCode
 
 
 class _KernelDispatcher(CPUDispatcher):
@@ -81,7 +90,7 @@ class _KernelDispatcher(CPUDispatcher):
 
 
 class InlinedKernel(_KernelDispatcher):
-    """A function that is inlined wherever compiled code calls it. Python calls an entry point made of it."""
+    """A function that is part of whatever compiled code calls it. Python calls an entry point made of it."""
 
     compiler_class = _InlinedCompiler
 
@@ -95,6 +104,12 @@ class InlinedKernel(_KernelDispatcher):
     @functools.cached_property
     def _entry_point(self) -> "StandingKernel":
         return StandingKernel(self.py_func, self.locals, {**self.targetoptions, "forceinline": False})
+
+
+class CalledKernel(InlinedKernel):
+    """One that stays a call within the code of its callers."""
+
+    compiler_class = _CalledCompiler
 
 
 class StandingKernel(_KernelDispatcher):
@@ -118,6 +133,12 @@ class StandingKernel(_KernelDispatcher):
     def identity(self) -> str:
         """See `identity_of`."""
         return identity_of(self.py_func)
+
+
+class ColdKernel(StandingKernel):
+    """One off the hot path, which is worth less of the compiler's time."""
+
+    compiler_class = _ColdCompiler
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ Rewrite: TypeAlias = Callable[[str], str]
 """A change of a module's source text."""
 
 PACKAGE = "fastpath"
-DECORATORS = ("kernel", "cold_kernel", "entry_point")
+DECORATORS = ("kernel", "called_kernel", "cold_kernel", "entry_point")
 SHARED = ("fastpath.atomics", "fastpath.memory", "fastpath.lowering")
 """Modules that need no copy: they hold no kernels, and there is one memory in force for all."""
 

@@ -48,6 +48,7 @@ from fastpath.passage import (
     OUTER_VNI,
     PLACE,
     PLACE_HASH,
+    PLACE_KNOWN,
     ROUTE_AT,
     SOURCE_MAC,
     family_of,
@@ -297,7 +298,7 @@ def act(rules: Words, work: Words, at: Index, layer: Index, rule: Index, action:
             work[at + PASSAGE_VNI] = work[at + OUTER_VNI]
         return PASSED
     if action == ACTION_ENCAPSULATE:
-        if choose_place(rules, work, at):
+        if work[at + PLACE_KNOWN] != _NOTHING or choose_place(rules, work, at):
             return PASSED
         return refuse(work, at, layer, DENIED_BY_ACTION)
     return LEFT

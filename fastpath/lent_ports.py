@@ -65,8 +65,10 @@ class LentPorts:
 
     def lend(self) -> None:
         """Let misses take ports of the pools that the rules name now."""
-        self._lent = {}
         current = self._current()
+        if not current and not self._lent:
+            return
+        self._lent = {}
         for position in range(POOLS):
             at = int(self._words[POOLS_AT]) + position * POOL_WORDS
             pools = current.get(4 if position < POOLS // 2 else 6)

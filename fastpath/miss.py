@@ -277,6 +277,9 @@ def miss_known(
     if not own_is_dead and not is_stale(words, own, epoch):
         return close_known(words, work, record, entry, direction, epoch, line) if may_close else AGAIN
     renews_other = not own_is_dead or is_dead(words, other) or is_stale(words, other, epoch)
+    # By the time that the four buckets are locked, their lines will have come.
+    prefetch_buckets(words, hash_key(words, work, OTHER_KEY))
+    prefetch_buckets(words, work[record + WORK_HASH])
     origin = load_relaxed(words, (other if direction == OUTBOUND else own) + ORIGIN)
     passed, passed_other = load_relaxed(words, own + PASSED), load_relaxed(words, other + PASSED)
     keeps = are_as_they_would_be(words, rules, own, other)

@@ -8,20 +8,22 @@ Used under the slow lock.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 import reference
-from fastpath.capacity import deal, recall_grants
+from fastpath.capacity import deal_anew
 from fastpath.current_rules import NOTHING_COMPILED, CurrentRules
 from fastpath.gate import close_gate, open_gate
-from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT
+from fastpath.layout import KIND_FIREWALL, KIND_NAT, KIND_TCP, KIND_UFT_IN, KIND_UFT_OUT, KINDS
 from fastpath.lent_ports import LentPorts
 from fastpath.memory import Words
 from fastpath.mirror import Mirror
 from fastpath.recall import Recall
 from fastpath.reclaim import Limbo
 from fastpath.sweep import Sweeper
+from reference.flow_table import FlowTable
 from reference.vpc import firewall, nat
 
 
@@ -37,6 +39,17 @@ class MissControl:
     def excluded(self) -> Iterator[None]:
         """Keep misses out, from before the slow operation looks at anything until after its last step."""
         yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep misses out while rules are published, by a slow operation that looks at no flow."""
+        yield
+
+    def prepare(self) -> None:
+        """Do ahead, beside misses, what `follow_rules` would do."""
+
+    def follow_rules(self) -> None:
+        """Let misses go by the rules that the port has now. For a slow operation that changes nothing else."""
 
     def follow(self) -> None:
         """Let misses go by what the slow operation has made of the port; before they are let in again."""
@@ -83,6 +96,15 @@ class CompiledMisses(MissControl):
         self._sweeper = Sweeper(words, self._limbo, waits_for_hits)
         self._waits_for_hits = waits_for_hits
         self._is_settled = True
+        data = port.data
+        self._room = np.zeros(KINDS, np.uint64)
+        self._tables: tuple[tuple[int, FlowTable[Any]], ...] = (
+            (KIND_UFT_IN, data.uft.inbound),
+            (KIND_UFT_OUT, data.uft.outbound),
+            (KIND_FIREWALL, data.layer(firewall.NAME).flows.outbound),
+            (KIND_NAT, data.layer(nat.NAME).flows.outbound),
+            (KIND_TCP, data.tcp_flows),
+        )
 
     @property
     def rules(self) -> tuple[Words, Words]:
@@ -104,6 +126,23 @@ class CompiledMisses(MissControl):
                 self._settle()
             open_gate(self._words)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Close the gate for a moment: ports and room stay as they were dealt, and flows are not counted."""
+        close_gate(self._words)
+        try:
+            yield
+        finally:
+            open_gate(self._words)
+
+    def prepare(self) -> None:
+        """Compile the rules, beside misses that go by those before."""
+        self._rules.prepare()
+
+    def follow_rules(self) -> None:
+        """Let misses go by the rules that the port has now."""
+        self._rules.follow()
+
     def follow(self) -> None:
         """Compile the rules if they have changed, and deal out ports and room."""
         self._rules.follow()
@@ -120,16 +159,9 @@ class CompiledMisses(MissControl):
 
     def _deal_room(self) -> None:
         """How many more entries misses may begin: all that the tables have room for, native entries counted."""
-        data = self._port.data
-        recall_grants(self._words)
-        for kind, table in (
-            (KIND_UFT_IN, data.uft.inbound),
-            (KIND_UFT_OUT, data.uft.outbound),
-            (KIND_FIREWALL, data.layer(firewall.NAME).flows.outbound),
-            (KIND_NAT, data.layer(nat.NAME).flows.outbound),
-            (KIND_TCP, data.tcp_flows),
-        ):
-            deal(self._words, kind, np.uint64(max(0, table.limit - len(table))))
+        for kind, table in self._tables:
+            self._room[kind] = max(0, table.limit - len(table))
+        deal_anew(self._words, self._room)
 
     def recall_all(self) -> None:
         """Make every flow the reference's."""

@@ -72,6 +72,8 @@ NAT_POOLS: Final = 33
 """The number of the pools that it comes from."""
 KNOWN_ROUTE: Final = 31
 """Where NAT has an entry: the route for which it was found good; 0 for none yet."""
+PLACE_KNOWN: Final = 34
+"""1 where the packet goes as the halves say, and `PLACE` is not asked for."""
 MESSAGE: Final = 48
 """Eight words in which the hash's message is put together."""
 

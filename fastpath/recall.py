@@ -14,7 +14,7 @@ import numpy as np
 
 import reference
 from fastpath.atomics import load_relaxed, store_relaxed
-from fastpath.capacity import ended, used
+from fastpath.capacity import count_native
 from fastpath.compile_flow import key_words
 from fastpath.compiler import entry_point
 from fastpath.hash_table import entry_at
@@ -63,6 +63,8 @@ class Recall:
         self._port = port
         self._mirror = mirror
         self._revival = Revival(words, port, decisions)
+        self._totals = np.zeros(KINDS, np.uint64)
+        self._stateful = [port.data.layer(name).flows for name in (firewall.NAME, nat.NAME)]
         self._begun = [0] * KINDS
         self._over = [0] * KINDS
         self._recalling = False
@@ -86,9 +88,9 @@ class Recall:
 
     def follow(self) -> None:
         """Note what misses have begun and ended; once the gate is closed, before the reference does anything."""
-        self._begun = [int(used(self._words, kind) - ended(self._words, kind)) for kind in range(KINDS)]
-        for name in (firewall.NAME, nat.NAME):
-            flows = self._port.data.layer(name).flows
+        count_native(self._words, self._totals)
+        self._begun = self._totals.tolist()
+        for flows in self._stateful:
             flows.count = len(flows.outbound)
 
     def count(self, kind: int) -> int:

@@ -94,10 +94,9 @@ class Limbo:
     def retire(self, release: Callable[[], None]) -> None:
         """Call `release` once no thread can hold what was just unlinked: at once when nobody is inside a batch."""
         announced = np.zeros(self._threads, np.uint64)
-        if not self._waiting and inside(self._words, announced) == 0:
+        if inside(self._words, announced) == _NOTHING and not self._waiting:
             release()
         else:
-            inside(self._words, announced)
             self._waiting.append((announced, release))
 
     def collect(self) -> None:

@@ -50,17 +50,17 @@ class Reconfiguration:
 
     def set_firewall_rules(self, rules: Iterable[FirewallRule]) -> None:
         """Replace all firewall rules and forget the layer's flows; raises `BadState`."""
-        with self._slow_path.operation() as port:
+        with self._slow_path.firewall_change() as port:
             port.set_firewall_rules(rules)
 
     def add_firewall_rule(self, rule: FirewallRule) -> None:
         """Add a firewall rule; raises `BadState`."""
-        with self._slow_path.operation() as port:
+        with self._slow_path.firewall_change() as port:
             port.add_firewall_rule(rule)
 
     def remove_firewall_rule(self, direction: Direction, rule_id: int) -> None:
         """Remove a firewall rule; raises `BadState` or `RuleNotFound`."""
-        with self._slow_path.operation() as port:
+        with self._slow_path.firewall_change() as port:
             port.remove_firewall_rule(direction, rule_id)
 
     def set_external_ips(

@@ -131,6 +131,6 @@ def _zeros(count: int) -> Words:
     """Zeros that begin with a cache line; many of them take up only the pages that are written."""
     if 8 * count < _MAPPED_FROM:
         raw = np.zeros(count + LINE, np.uint64)
-        skip = -raw.ctypes.data % (8 * LINE) // 8
+        skip = -raw.__array_interface__["data"][0] % (8 * LINE) // 8
         return raw[skip : skip + count]
     return np.frombuffer(mmap.mmap(-1, 8 * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint64)

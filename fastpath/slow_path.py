@@ -5,7 +5,7 @@ also by an exception, the arena has followed the reference, and hits go by the n
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -110,6 +110,26 @@ class SlowPath:
             yield self.port
 
     @contextmanager
+    def firewall_change(self) -> Iterator[reference.Port]:
+        """A slow operation that changes the firewall's rules and nothing else: it looks at no flow.
+
+        So misses go on by the old rules, and are kept out only when the new ones have been compiled, for as long as it
+        takes to publish them. Under a design with a port lock they are kept out throughout.
+        """
+        if self._policy.has_port_lock:
+            with self.operation() as port:
+                yield port
+            return
+        with self._lock:
+            self._take_ticket()
+            try:
+                yield self.port
+                self.misses.prepare()
+            finally:
+                with self.misses.held():
+                    self._follow(self.misses.follow_rules)
+
+    @contextmanager
     def expiry(self, now_ms: int) -> Iterator[reference.Port]:
         """The slow operation that expires flows; raises `BadState` unless running. Native flows have expired first."""
         if self.port.is_behind_mappings:
@@ -143,22 +163,25 @@ class SlowPath:
     def _carried_out(self, whole: bool) -> Iterator[None]:
         """From the exclusion of misses until everything has followed the reference. Under the slow lock."""
         with self.misses.excluded(), self._hits_excluded():
-            self.tickets += 1
-            self._latest.ticket = self.tickets
+            self._take_ticket()
             try:
                 if whole:
                     self.misses.recall_all()
                 yield
             finally:
-                self._follow()
+                self._follow(self.misses.follow)
 
-    def _follow(self) -> None:
+    def _take_ticket(self) -> None:
+        self.tickets += 1
+        self._latest.ticket = self.tickets
+
+    def _follow(self, let_misses_follow: Callable[[], None]) -> None:
         """Let arena, misses and hits follow the reference, each of them whatever befalls the others."""
         try:
             self.mirror.commit(self.port.epoch)
         finally:
             try:
-                self.misses.follow()
+                let_misses_follow()
             finally:
                 self._control.follow(self.port.state, self.port.epoch)
                 self._mappings_published = self.port.mappings_seen

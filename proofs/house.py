@@ -40,7 +40,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "fastpath.table_entries": ("reference.flow_table", "reference.packet.flow"),  # when it looks for them,
     "fastpath.recall": ("reference.packet.flow", "reference.vpc.*"),  # by their keys;
     "fastpath.current_rules": ("reference.port_data", "reference.vpc.*"),  # whose rules misses go by,
-    "fastpath.miss_control": ("reference.vpc.*",),
+    "fastpath.miss_control": ("reference.flow_table", "reference.vpc.*"),
     "fastpath.frames": ("reference.vpc.*",),  # and whose layers deny;
     "fastpath.control": ("reference.port_data",),  # and the surface is the reference's
     "fastpath.port": ("reference.packet.flow", "reference.port_data", "reference.tcp", "reference.vpc.mappings"),

@@ -75,6 +75,20 @@ SEARCHED_TO_THE_END = (
         [[_question("question")], [_answer("answer")]],
         {"renewal unseen": RENEWAL_UNSEEN},
     ),
+    _scenario(
+        "beside rule change",
+        "a packet begins a flow by the old rules or is denied by the new ones, as if before or after the change",
+        [],
+        [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
+        {"old rules taken": OLD_RULES_TAKEN},
+    ),
+    _scenario(
+        "renewal beside rule change",
+        "a packet makes its flow anew by the old rules or is denied by the new ones, as if before or after the change",
+        [FIRST, SAME_RULES],
+        [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
+        {"old rules taken": OLD_RULES_TAKEN},
+    ),
 )
 """What a search ends with in a minute. A whole miss has some three hundred scheduling points on a port."""
 
@@ -105,13 +119,6 @@ SEARCHED_LONGER = (
         [],
         [[outbound("flow", scene.udp())], [outbound("other flow", scene.udp(source_port=5001))]],
         {"pool unlocked": PORT_UNLOCKED},
-    ),
-    _scenario(
-        "beside rule change",
-        "a packet begins a flow by the old rules or is denied by the new ones, as if before or after the change",
-        [],
-        [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
-        {"old rules taken": OLD_RULES_TAKEN},
     ),
     _scenario(
         "beside pause",

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numba.core.types import int64, literal, uint64
 
-from fastpath.compiler import OPTIONS, cold_kernel, entry_point, kernel
+from fastpath.compiler import OPTIONS, called_kernel, cold_kernel, entry_point, kernel
 from fastpath.dispatcher import Standing, code_of
+from fastpath.memory import Words
 
 ONE = np.uint64(1)
 
@@ -63,6 +64,50 @@ def test_two_callers_run_the_same_code_of_a_cold_kernel() -> None:
     assert one_caller(ONE) == 41
     assert other_caller(ONE) == 30
     assert code(one_caller)[1] == code(other_caller)[1]
+
+
+@called_kernel
+def sum_of(words: Words, first: int, count: int) -> np.uint64:
+    total = ONE - ONE
+    for place in range(first, first + count):
+        total += words[place]
+    return total
+
+
+@entry_point
+def three_sums(words: Words, first: int) -> np.uint64:
+    return sum_of(words, first, 3) + sum_of(words, first + 1, 4) + sum_of(words, first + 2, 5)
+
+
+def test_what_stays_a_call_within_its_caller_takes_only_what_it_looks_at() -> None:
+    words = np.arange(16, dtype=np.uint64)
+    assert three_sums(words, 2) == sum_of(words, 2, 3) + sum_of(words, 3, 4) + sum_of(words, 4, 5)
+    (caller,) = code_of(three_sums)
+    (parameters,) = re.findall(r"^define internal [^\n]*?@\w*?sum_of\w*\(([^\n]*)\)", caller, flags=re.MULTILINE)
+    assert len(parameters.split(",")) < 7
+    assert not re.search(r"^define (?!internal)[^\n]*sum_of", caller, flags=re.MULTILINE)
+
+
+def word_at(words: Words, place: int) -> np.uint64:
+    word: np.uint64 = words[place]
+    return word
+
+
+def put_word(words: Words, place: int) -> None:
+    words[place] = ONE
+
+
+@pytest.mark.parametrize("function", [word_at, put_word])
+def test_kernels_do_not_ask_whether_an_index_counts_from_the_end(function: Any) -> None:
+    def asks(dispatcher: Any) -> bool:
+        dispatcher(np.ones(4, np.uint64), 2)
+        return "select" in "".join(code_of(dispatcher))
+
+    assert not asks(entry_point(function))
+    as_numba_does: Any = numba.njit(**OPTIONS)(function)
+    as_numba_does(np.ones(4, np.uint64), 2)
+    (module,) = as_numba_does.inspect_llvm().values()
+    assert "select" in module
 
 
 def test_constants_in_a_call_do_not_make_another_kernel() -> None:

@@ -87,8 +87,8 @@ FAULTS = (
         "the end of a range is not in it",
         "firewall",
         "match",
-        "value <= load_plain(rules, atom + ATOM_LAST)",
-        "value < load_plain(rules, atom + ATOM_LAST)",
+        "value <= word_of(rules, atom + ATOM_LAST)",
+        "value < word_of(rules, atom + ATOM_LAST)",
     ),
     fault(
         "the second word of an address does not count",
@@ -133,9 +133,7 @@ FAULTS = (
         "_message(_SOURCE_PORT, predicate)",
     ),
     fault("VNI 0 is none", "firewall", "compile_predicates", "int(value) + 1),)", "int(value)),)"),
-    fault(
-        "the last rule is followed by another", "firewall", "compile_tables", "body[starts[-1] + RULE_NEXT] = 0", "pass"
-    ),
+    fault("the last rule is followed by another", "firewall", "compile_tables", "body[start + RULE_NEXT] = 0", "pass"),
     fault(
         "an unknown predicate always holds",
         "predicates",
