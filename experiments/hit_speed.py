@@ -24,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from experiments.forwarding import RESTORED_BYTES
-from experiments.measure import Series, interleaved
+from experiments.measure import Series, TooNoisy, interleaved
 from experiments.population import (
     GUEST,
     GUEST_HOST,
@@ -236,7 +236,7 @@ def measure(
     """Nanoseconds a packet takes, per setting: all threads' packets in the time from the first to the last.
 
     Settings with one thread share a table of each size. One with several has its own, so that each thread owns the
-    halves that it serves (`uft.count_segment`), and not the thread of another setting.
+    halves that it serves (`uft.count_segment`), and not the thread of another setting. Raises `NotHit` or `TooNoisy`.
     """
     alone = {flows: populated(flows, THREADS) for flows in sorted({setting.flows for setting in settings})}
     meters = {
@@ -251,6 +251,8 @@ def measure(
     found = {}
     for setting, meter in meters.items():
         writing, packets = taken[setting, False].median, BATCHES * BATCH * len(meter.lanes)
+        if taken[setting, True].extremes[0] <= writing:
+            raise TooNoisy("hits took no longer than writing their headers: the machine is too busy to measure")
         found[setting] = Series(tuple((sample - writing) / packets * 1e9 for sample in taken[setting, True].samples))
     return found
 
