@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from experiments.experiment import SEED
 from experiments.packets import Stream, Traffic, turns
 from experiments.replay import BATCH
 from experiments.sending import NotCompiled, new_signals, stop
@@ -25,7 +26,8 @@ PERIOD: Final = 4 * FLOWS
 """Batches until a stream begins anew: each flow has been hit 1,024 times then."""
 MOST_BATCHES: Final = 400_000
 _HEAD_START: Final = 0.002
-_QUANTILES: Final = (0.5, 0.99, 0.999, 0.9999, 1.0)
+QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999, "longest": 1.0}
+_DRAWS: Final = 20
 
 
 class Driver(Protocol):
@@ -93,7 +95,19 @@ def overlapping(stamps: npt.NDArray[np.int64], start: int, end: int) -> Window:
     return Window(np.diff(stamps[max(int(first) - 1, 0) : int(last) + 1]))
 
 
+def resampled(windows: list[Window]) -> dict[str, tuple[float, ...]]:
+    """Quantiles of all batches together, in microseconds, with their spread.
+
+    The spread is that of quantiles of as many windows, drawn with replacement (bootstrap): one window alone has too
+    few batches for the last ones.
+    """
+    random = np.random.default_rng(SEED)
+    draws = [random.integers(len(windows), size=len(windows)) for _ in range(_DRAWS)]
+    drawn = np.array([quantiles([windows[number] for number in numbers]) for numbers in draws])
+    return {name: tuple(drawn[:, place].tolist()) for place, name in enumerate(QUANTILES)}
+
+
 def quantiles(windows: list[Window]) -> list[float]:
     """Of all batches together: median, p99, p99.9, p99.99 and the longest, in microseconds."""
     spans = np.concatenate([window.spans for window in windows])
-    return [float(value) / 1e3 for value in np.quantile(spans, _QUANTILES)]
+    return [float(value) / 1e3 for value in np.quantile(spans, list(QUANTILES.values()))]

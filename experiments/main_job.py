@@ -21,8 +21,8 @@ from experiments.equality import Difference, differences
 from experiments.errors import InputError
 from experiments.forwarding import NotForwarded
 from experiments.machine import describe
-from experiments.measure import TooNoisy
 from experiments.many_flows import many_flows
+from experiments.measure import TooNoisy
 from experiments.replay import Setting
 from experiments.results import results_folder
 from experiments.run_files import Origin, write_run

@@ -82,5 +82,7 @@ def beyond(series: Series, overhead: Series) -> Series:
     """
     least, shortest = overhead.extremes[0], series.extremes[0]
     if shortest <= least:
-        raise TooNoisy(f"a sample took {shortest:.3g} s, its overhead alone at least {least:.3g} s: try a quieter machine")
+        raise TooNoisy(
+            f"a sample took {shortest:.3g} s, its overhead alone at least {least:.3g} s: try a quieter machine"
+        )
     return Series(tuple(sample - least for sample in series.samples))
