@@ -14,15 +14,19 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments import page, records, running
-from experiments.errors import InputError
+from experiments.errors import CannotRun, InputError
 from experiments.experiment import Effort, Experiment
 from experiments.hit_speed import NotHit
+from experiments.live.network import NotChanged
 from experiments.measure import TooNoisy
+from experiments.recording.programs import RecordingError
 from experiments.registry import experiment, experiments
 from experiments.sending import NotCompiled
 
 RESULTS: Final = Path(__file__).parent.parent / "results"
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+FAILURES: Final = (NotCompiled, NotHit, TooNoisy, NotChanged, RecordingError)
+"""What a measurement ends with that cannot be right."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -82,7 +86,9 @@ def _run_on(each: Experiment, effort: Effort, results: Path, again: bool, failed
     """Run an experiment; one that fails does not keep the others from being measured."""
     try:
         running.run(each, effort, results, console, again=again)
-    except (NotCompiled, NotHit, TooNoisy) as failure:
+    except CannotRun as missing:
+        console.print(f"{each.name}: left out: {missing}")
+    except FAILURES as failure:
         console.print(f"{each.name}: {failure}")
         failed.append(f"{each.name}: {failure}")
 
@@ -106,7 +112,7 @@ def _complaints() -> Iterator[None]:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - one plain line, never wrapped
         raise typer.Exit(UNUSABLE) from None
-    except (NotCompiled, NotHit, TooNoisy) as failure:
+    except FAILURES as failure:
         print(f"error: {failure}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:

@@ -21,6 +21,7 @@ NAMES: Final = (
     "memory",
     "compile_time",
     "prediction",
+    "live_throughput",
 )
 """Modules of this package, each with an `EXPERIMENT` of that name."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from experiments.errors import InputError
+from experiments.errors import CannotRun
 from experiments.live.tap import LARGEST_SEGMENT, MTU, Device, tap
 from experiments.live.vpc import GATEWAY, Address
 from experiments.recording.programs import PACKAGES, Namespace, RecordingError, check_programs, run
@@ -72,20 +72,20 @@ class Guest:
 
 
 def check_machine() -> None:
-    """Raises `InputError` where live guests cannot be: it says what is missing."""
+    """Raises `CannotRun` where live guests cannot be: it says what is missing."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        raise InputError("live guests need Linux and root (network namespaces, TAP devices)")
+        raise CannotRun("live guests need Linux and root (network namespaces, TAP devices)")
     try:
         check_programs(PROGRAMS)
     except RecordingError as error:
-        raise InputError(str(error)) from error
+        raise CannotRun(str(error)) from error
     with tap(f"lockstep{os.getpid() % 100_000}", offload=False):
         pass
 
 
 @contextlib.contextmanager
 def guests(addresses: list[Address], *, offload: bool) -> Iterator[list[Guest]]:
-    """A guest for each address, its interface up and without an address. Raises `InputError` or `RecordingError`."""
+    """A guest for each address, its interface up and without an address. Raises `CannotRun` or `RecordingError`."""
     with contextlib.ExitStack() as stack:
         yield [_guest(address, offload, stack) for address in addresses]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.errors import InputError
+from experiments.errors import CannotRun
 
 HEADER: Final = 10
 """Bytes of a virtio-net header (virtio 1.2, 5.1.6, without the number of buffers)."""
@@ -45,11 +45,11 @@ class Device:
 
 @contextlib.contextmanager
 def tap(name: str, *, offload: bool) -> Iterator[Device]:
-    """A new TAP device of this name, gone after the block; raises `InputError` where there can be none."""
+    """A new TAP device of this name, gone after the block; raises `CannotRun` where there can be none."""
     try:
         descriptor = os.open(_CLONE, os.O_RDWR | os.O_NONBLOCK)
     except OSError as error:
-        raise InputError(f"{_CLONE}: {error.strerror}: live guests need Linux, root and TAP devices") from error
+        raise CannotRun(f"{_CLONE}: {error.strerror}: live guests need Linux, root and TAP devices") from error
     try:
         flags = _IFF_TAP | _IFF_NO_PI | (_IFF_VNET_HDR if offload else 0)
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
@@ -58,6 +58,6 @@ def tap(name: str, *, offload: bool) -> Iterator[Device]:
             fcntl.ioctl(descriptor, _TUNSETOFFLOAD, _CHECKSUMS | _SEGMENTS_4 | _SEGMENTS_6)
         yield Device(descriptor, HEADER, LONGEST_OFFLOADED) if offload else Device(descriptor)
     except OSError as error:
-        raise InputError(f"TAP device {name}: {error.strerror}: live guests need root") from error
+        raise CannotRun(f"TAP device {name}: {error.strerror}: live guests need root") from error
     finally:
         os.close(descriptor)
