@@ -33,6 +33,7 @@ figure { margin: 0; } figure img { width: 100%; height: auto; margin-bottom: 1re
 table { border-collapse: collapse; font-size: .82rem; width: 100%; }
 th, td { padding: .22rem .6rem; text-align: left; white-space: nowrap; border-bottom: 1px solid #eee; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-weight: bold; padding: .5rem .6rem .2rem; }
 thead th { position: sticky; top: 0; background: #f4f4f4; }
 details { margin: .5rem 0; font-size: .9rem; } summary { cursor: pointer; color: #0072b2; }
 .missing { color: #a33; }
@@ -89,21 +90,21 @@ def _image(path: Path, title: str) -> str:
 
 
 def _tables(rows: Sequence[Measured]) -> Iterator[str]:
-    """A table for all rows that have the same variables."""
-    for variables in dict.fromkeys(tuple(row.setting) for row in rows):
-        headings = [*variables, "quantity"]
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in headings)
+    """A table for each quantity and set of variables."""
+    for quantity, unit, variables in dict.fromkeys((row.quantity, row.unit, tuple(row.setting)) for row in rows):
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in variables)
         head += '<th class="number">median</th><th class="number">quartiles</th><th class="number">samples</th>'
-        lines = "".join(_line(row) for row in rows if tuple(row.setting) == variables)
-        yield f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+        mine = [row for row in rows if (row.quantity, row.unit, tuple(row.setting)) == (quantity, unit, variables)]
+        title = html.escape(f"{quantity}, {unit}" if unit else quantity)
+        lines = "".join(map(_line, mine))
+        yield f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _line(row: Measured) -> str:
-    words = [*row.setting.values(), f"{row.quantity}, {row.unit}" if row.unit else row.quantity]
     low, high = row.series.quartiles
     varies = len(row.samples) > 1
     numbers = [shown(row.series.median), f"({shown(low)}, {shown(high)})" if varies else "", str(len(row.samples))]
-    cells = "".join(f"<td>{html.escape(word)}</td>" for word in words)
+    cells = "".join(f"<td>{html.escape(word)}</td>" for word in row.setting.values())
     cells += "".join(f'<td class="number">{number}</td>' for number in numbers)
     return f"<tr>{cells}</tr>"
 

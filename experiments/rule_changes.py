@@ -62,8 +62,9 @@ class PortDriver:
         self._writer = Sender(port, stream, 1)
         self._stamps = np.full(most_batches + 1, 1, np.uint64)
 
-    def send(self, batches: int, now_ms: int, *, signals: Words) -> Words:
-        """The time of the beginning and of each batch's end. Raises `NotCompiled`."""
+    def send(self, batches: int, now_ms: int, *, signals: Words, meeting: int) -> Words:
+        """The time of the beginning and of each batch's end; alone, it meets nobody. Raises `NotCompiled`."""
+        signals[0] += np.uint64(meeting)
         port, batch, stamps, tickets = self._port, self._stream.batch, self._stamps, self._port.ticket
         stamps[0] = time.monotonic_ns()
         for number in range(batches):

@@ -79,7 +79,7 @@ def loop(policy: Policy, stage: int) -> Any:  # noqa: C901 - as what it makes
             found = track(words, descriptors, at, work, record, base, flow, epoch, now, line, owner)
             if stage > 3 and found:
                 apply(words, frames, descriptors, at, work, record, action, rewrite, old_ways)
-        return found
+        return bool(found)
 
     def go(  # noqa: PLR0913, PLR0917 - flat on purpose, as the kernels are; arrays and numbers are all that a kernel can be given
         words: Words,

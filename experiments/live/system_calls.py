@@ -46,7 +46,7 @@ def _wait(builder: ir.IRBuilder, descriptor: ir.Value, scratch: ir.Value, millis
 def read(descriptor: Index, frames: Frame, at: Index, length: Index) -> Index:
     """Read one frame of at most `length` bytes to `frames[at:]`; its length, or `FAILED`."""
     try:
-        return os.readv(int(descriptor), [memoryview(frames)[at : at + length]])
+        return os.readv(int(descriptor), [frames[at : at + length].data])
     except OSError:
         return FAILED
 
@@ -55,7 +55,7 @@ def read(descriptor: Index, frames: Frame, at: Index, length: Index) -> Index:
 def write(descriptor: Index, frames: Frame, at: Index, length: Index) -> Index:
     """Write one frame; `length`, or `FAILED`."""
     try:
-        return os.write(int(descriptor), memoryview(frames)[at : at + length])
+        return os.write(int(descriptor), frames[at : at + length].data)
     except OSError:
         return FAILED
 

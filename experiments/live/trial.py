@@ -4,6 +4,7 @@ Meanwhile rules change and flows expire (`churn.py`), and at last designs change
 must succeed: each waits for programs that end with an error when a connection drops.
 """
 
+import functools
 import tempfile
 import threading
 import time
@@ -78,9 +79,9 @@ class Trial:
             wanted = programs.make_file(Path(folder, FILE), self._plan.megabytes * 1_000_000)
             with Churn(self._network, self._plan.rate) as churn:
                 for design in self._plan.designs:
-                    self._do("change to it", lambda chosen=design: self._network.change(chosen) or "done")
+                    self._do("change to it", functools.partial(self._change, design))
                     for guest in self._guests:
-                        self._do(f"DHCP, guest {guest.address.number}", lambda chosen=guest: _lease(chosen))
+                        self._do(f"DHCP, guest {guest.address.number}", functools.partial(_lease, guest))
                     self._pings()
                     with programs.listening(second):
                         self._throughput(first, second)
@@ -110,17 +111,19 @@ class Trial:
         places = [("gateway", format_ip(GATEWAY))]
         places += [(f"guest {guest.address.number}", guest.address.text) for guest in self._guests[1:]]
         for name, address in places:
-            self._do(f"ping {name}", lambda chosen=address: f"{programs.ping(first, chosen):.2f} ms")
+            self._do(f"ping {name}", functools.partial(_ping, first, address))
+
+    def _change(self, design: Design) -> str:
+        self._network.change(design)
+        return "done"
 
     def _throughput(self, client: Guest, server: Guest) -> None:
         for protocol, megabits in (("TCP", 0), ("UDP", UDP_MEGABITS)):
             for way, reverse in (("there", False), ("back", True)):
-                self._do(
-                    f"iperf3 {protocol} {way}",
-                    lambda back=reverse, rate=megabits: _told(
-                        programs.iperf(client, server, self._plan.seconds, reverse=back, udp_megabits=rate)
-                    ),
+                measure = functools.partial(
+                    programs.iperf, client, server, self._plan.seconds, reverse=reverse, udp_megabits=megabits
                 )
+                self._do(f"iperf3 {protocol} {way}", functools.partial(_told, measure))
 
     def _transfer(self, client: Guest, owner: Guest, wanted: str) -> str:
         start = time.monotonic()
@@ -162,7 +165,12 @@ def _lease(guest: Guest) -> str:
     return guest.address.text
 
 
-def _told(found: programs.Throughput) -> str:
+def _ping(sender: Guest, address: str) -> str:
+    return f"{programs.ping(sender, address):.2f} ms"
+
+
+def _told(measure: Callable[[], programs.Throughput]) -> str:
+    found = measure()
     more = f", {100 * found.lost:.2g} % lost" if found.lost else ""
     more += f", {found.retransmitted} retransmitted" if found.retransmitted else ""
     return f"{found.gigabits:.2f} Gbit/s{more}"
