@@ -16,6 +16,9 @@ LEAST_ROUNDS = 2
 """A spread needs two samples."""
 
 
+_TRIES = 5
+
+
 class TooNoisy(Exception):
     """The machine is too busy for a figure that means something."""
 
@@ -69,6 +72,11 @@ def interleaved(
             samples[configuration].append(samplers[configuration]())
         order.reverse()
     return {configuration: Series(tuple(taken)) for configuration, taken in samples.items()}
+
+
+def least(sampler: Callable[[], float]) -> Callable[[], float]:
+    """A sampler of the least of several samples: for an overhead that is short, and that a disturbance would bury."""
+    return lambda: min(sampler() for _ in range(_TRIES))
 
 
 def beyond(series: Series, overhead: Series) -> Series:

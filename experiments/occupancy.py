@@ -1,6 +1,8 @@
 """What a new flow costs by how full the tables are, and when they are full and another flow has to go."""
 
 import functools
+import struct
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,36 +15,42 @@ from experiments.sending import NotCompiled, Sender
 from experiments.small_vpc import new_port
 from fastpath import Design
 from fastpath.designs import POLICIES
+from reference.direction import Direction
 
 TENTHS: Final = 10
 _FULL: Final = "full"
 _BEGIN_MS: Final = 1_000_000
 _LATER_MS: Final = 30_000
 """Until the next batch begins flows, in a full table: flows that had no packet for so long may be evicted."""
+_PORTS_AT: Final = 34
+_ANOTHER_PORT: Final = 9
 _QUANTITY: Final = "a new flow"
 
 
 class Ground:
-    """A port whose tables are filled, batch by batch, and one batch beyond."""
+    """A port whose tables are filled, batch by batch, and some flows beyond."""
 
     def __init__(self, design: Design, batches: int) -> None:
         """`batches`: for which there is room, a multiple of `TENTHS`."""
         self._batches = batches
         self._port = new_port(POLICIES[design], batches * BATCH, 1)
-        stream = Stream(Traffic(), new_flows(0, (batches + 1) * BATCH))
-        self._sender = Sender(self._port, stream, batches + 1, patient=True)
+        self._sender = Sender(self._port, Stream(Traffic(), new_flows(0, batches * BATCH)), batches, patient=True)
 
-    def fill(self) -> tuple[list[float], float]:
-        """Microseconds a flow, by tenths, and beyond the last. Raises `NotCompiled` when a table has another size."""
+    def fill(self, beyond: int) -> tuple[list[float], float]:
+        """Microseconds a flow: by tenths, and of so many beyond. Raises `NotCompiled` for another table size."""
         port = self._port
         port.reset()
         port.start()
         stamps = self._sender.send(self._batches, _BEGIN_MS).astype(np.int64)
         self._check()
-        beyond = self._sender.send(1, _BEGIN_MS + _LATER_MS, first=self._batches).astype(np.int64)
+        frames = [_first_packet(port_number) for port_number in range(1, 1 + beyond)]
+        start = time.perf_counter_ns()
+        for frame in frames:
+            port.process(Direction.OUT, frame, _BEGIN_MS + _LATER_MS)
+        spent = time.perf_counter_ns() - start
         self._check()
         spans = np.diff(stamps).reshape(TENTHS, -1).mean(axis=1) / BATCH / 1e3
-        return spans.tolist(), float(beyond[1] - beyond[0]) / BATCH / 1e3
+        return spans.tolist(), spent / beyond / 1e3
 
     def _check(self) -> None:
         counts: Any = self._port.flow_counts()
@@ -51,12 +59,18 @@ class Ground:
             raise NotCompiled(f"{flows} flows should be in the tables, there are {counts}")
 
 
+def _first_packet(source_port: int) -> bytes:
+    """Of a flow that no stream has."""
+    frame = Traffic().frame
+    return frame[:_PORTS_AT] + struct.pack(">HH", source_port, _ANOTHER_PORT) + frame[_PORTS_AT + 4 :]
+
+
 def measure(part: str, effort: Effort, advance: Advance) -> list[Measured]:
     """One design. A full table looks at all its entries for each new flow, so that it is small."""
     compiled = not POLICIES[Design(part)].has_port_lock
     batches = effort.choose(TENTHS, TENTHS, 4 * TENTHS) if compiled else TENTHS
     ground = Ground(Design(part), batches)
-    taken = [ground.fill() for _ in advance(range(effort.choose(1, 3, 10)))]
+    taken = [ground.fill(effort.choose(4, 32, 128)) for _ in advance(range(effort.choose(1, 3, 10)))]
     places: dict[str, Callable[[tuple[list[float], float]], float]] = {
         f"{10 * tenth}-{10 * tenth + 10} %": functools.partial(_of_tenth, tenth) for tenth in range(TENTHS)
     }
@@ -94,9 +108,9 @@ EXPERIMENT: Final = Experiment(
         "room for": "so many flows in each table",
         "tables": "by tenths of their limit, and full, so that each new flow evicts another one",
     },
-    method="UDP flows begin in batches of 256 until every table is at its limit, and one batch more half a minute "
-    "later. Table sizes are checked at both ends. A full table is the reference's business under every design: it "
-    "compares all its entries for each flow that comes in.",
+    method="UDP flows begin in batches of 256 until every table is at its limit, and some more half a minute "
+    "later, one by one. Table sizes are checked at both ends. A full table is the reference's business under every "
+    "design: it compares all its entries for each flow that comes in.",
     parts=("mutex", "fine"),
     measure=measure,
     charts=(Chart(_QUANTITY, x="tables", series="design", log_y=True),),

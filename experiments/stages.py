@@ -63,14 +63,21 @@ NAMES: Final = {
 
 
 @functools.cache
-def loop(policy: Policy, stage: int) -> Any:  # noqa: C901 - as what it makes
+def loop(policy: Policy) -> Any:  # noqa: C901 - as what it makes
     """A compiled loop that takes batches as far as a stage; returns how many packets found no flow."""
     track = tracking(policy)
     old_ways = policy.old_ways
 
     @kernel
     def take(
-        words: Words, frames: Frame, descriptors: Words, work: Words, at: Index, record: Index, now: np.uint64
+        words: Words,
+        frames: Frame,
+        descriptors: Words,
+        work: Words,
+        at: Index,
+        record: Index,
+        now: np.uint64,
+        stage: Index,
     ) -> bool:
         entry, flow, epoch, action, rewrite = reach(words, work, record)
         found = entry != np.uint64(0)
@@ -93,6 +100,7 @@ def loop(policy: Policy, stage: int) -> Any:  # noqa: C901 - as what it makes
         ports_at: Index,
         slot: Index,
         now: np.uint64,
+        stage: Index,
     ) -> int:
         missed = 0
         for turn in range(BATCHES):
@@ -111,7 +119,7 @@ def loop(policy: Policy, stage: int) -> Any:  # noqa: C901 - as what it makes
                     if stage > 1:
                         for member in range(WINDOW):
                             at, record = (first + member) * DESCRIPTOR_WORDS, member * WORK_WORDS
-                            if not take(words, frames, descriptors, work, at, record, now):
+                            if not take(words, frames, descriptors, work, at, record, now, stage):
                                 missed += 1
                 leave(words, 0)
         return missed
@@ -134,11 +142,12 @@ class Meter:
         lane, batch, first = self._lane, self._lane.batch, self._samples * BATCHES * BATCH % len(self._lane.ports)
         self._samples += stage is Stage.CHANGE
         ports = lane.ports[first : first + BATCHES * BATCH]
-        go = loop(self._policy, int(stage))
+        go = loop(self._policy)
         start = time.perf_counter_ns()
         missed = go(
             *(self._words, batch.frames.view(np.uint64), batch.frames, batch.descriptors, batch.work),
             *(lane.headers, lane.descriptors, ports, lane.ports_at, batch.slot, np.uint64(1 + self._samples)),
+            int(stage),
         )
         spent = time.perf_counter_ns() - start
         if missed:

@@ -52,7 +52,7 @@ def test_a_full_table_ends_the_measurement() -> None:
 
 
 def test_writing_that_was_held_up_does_not_turn_figures_into_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
-    spans = {True: iter((0.001, 0.001, 0.002, 0.002)), False: iter((0.0005, 0.0005, 0.009, 0.009))}
+    spans = {True: iter((0.001, 0.001, 0.002, 0.002)), False: iter((*[0.009] * 5, 0.0005, *[0.009] * 9))}
 
     class HeldUp:
         def __init__(self, *_: object) -> None:

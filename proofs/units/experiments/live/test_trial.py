@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import CannotRun
-from experiments.live import guests
 from experiments.live.guests import PROGRAMS, check_machine
 from experiments.live.programs import make_file
 
@@ -19,14 +18,14 @@ PRIVILEGED = sys.platform == "linux" and os.geteuid() == 0 and Path("/dev/net/tu
 
 
 def test_a_machine_without_the_programs_is_told_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(guests.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CannotRun, match="apt-get install curl iperf3 iproute2 iputils-ping udhcpc"):
         check_machine()
 
 
 def test_a_user_without_privileges_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guests.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(CannotRun, match="root"):
         check_machine()
 
