@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: .venv help run capture test quick lint units ledger notebooks conformance coverage mutation lock clean always
+.PHONY: .venv help run live figures capture test quick lint units ledger notebooks conformance coverage mutation lock clean always
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -51,6 +51,12 @@ $(STAMP):
 run: $(STAMP)  ## the main job: a capture through every port, checked and measured [CAPTURE= GUEST= OUTPUT=]
 	@$(RUN) -m experiments.main_job $(if $(CAPTURE),--capture "$$CAPTURE") \
 	    $(if $(GUEST),--guest "$$GUEST") $(if $(OUTPUT),--output "$$OUTPUT")
+
+live: $(STAMP)  ## real guests in network namespaces talk through the ports (Linux, root, iperf3, curl, ping, udhcpc)
+	@$(RUN) -m experiments.live $(LIVE)
+
+figures: $(STAMP)  ## draw all figures and results/index.html anew from the data there (python -m experiments all)
+	@$(RUN) -m experiments figures
 
 capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl and ping)
 	@$(RUN) -m experiments.record_capture

@@ -7,13 +7,15 @@ the last one whole.
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from experiments.experiment import SEED
+from experiments.measure import TooNoisy
 from experiments.packets import Stream, Traffic, turns
 from experiments.replay import BATCH
 from experiments.sending import NotCompiled, new_signals, stop
@@ -25,14 +27,20 @@ PERIOD: Final = 4 * FLOWS
 """Batches until a stream begins anew: each flow has been hit 1,024 times then."""
 MOST_BATCHES: Final = 400_000
 _HEAD_START: Final = 0.002
-_QUANTILES: Final = (0.5, 0.99, 0.999, 0.9999, 1.0)
+_LONGEST_START: Final = 30.0
+"""Seconds that a thread may take to begin, on a machine with company."""
+QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999, "longest": 1.0}
+_DRAWS: Final = 20
 
 
 class Driver(Protocol):
     """Sends batches of a stream through a port until it is told to stop (`sending.Sender`)."""
 
-    def send(self, batches: int, now_ms: int, *, signals: Words) -> Words:
-        """The time of the beginning and of each batch's end, in nanoseconds."""
+    def send(self, batches: int, now_ms: int, *, signals: Words, meeting: int) -> Words:
+        """The time of the beginning and of each batch's end, in nanoseconds.
+
+        `meeting`: how many threads begin at the same moment, counted in word 0 of `signals`.
+        """
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,18 @@ class Hits:
         self._now_ms = now_ms
         self._pool = ThreadPoolExecutor(1)
         self._driver = driver(port, Stream(Traffic(), turns(0, FLOWS, PERIOD * BATCH)), MOST_BATCHES)
-        self._pool.submit(self._driver.send, PERIOD, now_ms, signals=new_signals()).result()
+        self._pool.submit(self._driver.send, PERIOD, now_ms, signals=new_signals(), meeting=1).result()
 
     def beside(self, disturb: Callable[[], None]) -> Window:
-        """Send while `disturb` runs in the calling thread. Raises `NotCompiled` unless every packet was counted."""
+        """Send while `disturb` runs in the calling thread.
+
+        Raises:
+            NotCompiled: not every packet was counted as a hit or a miss.
+            TooNoisy: the sending thread got no core meanwhile.
+        """
         before, signals = self._counted(), new_signals()
-        running = self._pool.submit(self._driver.send, MOST_BATCHES, self._now_ms, signals=signals)
+        running = self._pool.submit(self._driver.send, MOST_BATCHES, self._now_ms, signals=signals, meeting=1)
+        self._await_beginning(signals, running)
         time.sleep(_HEAD_START)
         start = time.monotonic_ns()
         try:
@@ -80,7 +94,17 @@ class Hits:
         counted, sent = self._counted() - before, (len(stamps) - 1) * BATCH
         if counted != sent:
             raise NotCompiled(f"{sent} packets were sent, {counted} counted as hits and misses")
-        return overlapping(stamps, start, end)
+        window = overlapping(stamps, start, end)
+        if not len(window.spans):
+            raise TooNoisy("no batch was sent during a disturbance: the machine is too busy to measure")
+        return window
+
+    @staticmethod
+    def _await_beginning(signals: Words, running: Future[Words]) -> None:
+        """Return when the sending thread runs, or has ended."""
+        deadline = time.monotonic() + _LONGEST_START
+        while not signals[0] and not running.done() and time.monotonic() < deadline:
+            time.sleep(_HEAD_START)
 
     def _counted(self) -> int:
         statistics: Any = self._port.statistics()
@@ -93,7 +117,19 @@ def overlapping(stamps: npt.NDArray[np.int64], start: int, end: int) -> Window:
     return Window(np.diff(stamps[max(int(first) - 1, 0) : int(last) + 1]))
 
 
+def resampled(windows: list[Window]) -> dict[str, tuple[float, ...]]:
+    """Quantiles of all batches together, in microseconds, with their spread.
+
+    The spread is that of quantiles of as many windows, drawn with replacement (bootstrap): one window alone has too
+    few batches for the last ones.
+    """
+    random = np.random.default_rng(SEED)
+    draws = [random.integers(len(windows), size=len(windows)) for _ in range(_DRAWS)]
+    drawn = np.array([quantiles([windows[number] for number in numbers]) for numbers in draws])
+    return {name: tuple(drawn[:, place].tolist()) for place, name in enumerate(QUANTILES)}
+
+
 def quantiles(windows: list[Window]) -> list[float]:
     """Of all batches together: median, p99, p99.9, p99.99 and the longest, in microseconds."""
     spans = np.concatenate([window.spans for window in windows])
-    return [float(value) / 1e3 for value in np.quantile(spans, _QUANTILES)]
+    return [float(value) / 1e3 for value in np.quantile(spans, list(QUANTILES.values()))]

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from experiments.experiment import Advance, Chart, Effort, Experiment, Measured, Rows
 from experiments.first_packets import Part
 from experiments.machine import describe
 
@@ -71,6 +72,45 @@ def _run(part: Part, environment: Mapping[str, str]) -> Span:
     subprocess.run(command, env=environment, timeout=LONGEST_SECONDS, check=True)
     after, end = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     return Span(end - start, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
+_QUANTITY: Final = "from start to end"
+
+
+def measure_part(part: str, effort: Effort, advance: Advance) -> list[Measured]:
+    """One part, cold once or twice: it takes minutes."""
+    starts = [measure(Part[part]) for _ in advance(range(effort.choose(1, 1, 2)))]
+    found = []
+    for cache in ("nothing", "everything"):
+        spans = [start.cold if cache == "nothing" else start.warm for start in starts]
+        setting = {"process": Part[part].value, "in the cache": cache}
+        found.append(Measured(_QUANTITY, "seconds", setting, tuple(span.elapsed for span in spans)))
+        found.append(Measured("processor time", "seconds", setting, tuple(span.processor for span in spans)))
+    return found
+
+
+def finding(rows: Rows) -> str:
+    """The least part, cold and warm."""
+    cold, warm = (
+        rows.median(_QUANTITY, process=rows.all[0].setting["process"], in_the_cache=cache)
+        for cache in ("nothing", "everything")
+    )
+    return f"A port's first packet waits {cold or 0:.0f} s for the compiler, {warm or 0:.1f} s with a warm cache"
+
+
+EXPERIMENT: Final = Experiment(
+    name="compile_time",
+    question="How long does a process that uses the fast path wait for the compiler?",
+    variables={"process": "; ".join(part.value for part in Part), "in the cache": "nothing; everything"},
+    method="Processes of their own, from start to end, imports included, with a new folder for compiled code; the "
+    "second one finds what the first has left. Processor time is what a stopwatch would show on an idle machine.",
+    parts=tuple(part.name for part in Part),
+    measure=measure_part,
+    charts=(Chart(_QUANTITY, x="process", series="in the cache", log_y=True),),
+    finding=finding,
+    smoke=(Part.ONE.name,),
+    quick=(Part.ONE.name,),
+)
 
 
 def main(

@@ -6,3 +6,7 @@ class InputError(Exception):
 
     `str()` is one line that names it and says how; commands print it and exit with status 2.
     """
+
+
+class CannotRun(InputError):
+    """This machine has not what it takes: a privilege, a program, an operating system."""

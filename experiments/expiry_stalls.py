@@ -23,8 +23,9 @@ from rich.progress import track
 from rich.table import Table
 
 from experiments import machine
-from experiments.beside import FLOWS, Hits, Window, quantiles
+from experiments.beside import FLOWS, Hits, Window, quantiles, resampled
 from experiments.clock import nanoseconds
+from experiments.experiment import Advance, Chart, Effort, Experiment, Measured, Rows
 from experiments.measure import Series, interleaved
 from experiments.packets import Stream, Traffic, new_flows
 from experiments.replay import BATCH
@@ -64,11 +65,13 @@ class Ground:
     """A port with the hits' flows and the others."""
 
     def __init__(self, design: Design, others: int) -> None:
-        """`others`: batches of them."""
+        """`others`: batches of them. Under a port lock the reference begins all flows."""
+        patient = POLICIES[design].has_port_lock
         self._others = others
         self._port = new_port(POLICIES[design], _FIRST_OTHER + others * BATCH, THREADS)
-        self._hits = Hits(self._port, _HITS_MS, Sender)
-        self._sender = Sender(self._port, Stream(Traffic(), new_flows(_FIRST_OTHER, others * BATCH)), others)
+        self._hits = Hits(self._port, _HITS_MS, functools.partial(Sender, patient=patient))
+        stream = Stream(Traffic(), new_flows(_FIRST_OTHER, others * BATCH))
+        self._sender = Sender(self._port, stream, others, patient=patient)
         self._scratch = np.zeros(LINE, np.uint64)
         self._disturbances: dict[Beside, Callable[[], None]] = {
             Beside.NOTHING: lambda: time.sleep(_LASTS),
@@ -127,6 +130,7 @@ class Result:
         to_undisturbed: the same in units of the undisturbed sample of the same round.
         longest_ms: the longest batch of each sample, in milliseconds.
         quantiles_us: of all batches: median, p99, p99.9, p99.99, longest, in microseconds.
+        resampled_us: the same by name, with their spread.
         batches: how many.
     """
 
@@ -135,6 +139,7 @@ class Result:
     to_undisturbed: list[float]
     longest_ms: list[float]
     quantiles_us: list[float]
+    resampled_us: dict[str, tuple[float, ...]]
     batches: int
 
 
@@ -155,7 +160,8 @@ def measure(
         ratios = [mine / calm for mine, calm in zip(series.samples, taken[Beside.NOTHING].samples, strict=True)]
         longest = [window.longest for window in windows]
         count = sum(len(window.spans) for window in windows)
-        found.append(Result(beside, list(series.samples), ratios, longest, quantiles(windows), count))
+        spread = resampled(windows)
+        found.append(Result(beside, list(series.samples), ratios, longest, quantiles(windows), spread, count))
     return found
 
 
@@ -174,6 +180,63 @@ def table_of(design: Design, results: list[Result]) -> Table:
             *(f"{value:,.0f}" for value in result.quantiles_us),
         )
     return table
+
+
+FEW: Final = 40
+"""Batches of other flows where the reference begins them anew for each sample: 10,240 flows."""
+_MANY: Final = "fine, 100,096 flows"
+_RATE, _STALL = "hits to undisturbed", "a batch"
+
+
+def measure_part(part: str, effort: Effort, advance: Advance) -> list[Measured]:
+    """A design beside 10,240 flows, or `fine` beside ten times as many."""
+    design = Design(part.partition(",")[0])
+    others = effort.choose(2, FEW, FEW) if part != _MANY else OTHERS
+    found = []
+    for result in measure(design, effort.rounds, effort.seconds, others, advance):
+        setting = {"design": part, "beside": result.beside.value}
+        found.append(Measured(_RATE, "", setting, tuple(result.to_undisturbed)))
+        found += [
+            Measured(_STALL, "microseconds", setting | {"quantile": name}, samples)
+            for name, samples in result.resampled_us.items()
+        ]
+    return found
+
+
+def finding(rows: Rows) -> str:
+    """Throughput and the longest batch where everything expires."""
+    designs = list(dict.fromkeys(row.setting["design"] for row in rows.all))
+    said = []
+    for design in designs:
+        ratio = rows.median(_RATE, design=design, beside=Beside.ALL.value)
+        longest = rows.median(_STALL, design=design, beside=Beside.ALL.value, quantile="longest")
+        said.append(
+            f"{ratio or 0:.2f} of their throughput with batches of up to {(longest or 0) / 1e3:.1f} ms ({design})"
+        )
+    return f"While everything else expires, hits keep of their throughput {'; '.join(said)}"
+
+
+EXPERIMENT: Final = Experiment(
+    name="expiry_stalls",
+    question="Does expiry hold up hits?",
+    variables={
+        "design": "all with 10,240 flows that expire; fine also with 100,096",
+        "beside": "; ".join(beside.value for beside in Beside),
+        "quantile": "of the time that a batch of 256 takes, to the longest",
+    },
+    method="One thread sends hits of 1,000 flows from a compiled loop that notes when each batch was done; another one "
+    "calls Port.expire, again and again where nothing expires, once where everything does. What a burning core does to "
+    "hits is the machine's doing: the noise floor. Under a port lock the reference begins all flows, which is why they "
+    "are fewer. Spreads of quantiles are resampled.",
+    parts=("mutex", "pr585", "rwlock", "fine", _MANY),
+    measure=measure_part,
+    charts=(
+        Chart(_STALL, x="quantile", series="beside", panel="design", log_y=True),
+        Chart(_RATE, x="beside", series="design", base=1.0),
+    ),
+    finding=finding,
+    smoke=("fine",),
+)
 
 
 def main(

@@ -18,13 +18,14 @@ from typing import Annotated, Any, Final
 
 import numba
 import numpy as np
+import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from experiments.forwarding import RESTORED_BYTES
-from experiments.measure import Series, interleaved
+from experiments.measure import Series, TooNoisy, interleaved
 from experiments.population import (
     GUEST,
     GUEST_HOST,
@@ -77,37 +78,58 @@ class Setting:
         policy: of the kernel; `name` says which.
         name: of the policy.
         lanes: for each thread the way its packets travel, and its share of the flows as `(first, count)`.
+        payloads: bytes; frames have them in turn.
+        skew: 0 for flows that all have as many packets; else the flow of rank r has its turn in proportion to r**-skew.
     """
 
     flows: int
     policy: Policy
     name: str
     lanes: tuple[tuple[Direction, tuple[int, int]], ...]
+    payloads: tuple[int, ...] = PAYLOADS
+    skew: float = 0.0
 
 
 class Lane:
     """One thread's frames, with headers to write.
 
     Attributes:
-        numbers: the flows in the order in which they have their turn: every flow, in as many samples as that takes.
+        numbers: the flows in the order in which they have their turn: every flow, in as many samples as that takes,
+            unless they are skewed.
     """
 
-    def __init__(self, population: Population, direction: Direction, share: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        population: Population,
+        direction: Direction,
+        share: tuple[int, int],
+        payloads: tuple[int, ...] = PAYLOADS,
+        skew: float = 0.0,
+    ) -> None:
         first, count = share
         turns = -(-max(count, BATCHES * BATCH) // (BATCHES * BATCH)) * BATCHES * BATCH
-        self.numbers = first + np.random.default_rng(_SEED).permutation(turns) % count
+        self.numbers = first + turns_of(count, turns, skew)
         source, destination = population.ports(self.numbers)
         if direction is Direction.IN:
             source, destination = destination, source
         self.ports = (source << 16 | destination).astype(np.uint64)
         self.batch = FrameBatch(BATCH, FRAME_SIZE)
-        for payload in itertools.islice(itertools.cycle(PAYLOADS), BATCH):
+        for payload in itertools.islice(itertools.cycle(payloads), BATCH):
             self.batch.load(direction, segment(direction, payload))
         rows = self.batch.frames.reshape(BATCH, self.batch.slot)
         self.headers = rows[:, HEADROOM : HEADROOM + RESTORED_BYTES].copy().reshape(-1).view(np.uint64)
         self.descriptors = self.batch.descriptors.copy()
         encapsulation = 0 if direction is Direction.OUT else _ENCAPSULATION
         self.ports_at = HEADROOM + encapsulation + 14 + 20
+
+
+def turns_of(count: int, turns: int, skew: float) -> npt.NDArray[np.int64]:
+    """Numbers below `count` in random order: each as often as any other, or by the power law of their rank."""
+    random = np.random.default_rng(_SEED)
+    if not skew:
+        return random.permutation(turns) % count
+    weights = np.arange(1, count + 1, dtype=np.float64) ** -skew
+    return random.choice(count, turns, p=weights / weights.sum())
 
 
 def segment(direction: Direction, payload: int) -> bytes:
@@ -128,7 +150,9 @@ class Meter:
 
     def __init__(self, setting: Setting, population: Population) -> None:
         self._words = population.words
-        self.lanes = [Lane(population, direction, share) for direction, share in setting.lanes]
+        self.lanes = [
+            Lane(population, direction, share, setting.payloads, setting.skew) for direction, share in setting.lanes
+        ]
         self._loop = sending_loop(setting.policy)
         self._pool = ThreadPoolExecutor(len(self.lanes))
         self._barrier = threading.Barrier(len(self.lanes))
@@ -236,7 +260,7 @@ def measure(
     """Nanoseconds a packet takes, per setting: all threads' packets in the time from the first to the last.
 
     Settings with one thread share a table of each size. One with several has its own, so that each thread owns the
-    halves that it serves (`uft.count_segment`), and not the thread of another setting.
+    halves that it serves (`uft.count_segment`), and not the thread of another setting. Raises `NotHit` or `TooNoisy`.
     """
     alone = {flows: populated(flows, THREADS) for flows in sorted({setting.flows for setting in settings})}
     meters = {
@@ -251,6 +275,8 @@ def measure(
     found = {}
     for setting, meter in meters.items():
         writing, packets = taken[setting, False].median, BATCHES * BATCH * len(meter.lanes)
+        if taken[setting, True].extremes[0] <= writing:
+            raise TooNoisy("hits took no longer than writing their headers: the machine is too busy to measure")
         found[setting] = Series(tuple((sample - writing) / packets * 1e9 for sample in taken[setting, True].samples))
     return found
 

@@ -19,6 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from experiments import hit_speed, machine
+from experiments.experiment import Advance, Chart, Effort, Experiment, Measured, Rows
 from experiments.hit_speed import Setting
 from experiments.measure import Series
 from experiments.results import write_json
@@ -164,6 +165,77 @@ def table_of(results: list[Result]) -> Table:
 def _spread(ratios: list[float]) -> str:
     series = Series(tuple(ratios))
     return "{:.2f}, {:.2f} {:.2f}".format(series.median, *series.quartiles)
+
+
+PUBLISHED: Final = (
+    ("mutex", 2.36),
+    ("parsing", 2.7),
+    ("flow_hash", 2.75),
+    ("checksums", 2.8),
+    ("push", 3.05),
+    ("tcp_state", 2.95),
+)
+"""Gbit/s that upstream's PR 585 gives for its steps, by the switch that comes nearest: zero-copy parsing, L4 hashes
+cached, checksums only when fields change, lightweight metadata together with bytes serialised once, a lock per flow.
+"""
+_RATIO: Final = "speed to where it begins"
+_UPSTREAM: Final = "upstream's PR 585: Gbit/s to 2.36"
+_THREADS: Final = ("one thread", "two threads")
+
+
+def measure_part(part: str, effort: Effort, advance: Advance) -> list[Measured]:
+    """One series."""
+    chosen = [step for step in steps() if step.series == part]
+    found = []
+    for result in measure(chosen[:1] if effort is Effort.SMOKE else chosen, effort.rounds, effort.seconds, advance):
+        for threads, samples, ratios in (
+            (_THREADS[0], result.one_thread, result.to_base),
+            (_THREADS[1], result.two_threads, result.two_to_base),
+        ):
+            setting = {"series": part, "switch": result.step.name, "threads": threads}
+            found.append(Measured("a hit", "ns a packet", setting, tuple(samples)))
+            found.append(Measured(_RATIO, "", setting, tuple(1 / ratio for ratio in ratios)))
+    return found
+
+
+def finding(rows: Rows) -> str:
+    """The whole ladder, and its greatest step."""
+    one, two = (rows.where(_RATIO, series="one by one", threads=threads) for threads in _THREADS)
+    if len(one) < len(SWITCHES):
+        return "What each switch is worth to a hit"
+    medians = [row.series.median for row in one]
+    gains = {
+        row.setting["switch"]: late / early for row, early, late in zip(one[1:], medians, medians[1:], strict=True)
+    }
+    greatest = max(gains, key=lambda name: gains[name])
+    return (
+        f"From mutex to fine a hit becomes {medians[-1]:.1f} times as fast on one thread and "
+        f"{two[-1].series.median:.1f} times on two; the greatest step on one thread is {greatest} "
+        f"({gains[greatest]:.1f} times)"
+    )
+
+
+EXPERIMENT: Final = Experiment(
+    name="ladder",
+    question="What is each step from mutex to fine worth to a hit, alone and one after the other?",
+    variables={
+        "series": "fine with one switch turned back; mutex with one switch turned on; from mutex to fine one by one",
+        "switch": "of fastpath/policy.py: " + ", ".join(SWITCHES),
+        "threads": "one; two with flows of their own",
+    },
+    method="Hits of 1,000 TCP/IPv4 flows, outbound, payloads of 0 and 1,400 bytes in turn, batches of 256, through the "
+    "production kernel specialised for each policy. All policies of a series in turn in the same rounds, ratios round "
+    "by round. Beside them the Gbit/s that upstream's PR 585 names for its own steps, between two machines with iperf, "
+    "in units of the 2.36 before it: another measurement, of the same ideas.",
+    parts=("fine but for", "mutex with", "one by one"),
+    measure=measure_part,
+    charts=(Chart(_RATIO, x="switch", series="threads", panel="series", base=1.0),),
+    finding=finding,
+    known=tuple(
+        Measured(_RATIO, "", {"series": "one by one", "switch": name, "threads": _UPSTREAM}, (rate / PUBLISHED[0][1],))
+        for name, rate in PUBLISHED
+    ),
+)
 
 
 def main(

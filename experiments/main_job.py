@@ -22,12 +22,13 @@ from experiments.errors import InputError
 from experiments.forwarding import NotForwarded
 from experiments.machine import describe
 from experiments.many_flows import many_flows
+from experiments.measure import TooNoisy
 from experiments.replay import Setting
 from experiments.results import results_folder
 from experiments.run_files import Origin, write_run
 from experiments.scenario import Scenario
 from experiments.surroundings import Surroundings, surround, without_gateway
-from experiments.throughput import Throughput, TooNoisy
+from experiments.throughput import Throughput
 from experiments.traffic import Traffic, find_guest, observe
 from fastpath import Design
 

@@ -16,6 +16,13 @@ LEAST_ROUNDS = 2
 """A spread needs two samples."""
 
 
+_TRIES = 5
+
+
+class TooNoisy(Exception):
+    """The machine is too busy for a figure that means something."""
+
+
 @dataclass(frozen=True)
 class Series:
     """Samples of one quantity, in the order they were taken. At least two."""
@@ -65,3 +72,25 @@ def interleaved(
             samples[configuration].append(samplers[configuration]())
         order.reverse()
     return {configuration: Series(tuple(taken)) for configuration, taken in samples.items()}
+
+
+def least(sampler: Callable[[], float]) -> Callable[[], float]:
+    """A sampler of the least of several samples: for an overhead that is short, and that a disturbance would bury."""
+    return lambda: min(sampler() for _ in range(_TRIES))
+
+
+def beyond(series: Series, overhead: Series) -> Series:
+    """How much longer each sample took than the least sample of its overhead, measured alone in the same rounds.
+
+    The least, because whatever else the machine did makes overhead longer, never shorter: so what is taken off is no
+    more than each sample really spent on it, and a disturbance makes a figure worse, not better.
+
+    Raises:
+        TooNoisy: a sample took no longer than its overhead alone.
+    """
+    least, shortest = overhead.extremes[0], series.extremes[0]
+    if shortest <= least:
+        raise TooNoisy(
+            f"a sample took {shortest:.3g} s, its overhead alone at least {least:.3g} s: try a quieter machine"
+        )
+    return Series(tuple(sample - least for sample in series.samples))

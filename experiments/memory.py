@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments import machine
+from experiments.experiment import Advance, Chart, Effort, Experiment, Measured, Rows
 from experiments.packets import Stream, Traffic, new_flows
 from experiments.replay import BATCH
 from experiments.results import write_json
@@ -101,6 +102,41 @@ def table_of(results: list[Result]) -> Table:
             result.protocol, f"{result.flows:,}", f"{result.bytes / 1e6:,.0f}", f"{result.bytes_per_flow:,.0f}"
         )
     return table
+
+
+_BYTES: Final = "memory of a flow"
+UPSTREAM_BYTES: Final = 7_300
+"""Of OPTE, by the project's own measurement of its release build."""
+
+
+def measure_part(part: str, effort: Effort, _advance: Advance) -> list[Measured]:
+    """One protocol. Memory does not vary: one sample."""
+    result = measure(IpProtocol[part], effort.choose(20_000, FLOWS, FLOWS))
+    setting = {"flows": part, "number": f"{result.flows:,}"}
+    return [
+        Measured(_BYTES, "bytes", setting, (result.bytes_per_flow,)),
+        Measured("memory of all", "million bytes", setting, (result.bytes / 1e6,)),
+    ]
+
+
+def finding(rows: Rows) -> str:
+    """Bytes of each kind."""
+    said = " and ".join(f"a {row.setting['flows']} flow {row.samples[0]:,.0f}" for row in rows.where(_BYTES))
+    return f"In both directions together {said} bytes; OPTE's take some {UPSTREAM_BYTES:,}"
+
+
+EXPERIMENT: Final = Experiment(
+    name="memory",
+    question="How much memory does a two-way flow take?",
+    variables={"flows": "UDP and TCP", "number": "a million"},
+    method="Resident memory of a process of its own, before a port is made and after compiled misses have begun the "
+    "flows, everything compiled and run before; divided by the flows.",
+    parts=tuple(protocol.name for protocol in KINDS),
+    measure=measure_part,
+    charts=(Chart(_BYTES, x="flows"),),
+    finding=finding,
+    smoke=("UDP",),
+)
 
 
 def main(

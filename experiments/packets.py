@@ -85,6 +85,7 @@ class Stream:
 
     Attributes:
         batch: the frames, `BATCH` of them.
+        direction: in which they travel.
         headers, descriptors: what they are before they are processed.
         ports: of the packets one after the other, `source << 16 | destination`: a whole number of batches.
         ports_at: where they are in a frame's slot.
@@ -95,6 +96,7 @@ class Stream:
         if len(flows) % BATCH:
             raise ValueError(f"{len(flows)} packets: must be a multiple of {BATCH}")
         self.ports: Words = _ports_of(flows)
+        self.direction = traffic.way.direction
         self.batch = FrameBatch(BATCH, FRAME_SIZE)
         for _ in range(BATCH):
             self.batch.load(traffic.way.direction, traffic.frame)

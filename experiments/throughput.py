@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from experiments.forwarding import LANE_FRAMES, Forwarding, hits, split
-from experiments.measure import Series, interleaved
+from experiments.measure import Series, TooNoisy, interleaved
 from experiments.replay import Setting
 from experiments.scenario import Scenario, Step
 from fastpath import Design
@@ -66,10 +66,6 @@ class Throughput:
 
 class NothingToForward(Exception):
     """The scenario has no packet that the unified flow table forwards."""
-
-
-class TooNoisy(Exception):
-    """The samples make no sense."""
 
 
 def measure(

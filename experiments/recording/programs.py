@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NewType
 
 Namespace = NewType("Namespace", str)
@@ -26,23 +26,25 @@ class RecordingError(Exception):
     """The recording is impossible here or went wrong; `str()` is one line that says what to do."""
 
 
-def check_programs() -> None:
+def check_programs(packages: Mapping[str, str] = PACKAGES) -> None:
     """Raises `RecordingError`, naming the packages to install, when a program is missing."""
-    missing = sorted(package for name, package in PACKAGES.items() if shutil.which(name) is None)
+    missing = sorted(package for name, package in packages.items() if shutil.which(name) is None)
     if missing:
         raise RecordingError(f"programs are missing: apt-get install {' '.join(missing)}")
 
 
-def run(namespace: Namespace | None, command: Sequence[str], accepted: Sequence[int] = (0,)) -> str:
+def run(
+    namespace: Namespace | None, command: Sequence[str], accepted: Sequence[int] = (0,), seconds: float = SECONDS
+) -> str:
     """Runs a program to its end, in the caller's namespace for None; returns its standard output.
 
     Raises `RecordingError` when it ends with a status that is not `accepted` or takes too long.
     """
     words = [*_prefix(namespace), *command]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:
-        raise RecordingError(f"'{' '.join(words)}' ran longer than {SECONDS:.0f} s") from error
+        raise RecordingError(f"'{' '.join(words)}' ran longer than {seconds:.0f} s") from error
     if done.returncode not in accepted:
         said = " ".join((done.stderr or done.stdout).split())
         raise RecordingError(f"'{' '.join(words)}' failed with {done.returncode}: {said}")

@@ -9,6 +9,7 @@ import pytest
 from experiments import beside, expiry_stalls, rule_changes
 from experiments.beside import Hits, Window, overlapping, quantiles
 from experiments.expiry_stalls import Beside
+from experiments.measure import TooNoisy
 from experiments.packets import Stream, Traffic, new_flows
 from experiments.replay import BATCH
 from experiments.rule_changes import PortDriver, Setting
@@ -55,6 +56,13 @@ def test_hits_that_end_too_early_end_the_measurement(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(beside, "MOST_BATCHES", 1)
     with pytest.raises(NotCompiled, match="came to an end"):
         hits.beside(lambda: time.sleep(0.01))
+
+
+def test_a_disturbance_during_which_nothing_was_sent_is_no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    hits = Hits(new_port(POLICIES[Design.FINE], 2_000, 2), 1, Sender)
+    monkeypatch.setattr(beside, "overlapping", lambda *_: Window(np.zeros(0, np.int64)))
+    with pytest.raises(TooNoisy, match="no batch was sent"):
+        hits.beside(lambda: None)
 
 
 # --- expiry ---
@@ -105,4 +113,4 @@ def test_a_packet_that_the_port_leaves_to_the_reference_is_noticed() -> None:
     port = new_port(POLICIES[Design.FINE], BATCH, 2)
     driver = PortDriver(port, Stream(Traffic(), new_flows(0, 2 * BATCH)), 2)
     with pytest.raises(NotCompiled, match="left to the reference"):
-        driver.send(2, 1, signals=new_signals())
+        driver.send(2, 1, signals=new_signals(), meeting=1)

@@ -3,7 +3,9 @@
 import itertools
 from collections.abc import Callable, Iterable
 
-from experiments.measure import Series, interleaved
+import pytest
+
+from experiments.measure import Series, TooNoisy, beyond, interleaved
 
 
 def counting(names: str) -> tuple[list[str], dict[str, Callable[[], float]]]:
@@ -56,3 +58,12 @@ def test_progress_sees_every_round() -> None:
 def test_a_series_has_a_median_quartiles_and_extremes() -> None:
     series = Series((5.0, 1.0, 3.0, 2.0, 4.0))
     assert (series.median, series.quartiles, series.extremes) == (3.0, (2.0, 4.0), (1.0, 5.0))
+
+
+def test_an_overhead_that_was_held_up_once_does_not_make_figures_better() -> None:
+    assert beyond(Series((0.003, 0.005)), Series((0.001, 0.009))).samples == pytest.approx((0.002, 0.004))
+
+
+def test_a_sample_no_longer_than_its_overhead_is_no_figure() -> None:
+    with pytest.raises(TooNoisy, match="try a quieter machine"):
+        beyond(Series((0.003, 0.001)), Series((0.001, 0.002)))

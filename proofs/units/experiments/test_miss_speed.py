@@ -51,6 +51,23 @@ def test_a_full_table_ends_the_measurement() -> None:
         Meter(Setting(Design.FINE, Way.NEIGHBOUR, 7 * BATCH, 1), ground, BATCHES, pool).seconds(process=True)
 
 
+def test_writing_that_was_held_up_does_not_turn_figures_into_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = {True: iter((0.001, 0.001, 0.002, 0.002)), False: iter((*[0.009] * 5, 0.0005, *[0.009] * 9))}
+
+    class HeldUp:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def seconds(self, process: bool) -> float:
+            return next(spans[process])
+
+    monkeypatch.setattr(miss_speed, "Meter", HeldUp)
+    monkeypatch.setattr(miss_speed, "WARM_UP_ROUNDS", 1)
+    (series,) = measure([Setting(Design.FINE, Way.NEIGHBOUR, 0, 1)], rounds=2, seconds=1, batches=BATCHES).values()
+    assert len(series.samples) == 2
+    assert all(0 < rate <= FLOWS / 0.0005 for rate in series.samples)
+
+
 def test_figures_are_flows_a_second_and_ratios_are_of_one_round() -> None:
     settings = settings_of([Design.FINE], [Way.NEIGHBOUR], [0])
     assert [setting.threads for setting in settings] == [1, 2]

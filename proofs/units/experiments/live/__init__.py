@@ -1,0 +1,1 @@
+"""Checks of the live guests' parts that need no privileges: sockets stand in for TAP devices."""
