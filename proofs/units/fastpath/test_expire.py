@@ -152,7 +152,7 @@ FAULTS = {
     "a half lives a millisecond longer": ("entry, now - _FLOW_LIVES)", "entry, now - _FLOW_LIVES - ONE)"),
     "a connection takes its time along": ("        _pass_time(words, outbound_at, last)\n", ""),
     "a half takes its time along": ("outbound_at, time_of(load", "outbound_at, NOTHING & time_of(load"),
-    "inbound segments do not count": ("last = max(time_of(inbound_life), time_of", "last = max(NOTHING, time_of"),
+    "inbound segments do not count": ("flow, inbound_life, outbound_life)", "flow, NOTHING, outbound_life)"),
     "layer entries go while a connection is open": ("    if connected:\n        return False\n", ""),
     "layer entries go while a half is there": ("if not is_dead(load_relaxed(words, inbound_at + LIFE)) or", "if"),
     "layer entries go whenever they were hit": (
