@@ -147,8 +147,8 @@ def show_speed(
 
 def _compiled(case: Case, effort: Effort, seed: int) -> Finding:
     """By the compiled engine. Raises UnavailableError, UnknownNameError."""
-    if case.memory is not MemoryName.SC:
-        raise UnavailableError(f"the compiled engine knows --memory sc alone, not {case.memory.value}")
+    if case.memory is not MemoryName.SC and effort.manner is not Manner.SEARCH:
+        raise UnavailableError("the compiled engine draws schedules under --memory sc alone")
     if case.scenario not in KNOWN:
         raise UnknownNameError(f"the compiled engine runs {', '.join(map(repr, KNOWN))}")
     case.program()  # for its errors
@@ -160,7 +160,7 @@ def _compiled(case: Case, effort: Effort, seed: int) -> Finding:
     elif effort.manner is Manner.PCT:
         report = engine.wander_by_priority(effort.executions, effort.depth, seed, effort.seconds)
     else:
-        report = engine.explore(effort.search, effort.executions, effort.seconds)
+        report = engine.explore(effort.search, effort.executions, effort.seconds, case.memory)
     found = finding(case, report)
     sampled = effort.manner is not Manner.SEARCH and found.verdict is Verdict.UNDECIDED
     return replace(found, verdict=Verdict.SAMPLED, seed=seed) if sampled else found

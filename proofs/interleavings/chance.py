@@ -22,8 +22,8 @@ from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import Scheduler
 from proofs.interleavings.turn import Turn
 
-_MEASURED = 8
-"""Runs by fair draws, before the first by priorities, that say how long runs are."""
+MEASURED = 8
+"""Runs by fair draws before the first by priorities."""
 
 
 class Draw(enum.StrEnum):
@@ -81,8 +81,12 @@ def sample(
     depth: int = 3,
     memory: MemoryName = MemoryName.SC,
     most_seconds: float = 600.0,
+    measured: int = MEASURED,
 ) -> Sample:
-    """Make runs by chance until one fails or a limit is reached. Raises ValueError for a depth below 1."""
+    """Make runs by chance until one fails or a limit is reached. Raises ValueError for a depth below 1.
+
+    For PCT the first `measured` runs are by fair draws: they say how long runs are.
+    """
     if depth < 1:
         raise ValueError(f"depth {depth}: a fault needs at least one step, write 1 or more")
     begin = time.monotonic()
@@ -92,7 +96,7 @@ def sample(
             break
         # A stream for each run: what a run does not draw leaves the next one as it is.
         chance = random.Random(f"{seed}/{number}")
-        _run(program, memory, report, chance, by_priority=draw is Draw.PCT and number >= _MEASURED)
+        _run(program, memory, report, chance, by_priority=draw is Draw.PCT and number >= measured)
         if report.counterexample is not None:
             break
     report.seconds = time.monotonic() - begin

@@ -66,6 +66,13 @@ class StoreBuffers(SequentialConsistency):
     def drainable(self) -> Sequence[int]:
         return [thread for thread in self._threads if self._buffers[thread]]
 
+    def state(self) -> Hashable:
+        buffered = tuple(
+            tuple((request.operation, request.location, request.value) for request, _ in buffer)
+            for buffer in self._buffers
+        )
+        return super().state(), buffered
+
     def drain(self, thread: int, step: int) -> Access:
         request, stored_at = self._buffers[thread].popleft()
         self._drained_at[thread] = step

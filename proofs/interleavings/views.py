@@ -286,6 +286,26 @@ class Views(MemoryModel):
         causes = (store.step,) if store.step else ()
         return Access("go on", location, Mode.VIEW_READ, note=note, causes=causes, others=others)
 
+    def watched(self, thread: int) -> Sequence[int]:
+        me = self._all[thread]
+        return [] if me.has_changed_memory else list(me.reads)
+
+    def state(self) -> Hashable:
+        """Orders from the oldest store on that somebody may read, and views as places counted from their ends."""
+        lengths = {location: len(known.order) for location, known in self._locations.items()}
+
+        def places(stores: dict[int, Store]) -> Hashable:
+            return tuple(sorted((location, lengths[location] - store.place) for location, store in stores.items()))
+
+        views = tuple(tuple(places(view.stores) for view in (me.view, me.unacquired, me.released)) for me in self._all)
+        oldest = {location: min(self._seen(thread, location) for thread in self._threads) for location in lengths}
+        orders = tuple(
+            (location, tuple((store.value, store.modifies, places(store.carries.stores)) for store in stores))
+            for location, known in sorted(self._locations.items())
+            for stores in [known.order[oldest[location] :]]
+        )
+        return views, orders, places(self._full_fences)
+
     # --- the end ---
 
     def new_moment(self) -> ClockMoment:

@@ -7,7 +7,7 @@ thread holds the interpreter for as long as its job takes: `dask worker ADDRESS 
 
 import queue
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from distributed import Client
@@ -24,10 +24,19 @@ class ClusterError(RuntimeError):
 
 
 class DaskCluster:
-    """The workers of a scheduler, by its address."""
+    """The workers of a scheduler, by its address; `do` is how a job is done there, a function of a module."""
 
-    def __init__(self, address: str, connect_seconds: float = CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        address: str,
+        do: Callable[[Job], Done] = perform,
+        connect_seconds: float = CONNECT_SECONDS,
+        workers: int = 1,
+    ) -> None:
+        """`workers` is how many must be there before jobs are handed out; others may come later."""
         self._address = address
+        self._wanted = workers
+        self._do = do
         self._seconds = connect_seconds
 
     def results(self, jobs: Sequence[Job]) -> Iterator[Done | Lost]:
@@ -39,7 +48,7 @@ class DaskCluster:
             finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
             # A key that the scheduler has seen gets the old result: each campaign has its own.
             ours = uuid.uuid4().hex
-            futures = {client.submit(perform, job, key=f"{job.key}/{ours}"): job for job in jobs}
+            futures = {client.submit(self._do, job, key=f"{job.key}/{ours}"): job for job in jobs}
             try:
                 for future in futures:
                     future.add_done_callback(finished.put)
@@ -59,10 +68,12 @@ class DaskCluster:
         except (OSError, ValueError) as error:
             raise ClusterError(f"no Dask scheduler at {self._address}: {error}") from error
         try:
-            client.wait_for_workers(1, timeout=self._seconds)
+            client.wait_for_workers(self._wanted, timeout=self._seconds)
         except TimeoutError as error:
             client.close()
-            raise ClusterError(f"the scheduler at {self._address} has no workers: start `dask worker`") from error
+            raise ClusterError(
+                f"the scheduler at {self._address} has not {self._wanted} workers: start `dask worker`"
+            ) from error
         return client
 
 

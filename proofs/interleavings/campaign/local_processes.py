@@ -4,7 +4,7 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -28,23 +28,19 @@ class _Worker:
 
 
 class LocalProcesses:
-    """So many processes, each with one job at a time."""
+    """So many processes, each with one job at a time; `do` is how a job is done there, a function of a module."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, do: Callable[[Job], Done] = perform) -> None:
         self._count = count
+        self._do = do
         self._workers: list[_Worker] = []
         self.replaced = 0
         """Processes that ended before they were told to."""
 
-    @property
-    def process_ids(self) -> list[int]:
-        """Of the processes that have a job."""
-        return [worker.process.pid for worker in self._workers if worker.job is not None and worker.process.pid]
-
     def results(self, jobs: Sequence[Job]) -> Iterator[Done | Lost]:
         """Do the jobs; what came of each, as soon as it is there."""
         waiting = deque((job, 1) for job in jobs)
-        self._workers = [_started() for _ in range(min(self._count, len(jobs)))]
+        self._workers = [_started(self._do) for _ in range(min(self._count, len(jobs)))]
         try:
             while waiting or any(worker.job for worker in self._workers):
                 for worker in self._workers:
@@ -78,19 +74,19 @@ class LocalProcesses:
     def _replace(self, worker: _Worker) -> None:
         _end(worker)
         self.replaced += 1
-        self._workers[self._workers.index(worker)] = _started()
+        self._workers[self._workers.index(worker)] = _started(self._do)
 
 
-def _started() -> _Worker:
+def _started(do: Callable[[Job], Done]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, do), daemon=True)
     process.start()
     theirs.close()  # with the process's end gone, reading ours says that it has ended
     return _Worker(process, ours)
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, do: Callable[[Job], Done]) -> None:
     """What a process does: jobs, one after the other, until the other side hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for whoever hands out jobs
     while True:
@@ -99,7 +95,7 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            answer: Done | Lost = perform(job)
+            answer: Done | Lost = do(job)
         except Exception as error:
             answer = Lost(job.key, f"{type(error).__name__}: {error}")
         connection.send(answer)
