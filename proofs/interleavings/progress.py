@@ -4,7 +4,7 @@ A thread that pauses after it has changed memory, such as one that took a lock a
 another, is not held: it goes round. If everything is then as it was at an earlier such pause, memory and what each
 thread is doing, the steps between can be repeated for ever. Has everybody stepped in between who can go on now, then
 they are a livelock: a fair scheduler does not end it (Musuvathi and Qadeer, Fair stateless model checking, PLDI 2008).
-Otherwise somebody was kept out; the thread is held until another one has stepped, for going round alone brings nothing.
+Otherwise somebody was kept out; the thread is held until one of those has stepped: going round alone brings nothing.
 
 Threads that wait, and nobody left to wake them, are a deadlock when they wait for each other, and else a lost wake-up:
 what was to wake them has come too early, or never will.
@@ -34,15 +34,15 @@ class Rounds:
     def __init__(self) -> None:
         self._seen: dict[Hashable, int] = {}
 
-    def is_livelock(self, state: Hashable, step: int, last_steps: Iterable[int]) -> bool | None:
-        """Whether a thread that goes round at `step` belongs to a livelock.
+    def kept_out(self, state: Hashable, step: int, last_steps: Mapping[int, int]) -> set[int] | None:
+        """Who has not stepped since this state was there before, when a thread goes round at `step`.
 
-        `last_steps` are the last steps of all others who can go on. None when this state is new.
+        `last_steps` are the last steps of all others who can go on. None when the state is new.
         """
         earlier = self._seen.setdefault(state, step)
         if earlier == step:
             return None
-        return all(last > earlier for last in last_steps)
+        return {actor for actor, last in last_steps.items() if last <= earlier}
 
 
 def position(frame: FrameType | None, without: str) -> Hashable:

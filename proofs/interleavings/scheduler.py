@@ -93,7 +93,8 @@ class Scheduler(Memory):
         self._rounds = Rounds()
         self._last_step: dict[int, int] = {}
         self._last_changed_by: dict[int, int] = {}
-        self._held: set[int] = set()
+        self._held: dict[int, set[int]] = {}
+        """Threads that go round in vain, and who is to step before they do so again."""
         self._done: Access | None = None
         self._running: Thread | None = None
         self._hub = getcurrent()
@@ -157,11 +158,14 @@ class Scheduler(Memory):
         if self.steps >= MOST_STEPS:
             raise EndlessRunError(f"still running after {MOST_STEPS} steps")
         self.steps += 1
-        self._held.clear()
         access = self._drained(turn) if turn.actor < 0 else self._carried_out(turn)
         self._last_step[turn.actor] = self.steps
         if access.changed:
             self._last_changed_by[access.location] = thread_of(turn.actor)
+        if self._held:
+            self._held = {thread: out for thread, out in self._held.items() if turn.actor not in out}
+            if not self.enabled():
+                self._held = {}
         return access
 
     def _drained(self, turn: Turn) -> Access:
@@ -303,13 +307,12 @@ class Scheduler(Memory):
 
     def _go_round(self, thread: Thread) -> None:
         """Look whether a thread that has changed memory since it last paused finds everything as it was before."""
-        others = [actor for actor in self.enabled() if actor != thread.number]
-        last_steps = [self._last_step.get(actor, 0) for actor in others]
-        livelock = self._rounds.is_livelock(self._state(thread), self.steps, last_steps)
-        if livelock:
+        last_steps = {actor: self._last_step.get(actor, 0) for actor in self.enabled() if actor != thread.number}
+        kept_out = self._rounds.kept_out(self._state(thread), self.steps, last_steps)
+        if kept_out:
+            self._held[thread.number] = kept_out
+        elif kept_out is not None:
             raise LivelockError(f"thread {thread.number} and the others are back where they were: nobody gets on")
-        if livelock is False:
-            self._held.add(thread.number)
 
     def _state(self, running: Thread) -> Hashable:
         """Everything that decides how the run may go on."""
