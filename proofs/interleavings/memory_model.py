@@ -68,8 +68,8 @@ class MemoryModel(ABC):
         """The locations of which a change lets the thread go on; nothing when it does not wait."""
 
     @abstractmethod
-    def state(self) -> Hashable:
-        """What of the memory, besides the arrays, decides how the run may go on; equal when it may go on alike."""
+    def state(self, thread: int) -> Hashable:
+        """What of the memory, besides the arrays, decides how the run may go on where a thread goes round."""
 
     @abstractmethod
     def new_moment(self) -> Any:

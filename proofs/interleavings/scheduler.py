@@ -325,7 +325,7 @@ class Scheduler(Memory):
             for each in self.threads
         )
         words = tuple(array.words.tobytes() for array in self._arrays.values())
-        return words, self._model.state(), positions, pending
+        return words, self._model.state(running.number), positions, pending
 
     def yield_thread(self) -> None:
         """As `pause`."""

@@ -99,7 +99,7 @@ class SequentialConsistency(MemoryModel):
     def watched(self, thread: int) -> Sequence[int]:
         return [wait.location for wait in self._waits[thread]]
 
-    def state(self) -> Hashable:
+    def state(self, thread: int) -> Hashable:
         return tuple(
             tuple((wait.location, self._changed_at.get(wait.location, 0) > wait.step) for wait in waits)
             for waits in self._waits

@@ -66,12 +66,12 @@ class StoreBuffers(SequentialConsistency):
     def drainable(self) -> Sequence[int]:
         return [thread for thread in self._threads if self._buffers[thread]]
 
-    def state(self) -> Hashable:
+    def state(self, thread: int) -> Hashable:
         buffered = tuple(
             tuple((request.operation, request.location, request.value) for request, _ in buffer)
             for buffer in self._buffers
         )
-        return super().state(), buffered
+        return super().state(thread), buffered
 
     def drain(self, thread: int, step: int) -> Access:
         request, stored_at = self._buffers[thread].popleft()

@@ -290,21 +290,15 @@ class Views(MemoryModel):
         me = self._all[thread]
         return [] if me.has_changed_memory else list(me.reads)
 
-    def state(self) -> Hashable:
-        """Orders from the oldest store on that somebody may read, and views as places counted from their ends."""
-        lengths = {location: len(known.order) for location, known in self._locations.items()}
+    def state(self, thread: int) -> Hashable:
+        """The last store of each location: views that are older catch up in the end, or the thread is not let on.
 
-        def places(stores: dict[int, Store]) -> Hashable:
-            return tuple(sorted((location, lengths[location] - store.place) for location, store in stores.items()))
-
-        views = tuple(tuple(places(view.stores) for view in (me.view, me.unacquired, me.released)) for me in self._all)
-        oldest = {location: min(self._seen(thread, location) for thread in self._threads) for location in lengths}
-        orders = tuple(
-            (location, tuple((store.value, store.modifies, places(store.carries.stores)) for store in stores))
-            for location, known in sorted(self._locations.items())
-            for stores in [known.order[oldest[location] :]]
-        )
-        return views, orders, places(self._full_fences)
+        While this thread's own view is behind, its state is like no other.
+        """
+        seen = self._all[thread].view.stores
+        if any(store is not self._locations[location].order[-1] for location, store in seen.items()):
+            return object()
+        return tuple((location, known.order[-1].value) for location, known in sorted(self._locations.items()))
 
     # --- the end ---
 

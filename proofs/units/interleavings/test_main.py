@@ -99,7 +99,7 @@ def test_both_engines_say_the_same_of_a_scenario_and_of_a_fault() -> None:
 def test_measures_the_speed_of_both_engines() -> None:
     code, output = invoke("speed", "--runs", "500")
     assert code == 0
-    assert output.count("schedules a second") == 6
+    assert output.count("schedules a second") == 8
 
 
 @pytest.mark.parametrize("memory", ["sc", "tso", "ra"])
