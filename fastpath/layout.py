@@ -107,6 +107,8 @@ MISSING: Final = LINE
 ENTRY_STOCK: Final = LINE + 1
 FLOW_STOCK: Final = LINE + 2
 """Heads of the thread's own lists of free records: see `records.py`."""
+ENDED: Final = LINE + 3
+"""By kind: native entries that segments of this thread have ended so far (`close.py`)."""
 USED: Final = 2 * LINE
 """By kind: entries that misses of this thread have begun so far. Never falls from one miss to the next."""
 THREAD_HITS: Final = USED + KINDS
@@ -189,9 +191,10 @@ REWRITE_SOURCE_PORT_SHIFT: Final = SHIFT_16
 
 FLOW_WORDS: Final = LINE
 TCP_WORD: Final = 0
-SEGMENTS_MISSED: Final = 1
-"""Segments of the connection that were misses, and so are in no half's `HITS`: inbound here, outbound in the next word.
-Native flows only, as the next one."""
+FIN_WORD: Final = 1
+"""Where the guest's FIN ends; 0 before there was one. Written once: see `fin.py`."""
+SEGMENTS_MISSED: Final = 2
+"""`outbound << 32 | inbound`: segments that were misses, in no half's `HITS`. Native flows only, as the next word."""
 NUMBERS_KNOWN: Final = 3
 """Which numbers of the connection have been seen: `REMOTE_SEQUENCE_KNOWN` and following."""
 REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastpath import native, tcp, uft
 from fastpath.decompile import key_of_words
+from fastpath.fin import sequence_of_fin
 from fastpath.hash_table import entry_at
 from fastpath.layout import (
     ACTION,
@@ -17,6 +18,7 @@ from fastpath.layout import (
     BYTES,
     DEAD,
     ENTRY_WORDS,
+    FIN_WORD,
     FLOW_WORDS,
     FLOWS_AT,
     GUEST_ACKNOWLEDGEMENT_KNOWN,
@@ -97,6 +99,7 @@ class NativeConnection(NamedTuple):
     record: int
     is_dead: bool
     state: int
+    fin_sequence: int | None
     guest_sequence: int | None
     guest_acknowledgement: int | None
     remote_sequence: int | None
@@ -201,7 +204,7 @@ def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> Nati
     """The flow record, and the numbers that lie in the halves. Every hit has both numbers of its segment."""
     at = int(words[FLOWS_AT]) + outbound.record * FLOW_WORDS
     record = _words_at(words, at, FLOW_WORDS)
-    word, known = np.uint64(record[TCP_WORD]), record[NUMBERS_KNOWN]
+    word, known, missed = np.uint64(record[TCP_WORD]), record[NUMBERS_KNOWN], record[SEGMENTS_MISSED]
     guest_acknowledged = outbound.hits or known & int(GUEST_ACKNOWLEDGEMENT_KNOWN)
     remote_sent = inbound.hits or known & int(REMOTE_SEQUENCE_KNOWN)
     remote_acknowledged = inbound.hits or known & int(REMOTE_ACKNOWLEDGEMENT_KNOWN)
@@ -213,6 +216,7 @@ def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> Nati
         guest_acknowledgement=outbound.acknowledgement if guest_acknowledged else None,
         remote_sequence=inbound.sequence if remote_sent else None,
         remote_acknowledgement=inbound.acknowledgement if remote_acknowledged else None,
-        segments_in=inbound.hits + record[SEGMENTS_MISSED],
-        segments_out=outbound.hits + record[SEGMENTS_MISSED + 1],
+        fin_sequence=sequence_of_fin(word, np.uint64(record[FIN_WORD])),
+        segments_in=inbound.hits + (missed & _LOW_32),
+        segments_out=outbound.hits + (missed >> 32),
     )

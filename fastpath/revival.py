@@ -199,6 +199,7 @@ def _last_segment_ms(native: NativeFlow) -> int:
 def _set_numbers(flow: TcpFlow, known: NativeConnection) -> None:
     """State and numbers; the segment that began the connection was no hit of it."""
     flow.state = known.state
+    flow.fin_sequence = known.fin_sequence
     flow.guest_sequence = known.guest_sequence
     flow.guest_acknowledgement = known.guest_acknowledgement
     flow.remote_sequence = known.remote_sequence

@@ -1,15 +1,18 @@
 """The segment of a miss: how a connection begins with it, or takes it along, in the words of a native flow.
 
 Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for
-connections that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
+connections that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`). Those that end one
+are in `close.py`.
 """
 
 import numpy as np
 
 from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
-from fastpath.flow import tcp_word_at
+from fastpath.fin import fin_that_decides, is_fin
+from fastpath.flow import flow_at, tcp_word_at
 from fastpath.layout import (
+    FIN_WORD,
     GUEST_ACKNOWLEDGEMENT_KNOWN,
     INBOUND,
     NUMBERS,
@@ -86,8 +89,8 @@ def begin_connection(
     if direction == INBOUND:
         sequence, known = _NOTHING, _NOTHING
     store_relaxed(words, at + TCP_WORD, pack_word(state, sequence, known, epoch))
+    store_relaxed(words, at + FIN_WORD, _NOTHING)
     store_relaxed(words, at + SEGMENTS_MISSED, _NOTHING)
-    store_relaxed(words, at + SEGMENTS_MISSED + 1, _NOTHING)
     store_relaxed(words, at + NUMBERS_KNOWN, _NOTHING)
     for way in range(2):
         store_relaxed(words, at + OTHERS_HITS + way, _NOTHING)
@@ -101,11 +104,11 @@ def count_missed(
 ) -> None:
     """Count a segment that was a miss, and keep its numbers.
 
-    The counters here belong to misses of this direction, which hold the half's bucket; bytes, which hits count too, are
-    added as those of a thread that does not own the half.
+    The counters here belong to misses, which hold the buckets of both halves; bytes, which hits count too, are added as
+    those of a thread that does not own the half.
     """
-    missed = at + SEGMENTS_MISSED + np.int64(direction)
-    store_relaxed(words, missed, load_relaxed(words, missed) + ONE)
+    missed = at + SEGMENTS_MISSED
+    store_relaxed(words, missed, load_relaxed(words, missed) + (ONE if direction == INBOUND else ONE << SHIFT_32))
     fetch_add_relaxed(words, at + OTHERS_BYTES + np.int64(direction), length)
     sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
     acknowledges = work[record + WORK_TCP_FLAGS] & ACK != _NOTHING
@@ -128,7 +131,10 @@ def take_along(
 
     Hits of the other half may advance the word meanwhile, where that half is of this epoch: hence compare-and-swap.
     """
-    at = tcp_word_at(words, flow)
+    flags, base = work[record + WORK_TCP_FLAGS], flow_at(words, flow)
+    if is_fin(direction, flags):
+        return False
+    at = base + TCP_WORD
     spins: Index = 0
     while True:
         # Acquire: as in `flow.advance`.
@@ -138,8 +144,10 @@ def take_along(
         if word & LOCKED != _NOTHING:
             spins = wait_a_moment(spins)
             continue
-        outcome, advanced = step_tcp(word, direction, work[record + WORK_TCP_FLAGS], work[record + WORK_SEQUENCE])
-        if outcome == LEAVE:
+        fin = fin_that_decides(words, base, word, direction)
+        sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
+        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, fin)
+        if outcome >= LEAVE:
             return False
         advanced = advanced & ~TAG_FIELD | epoch << TAG_SHIFT
         if advanced == word or compare_and_swap(words, at, word, advanced):

@@ -135,6 +135,7 @@ HEADER = (
 THREAD = (
     *(layout.ANNOUNCE, layout.THREAD_HITS, layout.THREAD_HITS + 1),
     *(layout.MISSING, layout.ENTRY_STOCK, layout.FLOW_STOCK),
+    *(layout.ENDED + kind for kind in range(layout.KINDS)),
     *(layout.USED + kind for kind in range(layout.KINDS)),
     *(layout.GRANTED + kind for kind in range(layout.KINDS)),
 )
@@ -145,7 +146,7 @@ ENTRY = (
     *(layout.PASSED, layout.HITS_BEFORE, layout.ORIGIN),
 )
 FLOW = (
-    *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1),
+    *(layout.TCP_WORD, layout.FIN_WORD, layout.SEGMENTS_MISSED),
     *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
 )
 FLOW = (
