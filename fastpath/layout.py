@@ -194,12 +194,12 @@ TCP_WORD: Final = 0
 FIN_WORD: Final = 1
 """Where the guest's FIN ends; 0 before there was one. Written once: see `fin.py`."""
 SEGMENTS_MISSED: Final = 2
-"""`outbound << 32 | inbound`: segments that were misses, in no half's `HITS`. Native flows only, as the next word."""
-NUMBERS_KNOWN: Final = 3
-"""Which numbers of the connection have been seen: `REMOTE_SEQUENCE_KNOWN` and following."""
-REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
-REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
-GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
+"""`outbound << 32 | inbound`: segments that were misses, in no half's `HITS`, and whether one of them acknowledged
+anything. Native flows only, as the next word."""
+MISSED_ACKNOWLEDGEMENT: Final = np.uint64(1 << 31)
+MISSED_COUNT: Final = np.uint64((1 << 31) - 1)
+LAST_SEGMENT: Final = 3
+"""Time of the connection's last segment before its halves were made anew, which have forgotten theirs; 0 at first."""
 OTHERS_HITS: Final = 4
 """Hits by threads that do not own the half: inbound here, outbound in the next word."""
 OTHERS_BYTES: Final = 6

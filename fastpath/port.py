@@ -215,8 +215,7 @@ class Port(Reconfiguration):
 
     def reset(self) -> None:
         """Forget all flows and stop processing packets; from any state."""
-        with self._slow_path.operation() as port:
-            self._slow_path.misses.clear()
+        with self._slow_path.operation() as port, self._slow_path.misses.cleared():
             port.reset()
 
     def expire(self, now_ms: int) -> None:
@@ -227,9 +226,7 @@ class Port(Reconfiguration):
 
     def clear_uft(self) -> None:
         """Empty the unified flow table; raises `BadState` unless running."""
-        with self._slow_path.operation() as port:
-            port.data.require_state(PortState.RUNNING)
-            self._slow_path.misses.clear_unified()
+        with self._slow_path.operation() as port, self._slow_path.misses.cleared_unified():
             port.clear_uft()
 
     def clear_lft(self, layer: str) -> None:

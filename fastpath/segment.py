@@ -11,18 +11,17 @@ from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, 
 from fastpath.compiler import kernel
 from fastpath.fin import fin_that_decides, is_fin
 from fastpath.flow import flow_at, tcp_word_at
+from fastpath.layout import DEAD as DEAD_HALF
 from fastpath.layout import (
     FIN_WORD,
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
     INBOUND,
+    LAST_SEGMENT,
+    MISSED_ACKNOWLEDGEMENT,
     NUMBERS,
-    NUMBERS_KNOWN,
     ONE,
     OTHERS_BYTES,
     OTHERS_HITS,
     OUTBOUND,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     SEGMENTS_MISSED,
     SHIFT_32,
     TCP_WORD,
@@ -91,7 +90,7 @@ def begin_connection(
     store_relaxed(words, at + TCP_WORD, pack_word(state, sequence, known, epoch))
     store_relaxed(words, at + FIN_WORD, _NOTHING)
     store_relaxed(words, at + SEGMENTS_MISSED, _NOTHING)
-    store_relaxed(words, at + NUMBERS_KNOWN, _NOTHING)
+    store_relaxed(words, at + LAST_SEGMENT, _NOTHING)
     for way in range(2):
         store_relaxed(words, at + OTHERS_HITS + way, _NOTHING)
         store_relaxed(words, at + OTHERS_BYTES + way, _NOTHING)
@@ -107,20 +106,23 @@ def count_missed(
     The counters here belong to misses, which hold the buckets of both halves; bytes, which hits count too, are added as
     those of a thread that does not own the half.
     """
-    missed = at + SEGMENTS_MISSED
-    store_relaxed(words, missed, load_relaxed(words, missed) + (ONE if direction == INBOUND else ONE << SHIFT_32))
+    missed, shift = at + SEGMENTS_MISSED, _NOTHING if direction == INBOUND else SHIFT_32
+    count = load_relaxed(words, missed) + (ONE << shift)
+    if work[record + WORK_TCP_FLAGS] & ACK != _NOTHING:
+        count |= MISSED_ACKNOWLEDGEMENT << shift
+    store_relaxed(words, missed, count)
     fetch_add_relaxed(words, at + OTHERS_BYTES + np.int64(direction), length)
     sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
-    acknowledges = work[record + WORK_TCP_FLAGS] & ACK != _NOTHING
-    known = load_relaxed(words, at + NUMBERS_KNOWN)
-    if direction == INBOUND:
-        known |= REMOTE_SEQUENCE_KNOWN
-        if acknowledges:
-            known |= REMOTE_ACKNOWLEDGEMENT_KNOWN
-    elif acknowledges:
-        known |= GUEST_ACKNOWLEDGEMENT_KNOWN
-    store_relaxed(words, at + NUMBERS_KNOWN, known)
     store_relaxed(words, own + NUMBERS, sequence << SHIFT_32 | acknowledgement)
+
+
+@kernel
+def keep_time(words: Words, at: Index, life: np.uint64) -> None:
+    """Let the connection with the record at `words[at]` keep the time of a half that is about to be made anew.
+
+    A clock that lags must not make it look older. Misses of either direction hold all four buckets of the flow.
+    """
+    store_relaxed(words, at + LAST_SEGMENT, max(load_relaxed(words, at + LAST_SEGMENT), life & ~DEAD_HALF))
 
 
 @kernel

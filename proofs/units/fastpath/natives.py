@@ -20,7 +20,6 @@ from fastpath.layout import (
     FIN_WORD,
     FLOW_LIST,
     FLOW_STOCK,
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
     HITS,
     HITS_BEFORE,
     KEY,
@@ -32,14 +31,12 @@ from fastpath.layout import (
     KIND_UFT_OUT,
     LAYERS_HIT,
     LIFE,
+    MISSED_ACKNOWLEDGEMENT,
     NUMBERS,
-    NUMBERS_KNOWN,
     ORIGIN,
     PARTNER,
     PARTNER_NATIVE,
     PASSED,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     REWRITE,
     SEGMENTS_MISSED,
     USED,
@@ -255,13 +252,9 @@ class Writer:
             place = places[direction]
             words[place + BYTES] = length
             words[place + NUMBERS] = (sequence or 0) << 32 | (acknowledgement or 0)
-            missed += segments - int(words[place + HITS]) << 32 * (direction is OUT)
+            part = segments - int(words[place + HITS]) | (acknowledgement is not None) * int(MISSED_ACKNOWLEDGEMENT)
+            missed |= part << 32 * (direction is OUT)
         words[at + SEGMENTS_MISSED] = missed
-        words[at + NUMBERS_KNOWN] = (
-            (flow.remote_sequence is not None) * int(REMOTE_SEQUENCE_KNOWN)
-            | (flow.remote_acknowledgement is not None) * int(REMOTE_ACKNOWLEDGEMENT_KNOWN)
-            | (flow.guest_acknowledgement is not None) * int(GUEST_ACKNOWLEDGEMENT_KNOWN)
-        )
 
 
 def _hits_before(known: Told, direction: Direction) -> int:

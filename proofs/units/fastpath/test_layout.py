@@ -146,11 +146,7 @@ ENTRY = (
     *(layout.PASSED, layout.HITS_BEFORE, layout.ORIGIN),
 )
 FLOW = (
-    *(layout.TCP_WORD, layout.FIN_WORD, layout.SEGMENTS_MISSED),
-    *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
-)
-FLOW = (
-    layout.TCP_WORD,
+    *(layout.TCP_WORD, layout.FIN_WORD, layout.SEGMENTS_MISSED, layout.LAST_SEGMENT),
     *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
 )
 TRANSFORM = (
