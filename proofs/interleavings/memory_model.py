@@ -76,6 +76,14 @@ class MemoryModel(ABC):
         """The thread will go round its waiting loop: a request that has no options while that would be in vain."""
 
     @abstractmethod
+    def watched(self, thread: int) -> Sequence[int]:
+        """The locations of which a change lets the thread go on; nothing when it does not wait."""
+
+    @abstractmethod
+    def state(self, thread: int) -> Hashable:
+        """What of the memory, besides the arrays, decides how the run may go on where a thread goes round."""
+
+    @abstractmethod
     def new_moment(self) -> Any:
         """A moment, to be filled in by the call or return that it is requested with."""
 

@@ -8,15 +8,20 @@ goes on as far as it can, then the first that can, with their first options.
 """
 
 import re
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 from proofs.interleavings.access import Access
+from proofs.interleavings.delta_debugging import minimal
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.scheduler import NotEnabledError, Scheduler
 from proofs.interleavings.turn import Turn, buffer_of, thread_of
+
+Schedule: TypeAlias = tuple[Turn, ...]
 
 
 class ScheduleError(ValueError):
@@ -34,7 +39,7 @@ def _run_text(turn: Turn, count: int) -> str:
     return f"{_letter(turn.actor)}{count if count > 1 else ''}"
 
 
-def from_text(text: str) -> tuple[Turn, ...]:
+def from_text(text: str) -> Schedule:
     """The schedule of a string. Raises ScheduleError."""
     if not re.fullmatch(r"(?:[a-zA-Z](?:[0-9]*|\.[0-9]+))*", text):
         raise ScheduleError(f"{text!r} is no schedule: write letters with counts or options, such as a4b.1A2")
@@ -64,7 +69,7 @@ class Run:
         failure: what went wrong, or None.
     """
 
-    schedule: tuple[Turn, ...]
+    schedule: Schedule
     trace: tuple[tuple[int, Access, str], ...]
     outcome: Hashable
     failure: Exception | None
@@ -110,32 +115,43 @@ def replay(program: Program, schedule: Iterable[Turn], strict: bool = True, memo
     return Run(tuple(taken), tuple(trace), outcome, failure)
 
 
-def shrink(program: Program, schedule: Iterable[Turn], memory: MemoryName = MemoryName.SC) -> tuple[Turn, ...]:
+def shrink(
+    program: Program,
+    schedule: Iterable[Turn],
+    memory: MemoryName = MemoryName.SC,
+    most_seconds: float = 120.0,
+) -> Schedule:
     """A shorter schedule with fewer switches under which the program fails in the same way.
 
-    Blocks of steps by one actor are dropped, or exchanged with a neighbour, and options are replaced by lower ones, as
-    long as that helps.
+    Blocks of steps by one actor are left out, many together first (`delta_debugging`); then they are dropped, or
+    exchanged with a neighbour, and options are replaced by lower ones, as long as that helps and there is time.
     """
+    end = time.monotonic() + most_seconds
     best = replay(program, schedule, strict=False, memory=memory)
     if best.failure is None:
         raise ScheduleError("the program does not fail under this schedule: nothing to shrink")
 
-    def fails_alike(candidate: tuple[Turn, ...]) -> Run | None:
+    def fails_alike(candidate: Schedule) -> Run | None:
+        if time.monotonic() > end:
+            return None
         run = replay(program, candidate, strict=False, memory=memory)
         return run if type(run.failure) is type(best.failure) else None
 
+    blocks = minimal(_blocks(best.schedule), lambda parts: fails_alike(_joined(parts)) is not None)
+    if (fewer := fails_alike(_joined(blocks))) is not None and _cost(fewer.schedule) < _cost(best.schedule):
+        best = fewer
     while smaller := _first_smaller(best.schedule, fails_alike):
         best = smaller
     return _without_default_end(best.schedule, fails_alike)
 
 
-def _cost(schedule: tuple[Turn, ...]) -> tuple[int, int, int]:
+def _cost(schedule: Schedule) -> tuple[int, int, int]:
     options = sum(turn.option for turn in schedule)
     return options, sum(1 for _ in groupby(turn.actor for turn in schedule)), len(schedule)
 
 
-def _first_smaller(schedule: tuple[Turn, ...], fails_alike: Callable[[tuple[Turn, ...]], Run | None]) -> Run | None:
-    blocks = [tuple(group) for _, group in groupby(schedule, lambda turn: turn.actor)]
+def _first_smaller(schedule: Schedule, fails_alike: Callable[[Schedule], Run | None]) -> Run | None:
+    blocks = _blocks(schedule)
     candidates = [_joined(blocks[:i] + blocks[i + 1 :]) for i in range(len(blocks))]
     candidates += [_joined([*blocks[:i], blocks[i + 1], blocks[i], *blocks[i + 2 :]]) for i in range(len(blocks) - 1)]
     candidates += [_joined([*blocks[:i], blocks[i][:-1], *blocks[i + 1 :]]) for i in range(len(blocks))]
@@ -151,13 +167,16 @@ def _first_smaller(schedule: tuple[Turn, ...], fails_alike: Callable[[tuple[Turn
     return None
 
 
-def _joined(blocks: Iterable[tuple[Turn, ...]]) -> tuple[Turn, ...]:
+def _blocks(schedule: Schedule) -> list[Schedule]:
+    """The schedule as pieces in which one actor goes on."""
+    return [tuple(group) for _, group in groupby(schedule, lambda turn: turn.actor)]
+
+
+def _joined(blocks: Iterable[Schedule]) -> Schedule:
     return tuple(turn for block in blocks for turn in block)
 
 
-def _without_default_end(
-    schedule: tuple[Turn, ...], fails_alike: Callable[[tuple[Turn, ...]], Run | None]
-) -> tuple[Turn, ...]:
+def _without_default_end(schedule: Schedule, fails_alike: Callable[[Schedule], Run | None]) -> Schedule:
     """Leave out the steps at the end that would be taken anyway."""
     for length in range(len(schedule)):
         run = fails_alike(schedule[:length])

@@ -10,6 +10,7 @@ A thread that pauses in a waiting loop is held until going round again could bri
 run is finite, and waiting for ever is a deadlock.
 """
 
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from fastpath.memory import MASK, Memory, Ordering, Words
 from proofs.interleavings.access import Access
 from proofs.interleavings.memory_model import MemoryModel, MemoryName
 from proofs.interleavings.program import Instance
+from proofs.interleavings.progress import LivelockError, Rounds, position, waiting_error
 from proofs.interleavings.request import FULL_FENCES, HISTORY, Request
 from proofs.interleavings.sequential_consistency import SequentialConsistency
 from proofs.interleavings.store_buffers import StoreBuffers
@@ -37,12 +39,8 @@ MOST_STEPS = 20_000
 """A run longer than this is taken for endless."""
 
 
-class DeadlockError(AssertionError):
-    """Threads wait, and none is left to wake them."""
-
-
 class EndlessRunError(AssertionError):
-    """A run does not end: a loop goes round without `pause()`."""
+    """A run does not end: a loop goes round without `pause()`, or changes more and more."""
 
 
 class ConstantChangedError(AssertionError):
@@ -95,18 +93,19 @@ class Scheduler(Memory):
     ) -> None:
         """`is_private` says of a thread's access that it concerns nobody else, so that it needs no turn."""
         self.steps = 0
-        self.marks: list[tuple[int, str]] = []
-        """Calls and returns so far: which thread, and which of both.
-
-        In the order in which threads came to them. Only under sequential consistency is that the order in which they
-        take effect, the same in all runs that are equivalent.
-        """
+        self.marks: list[tuple[int, str, Any]] = []
+        """Calls and returns so far: which thread, which of both, and the moment, which may be filled in later."""
         self.threads = [Thread(number, body) for number, body in enumerate(instance.threads)]
         self._instance = instance
         self._arrays = self._number_words()
         self._model = MODELS[model](len(self.threads), self.name)
         self._is_private = is_private
         self._constant = {array.first + place for array in self._arrays.values() for place in array.constant}
+        self._rounds = Rounds()
+        self._last_step: dict[int, int] = {}
+        self._last_changed_by: dict[int, int] = {}
+        self._held: dict[int, set[int]] = {}
+        """Threads that go round in vain, and who is to step before they do so again."""
         self._done: Access | None = None
         self._running: Thread | None = None
         self._hub = getcurrent()
@@ -153,7 +152,7 @@ class Scheduler(Memory):
     def _options(self, actor: int) -> Sequence[Hashable]:
         if actor < 0:
             return (0,) if thread_of(actor) in self._model.drainable() else ()
-        pending = self.threads[actor].pending if actor < len(self.threads) else None
+        pending = self.threads[actor].pending if actor < len(self.threads) and actor not in self._held else None
         return self._model.options(actor, pending) if pending is not None else ()
 
     def next_immediate(self, thread: int) -> int | None:
@@ -179,8 +178,20 @@ class Scheduler(Memory):
         if self.steps >= MOST_STEPS:
             raise EndlessRunError(f"still running after {MOST_STEPS} steps")
         self.steps += 1
-        if turn.actor < 0:
-            return self._model.drain(thread_of(turn.actor), self.steps)
+        access = self._drained(turn) if turn.actor < 0 else self._carried_out(turn)
+        self._last_step[turn.actor] = self.steps
+        if access.changed:
+            self._last_changed_by[access.location] = thread_of(turn.actor)
+        if self._held:
+            self._held = {thread: out for thread, out in self._held.items() if turn.actor not in out}
+            if not self.enabled():
+                self._held = {}
+        return access
+
+    def _drained(self, turn: Turn) -> Access:
+        return self._model.drain(thread_of(turn.actor), self.steps)
+
+    def _carried_out(self, turn: Turn) -> Access:
         thread = self.threads[turn.actor]
         thread.option = turn.option
         self._done = None
@@ -194,7 +205,8 @@ class Scheduler(Memory):
         if waiting and self._instance.may_wait_forever:
             return ("waiting", *waiting)
         if waiting:
-            raise DeadlockError(f"threads {list(waiting)} wait for a change that nobody will make")
+            watched = {thread: self._model.watched(thread) for thread in waiting}
+            raise waiting_error(watched, self._last_changed_by, self.name)
         self._model.settle()
         with np.errstate(over="ignore"):
             return self._instance.finish([thread.result for thread in self.threads])
@@ -314,8 +326,34 @@ class Scheduler(Memory):
     def pause(self) -> None:
         """Hold this thread until going round its loop again could bring something new."""
         thread = self._running
-        if thread is not None and (request := self._model.pause(thread.number)):
+        if thread is None:
+            return
+        if request := self._model.pause(thread.number):
             self._access(request)
+        elif not self._model.watched(thread.number):
+            self._go_round(thread)
+
+    def _go_round(self, thread: Thread) -> None:
+        """Look whether a thread that has changed memory since it last paused finds everything as it was before."""
+        last_steps = {actor: self._last_step.get(actor, 0) for actor in self.enabled() if actor != thread.number}
+        kept_out = self._rounds.kept_out(self._state(thread), self.steps, last_steps)
+        if kept_out:
+            self._held[thread.number] = kept_out
+        elif kept_out is not None:
+            raise LivelockError(f"thread {thread.number} and the others are back where they were: nobody gets on")
+
+    def _state(self, running: Thread) -> Hashable:
+        """Everything that decides how the run may go on."""
+        frames = [sys._getframe() if each is running else each.greenlet.gr_frame for each in self.threads]
+        positions = tuple(position(frame, without=__name__) for frame in frames)
+        pending = tuple(
+            (request.operation, request.location, request.value)
+            if (request := each.pending) is not None and each is not running
+            else None
+            for each in self.threads
+        )
+        words = tuple(array.words.tobytes() for array in self._arrays.values())
+        return words, self._model.state(running.number), positions, pending
 
     def yield_thread(self) -> None:
         """As `pause`."""
@@ -329,7 +367,7 @@ class Scheduler(Memory):
         moment = self._model.new_moment()
         self._access(Request(operation, HISTORY, note=note, moment=moment))
         assert self._running is not None
-        self.marks.append((self._running.number, operation))
+        self.marks.append((self._running.number, operation, moment))
         return moment
 
 

@@ -99,6 +99,15 @@ class SequentialConsistency(MemoryModel):
         self._has_changed_memory[thread] = False
         return None
 
+    def watched(self, thread: int) -> Sequence[int]:
+        return [wait.location for wait in self._waits[thread]]
+
+    def state(self, thread: int) -> Hashable:
+        return tuple(
+            tuple((wait.location, self._changed_at.get(wait.location, 0) > wait.step) for wait in waits)
+            for waits in self._waits
+        )
+
     def new_moment(self) -> StepMoment:
         return StepMoment()
 

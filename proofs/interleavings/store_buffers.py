@@ -94,6 +94,13 @@ class StoreBuffers(SequentialConsistency):
     def oldest_buffered(self, thread: int) -> int | None:
         return self._buffers[thread][0][0].location if self._buffers[thread] else None
 
+    def state(self, thread: int) -> Hashable:
+        buffered = tuple(
+            tuple((request.operation, request.location, request.value) for request, _ in buffer)
+            for buffer in self._buffers
+        )
+        return super().state(thread), buffered
+
     def drain(self, thread: int, step: int) -> Access:
         request, stored_at = self._buffers[thread].popleft()
         self._drained_at[thread] = step

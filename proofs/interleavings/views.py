@@ -289,6 +289,20 @@ class Views(MemoryModel):
         causes = (store.step,) if store.step else ()
         return Access("go on", location, Mode.VIEW_READ, note=note, causes=causes, others=others)
 
+    def watched(self, thread: int) -> Sequence[int]:
+        me = self._all[thread]
+        return [] if me.has_changed_memory else list(me.reads)
+
+    def state(self, thread: int) -> Hashable:
+        """The last store of each location: views that are older catch up in the end, or the thread is not let on.
+
+        While this thread's own view is behind, its state is like no other.
+        """
+        seen = self._all[thread].view.stores
+        if any(store is not self._locations[location].order[-1] for location, store in seen.items()):
+            return object()
+        return tuple((location, known.order[-1].value) for location, known in sorted(self._locations.items()))
+
     # --- the end ---
 
     def new_moment(self) -> ClockMoment:

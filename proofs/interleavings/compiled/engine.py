@@ -24,7 +24,7 @@ from proofs.interleavings.compiled.kernel_program import Build, CheckFailedError
 from proofs.interleavings.compiled.observed import observed_words_at, rows_at, words_at
 from proofs.interleavings.compiled.outcomes import CALLED
 from proofs.interleavings.compiled.search import explore_runs
-from proofs.interleavings.compiled.state import MOST_OUTCOMES, MOST_STEPS, Status, new_search
+from proofs.interleavings.compiled.state import MOST_OUTCOMES, MOST_STEPS, THREAD_BITS, Status, new_search
 from proofs.interleavings.compiled.switch import (
     BEGIN,
     CONSTANT_BYTES,
@@ -33,16 +33,23 @@ from proofs.interleavings.compiled.switch import (
     STACK_WORDS,
     TURNS,
     Operation,
+    UnavailableError,
     routines,
 )
+from proofs.interleavings.compiled.view_search import explore_view_runs
+from proofs.interleavings.data_race import DataRaceError
 from proofs.interleavings.explore import Report
 from proofs.interleavings.explore import Search as Scope
-from proofs.interleavings.scheduler import ConstantChangedError, DeadlockError, EndlessRunError, NotEnabledError
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.progress import DeadlockError
+from proofs.interleavings.scheduler import ConstantChangedError, EndlessRunError, NotEnabledError
 from proofs.interleavings.turn import Turn
 
 _RUNS_AT_ONCE: Final = 4096
 TURNS_UNDER_SC: Final = sum(1 << operation for operation in Operation if operation != Operation.FENCE)
 """Operations that wait for a turn: under sequential consistency a fence needs none."""
+EVERY_TURN: Final = sum(1 << operation for operation in Operation)
+"""Under release and acquire the search is told of every operation, and decides which is local."""
 _CANARY: Final = 0x5AFE_57AC_5AFE_57AC
 
 
@@ -56,6 +63,7 @@ _FAILURES: Final = {
     Status.ENDLESS: EndlessRunError("a run does not end within the steps there is room for"),
     Status.OUTSIDE: LookupError("a kernel touches a word that the program does not declare shared"),
     Status.CONSTANT_CHANGED: ConstantChangedError("a word that was declared constant was written"),
+    Status.DATA_RACE: DataRaceError("a plain access conflicts with another thread's, and nothing orders the two"),
     Status.NOT_ENABLED: NotEnabledError("a run could not be repeated: it depends on something besides its schedule"),
 }
 
@@ -92,10 +100,17 @@ class Engine:
         scope: Scope = Scope.REDUCED,
         most_executions: int = 10_000_000_000,
         most_seconds: float = 600.0,
+        memory: MemoryName = MemoryName.SC,
     ) -> Report:
-        """Every interleaving, or one of each equivalence class, until one fails or a limit is reached."""
-        room = self.prepare(scope)
-        return self._search(room, lambda runs: explore_runs(room.searches, runs), most_executions, most_seconds)
+        """Every interleaving, or one of each equivalence class, until one fails or a limit is reached.
+
+        Raises UnavailableError for x86-TSO, which the plain engine alone knows.
+        """
+        if memory is MemoryName.TSO:
+            raise UnavailableError("the compiled engine knows --memory sc and ra, not tso")
+        explore = explore_runs if memory is MemoryName.SC else explore_view_runs
+        room = self.prepare(scope, memory=memory)
+        return self._search(room, lambda runs: explore(room.searches, runs), most_executions, most_seconds)
 
     def wander(self, runs: int, seed: int = 1, most_seconds: float = 600.0) -> Report:
         """Runs with a fair draw at each step, until one fails. Never complete."""
@@ -109,11 +124,12 @@ class Engine:
         room = self.prepare(Scope.PLAIN, seed)
         return self._search(room, lambda most: wander_by_priority(room.searches, most, depth), runs, most_seconds)
 
-    def prepare(self, scope: Scope = Scope.REDUCED, seed: int = 1) -> Room:
+    def prepare(self, scope: Scope = Scope.REDUCED, seed: int = 1, memory: MemoryName = MemoryName.SC) -> Room:
         """Memory for one search, which is then the one in force."""
         room = Room(new_search(self.program), np.zeros((len(self._bodies), STACK_WORDS), np.uint64))
         search, state = room.searches[0], room.searches[0]["state"]
-        state[at.TURNS_MASK], state[at.REDUCED] = TURNS_UNDER_SC, scope is Scope.REDUCED
+        state[at.TURNS_MASK] = TURNS_UNDER_SC if memory is MemoryName.SC else EVERY_TURN
+        state[at.REDUCED] = scope is Scope.REDUCED
         state[at.STEPS_ALLOWED], state[at.OUTCOMES_ALLOWED] = self._room
         state[at.CHECK_AT], state[at.BEGIN_AT] = self._check.address, self._begin_at
         state[at.CONTROL_AT], state[at.STACKS_AT] = CONTROL.ctypes.data, room.stacks.ctypes.data
@@ -191,7 +207,7 @@ def _add_outcomes(program: KernelProgram, search: Any, report: Report) -> None:
 def _conclude(search: Any, report: Report) -> None:
     """How the search stands, or ended."""
     state, status = search["state"], Status(int(search["state"][at.STATUS]))
-    if status in {Status.TOO_MANY_WATCHED, Status.TOO_MANY_ENTRIES, Status.TOO_MANY_OUTCOMES, Status.TOO_MANY_CALLS}:
+    if status.name.startswith("TOO_MANY"):
         raise OutOfRoomError(f"the search has no room: {status.name.lower().replace('_', ' ')}")
     report.executions, report.redundant = int(state[at.EXECUTIONS]), int(state[at.REDUNDANT])
     report.steps = int(state[at.BASE] + state[at.STEPS])
@@ -202,8 +218,8 @@ def _conclude(search: Any, report: Report) -> None:
 
 
 def _turns(threads: Rows) -> tuple[Turn, ...]:
-    """A schedule: under sequential consistency a thread has one option at each step."""
-    return tuple(Turn(thread) for thread in threads.tolist())
+    """A schedule: a byte a step, which holds the thread and its option."""
+    return tuple(Turn(step & (1 << THREAD_BITS) - 1, step >> THREAD_BITS) for step in threads.tolist())
 
 
 def _outcome(program: KernelProgram, record: list[int]) -> Outcome:

@@ -52,25 +52,33 @@ _ORDERINGS = {
 }
 
 
-def announce(builder: ir.IRBuilder, address: ir.Value, kind: int) -> ir.Value:
-    """Wait for a turn to make an access; the address that it shall go to."""
-    return call_routine(builder, ACCESS, _WORD, address, ir.Constant(_WORD, kind))
+_NOTHING = ir.Constant(_WORD, 0)
+
+
+def announce(builder: ir.IRBuilder, address: ir.Value, kind: int, expected: ir.Value = _NOTHING) -> ir.Value:
+    """Wait for a turn to make an access; the address that it shall go to.
+
+    `expected` is the value at which a compare-and-swap succeeds: what it may do depends on that.
+    """
+    return call_routine(builder, ACCESS, _WORD, address, ir.Constant(_WORD, kind), expected)
 
 
 def mark(operation: Operation) -> Emitter:
     """A point of the history: a turn, and no access."""
     kind = kind_of(operation, Ordering.PLAIN)
-    return lambda builder: announce(builder, ir.Constant(_WORD, 0), kind)
+    return lambda builder: announce(builder, _NOTHING, kind)
 
 
 def _hooked(emit: Callable[..., Any], kind: int) -> Emitter:
     """An access of the word at an index: announced, then made where it shall go."""
+    swaps = kind & 63 == Operation.COMPARE_AND_SWAP
 
     @functools.wraps(emit)
     def emitter(builder: ir.IRBuilder, words: ir.Value, index: ir.Value, *values: ir.Value) -> Any:
         address = builder.ptrtoint(builder.gep(words, [index]), _WORD)
-        target = builder.inttoptr(announce(builder, address, kind), words.type)
-        return emit(builder, target, ir.Constant(_WORD, 0), *values)
+        expected = values[0] if swaps else _NOTHING
+        target = builder.inttoptr(announce(builder, address, kind, expected), words.type)
+        return emit(builder, target, _NOTHING, *values)
 
     return emitter
 
@@ -105,7 +113,7 @@ def fence(ordering: str) -> Emitter:
 
     Under sequential consistency a fence has no turn, see `switch.TURNS`.
     """
-    return lambda builder: announce(builder, ir.Constant(_WORD, 0), kind_of(Operation.FENCE, _ORDERINGS[ordering]))
+    return lambda builder: announce(builder, _NOTHING, kind_of(Operation.FENCE, _ORDERINGS[ordering]))
 
 
 def spin_hint(builder: ir.IRBuilder) -> None:

@@ -41,7 +41,8 @@ class KernelProgram:
         private: the private words at the start, beyond the results, for each thread; equally many.
         kept: which of the shared words belong to the outcome too.
         constant: shared words that never change while threads run: reading them needs no turn.
-        marked: whether threads mark their operations; then the order of calls and returns belongs to the outcome.
+        marked: whether threads mark their operations; then which had returned before which were called belongs to the
+            outcome.
         explain: raises AssertionError for an outcome that is wrong. Not compiled: it is called once for each outcome
             that is new, with everything of a run that it may depend on.
         may_wait_forever: whether a run that ends with waiting threads is an outcome, not a failure.
@@ -122,14 +123,15 @@ def python_outcome(outcome: Any) -> Outcome:
 
 
 def _calls(threads: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """The order of the marks in the run that has just ended."""
+    """For each call of the run that has just ended how many operations each thread had returned from before it."""
     scheduler = memory.current
     assert isinstance(scheduler, Scheduler)
-    returned = [0] * threads
+    returns: list[list[Any]] = [[] for _ in range(threads)]
+    for thread, operation, moment in scheduler.marks:
+        if operation == "return":
+            returns[thread].append(moment)
     found: list[list[tuple[int, ...]]] = [[] for _ in range(threads)]
-    for thread, operation in scheduler.marks:
+    for thread, operation, moment in scheduler.marks:
         if operation == "call":
-            found[thread].append(tuple(returned))
-        else:
-            returned[thread] += 1
+            found[thread].append(tuple(sum(other < moment for other in others) for others in returns))
     return tuple(map(tuple, found))

@@ -155,13 +155,13 @@ def _conflicting(search: Search, access: int) -> int:
             if mode != other or mode == WRITE:
                 entry = search.heads[location, other]
                 while entry >= 0 and search.entry_place[entry] >= last_write:
-                    count = _insert(search, count, search.entry_place[entry])
+                    count = insert(search, count, search.entry_place[entry])
                     entry = search.entry_before[entry]
     return count
 
 
 @part
-def _insert(search: Search, count: int, place: int) -> int:
+def insert(search: Search, count: int, place: int) -> int:
     """Add a place to those found, in descending order, once; how many there are."""
     found = search.found
     at = count
@@ -176,7 +176,7 @@ def _insert(search: Search, count: int, place: int) -> int:
 
 
 @part
-def _after(search: Search, earlier: int, later: int) -> bool:
+def after(search: Search, earlier: int, later: int) -> bool:
     """Whether step `later` happens after step `earlier`."""
     return search.clocks[later, search.nodes[earlier, CHOSEN]] >= search.nodes[earlier, OWN]
 
@@ -190,7 +190,7 @@ def _reversible(search: Search, earlier: int, access: int) -> bool:
         entry = search.heads[location, WRITE]
         while entry >= 0 and search.entry_place[entry] >= search.access_watched_since[access, item]:
             other = search.entry_place[entry]
-            if search.nodes[other, STEP_CHANGED] and (other < earlier or not _after(search, earlier, other)):
+            if search.nodes[other, STEP_CHANGED] and (other < earlier or not after(search, earlier, other)):
                 return True
             entry = search.entry_before[entry]
     return count == 0
@@ -202,7 +202,7 @@ def _try_reversed(search: Search, earlier: int, place: int) -> None:
     nodes, independent = search.nodes, search.independent
     count = 0
     for step in range(earlier + 1, place):
-        if not _after(search, earlier, step):
+        if not after(search, earlier, step):
             independent[count] = step
             count += 1
     seen = first_steps = 0
@@ -211,11 +211,11 @@ def _try_reversed(search: Search, earlier: int, place: int) -> None:
         thread = nodes[independent[position], CHOSEN]
         if seen >> thread & 1 == 0:
             seen |= 1 << thread
-            if _comes_first(search, position):
+            if comes_first(search, position):
                 first_steps |= 1 << thread
                 first = thread if first < 0 else first
     thread = nodes[place, CHOSEN]
-    if seen >> thread & 1 == 0 and _is_first(search, place, count):
+    if seen >> thread & 1 == 0 and is_first(search, place, count):
         first_steps |= 1 << thread
         first = thread if first < 0 else first
     if first_steps & (nodes[earlier, BACKTRACK] | nodes[earlier, SLEEP]) == 0:
@@ -223,18 +223,18 @@ def _try_reversed(search: Search, earlier: int, place: int) -> None:
 
 
 @part
-def _comes_first(search: Search, position: int) -> bool:
+def comes_first(search: Search, position: int) -> bool:
     """Whether an independent step happens after none of the independent ones before it."""
     for other in range(position):  # noqa: SIM110 - numba knows no generators
-        if _after(search, search.independent[other], search.independent[position]):
+        if after(search, search.independent[other], search.independent[position]):
             return False
     return True
 
 
 @part
-def _is_first(search: Search, place: int, count: int) -> bool:
+def is_first(search: Search, place: int, count: int) -> bool:
     """Whether the step being dated happens after none of the independent ones."""
     for other in range(count):  # noqa: SIM110 - as above
-        if _after(search, search.independent[other], place):
+        if after(search, search.independent[other], place):
             return False
     return True

@@ -14,6 +14,7 @@ from proofs.interleavings.compiled.engine import Engine
 from proofs.interleavings.compiled.kernel_program import as_program
 from proofs.interleavings.compiled.sequence_lock import sequence_lock, writing_readers
 from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.memory_model import MemoryName
 
 TURNS: Final = 5
 
@@ -53,6 +54,9 @@ def measure(runs: int = 200_000) -> Iterator[Speed]:
     yield _best("three threads, reduced, compiled", three.explore)
     yield _best("sequence lock with a counter, reduced, compiled", lock.explore)
     yield _best("sequence lock with a counter, reduced, plain Python", partial(explore, as_program(sequence_lock)))
+    weak = MemoryName.RA
+    yield _best("the same under release and acquire, compiled", partial(lock.explore, memory=weak))
+    yield _best("the same, plain Python", partial(explore, as_program(sequence_lock), memory=weak))
 
 
 def _best(what: str, search: Callable[[], Report]) -> Speed:

@@ -51,6 +51,11 @@ class Status(IntEnum):
     TOO_MANY_CALLS = 10
     NOT_ENABLED = 11
     """The path names a thread that cannot run: the program does not do the same in each run."""
+    TOO_MANY_PLACES = 12
+    TOO_MANY_STORES = 13
+    TOO_MANY_OPTIONS = 14
+    TOO_MANY_SLEEPERS = 15
+    DATA_RACE = 16
 
 
 # --- state: single numbers ---
@@ -111,7 +116,18 @@ CONSTANT_FROM: Final = 32
 CONSTANT_WORDS: Final = 33
 WORDS: Final = 34
 """Shared words."""
-STATE_WORDS: Final = 35
+PLACES: Final = 35
+"""Locations that have a modification order so far; so are the following, of this run."""
+STORES: Final = 36
+STEP_LOCATION: Final = 37
+"""What the last step touched, under a weak memory model."""
+CAUSE: Final = 38
+"""The step that the last one comes after although they do not conflict, or 0."""
+OTHERS: Final = 39
+"""How many other locations the last step has read."""
+SCRATCH_AT: Final = 40
+"""Address of the word that an access goes to under a weak memory model."""
+STATE_WORDS: Final = 41
 
 # --- threads ---
 
@@ -131,7 +147,19 @@ HAS_CHANGED: Final = 6
 """Whether it has changed memory since."""
 CALLS: Final = 7
 """How many marked operations it has called."""
-THREAD_WORDS: Final = 8
+EXPECTS: Final = 8
+"""The value at which the compare-and-swap that it is about to make succeeds."""
+WILL_GO_ON: Final = 9
+"""Whether it is held after a pause: its next step is to go on."""
+TICKS: Final = 10
+"""Accesses that it has made, local ones included."""
+MADE: Final = 11
+"""Stores that it has made."""
+OPTIONS: Final = 12
+"""How many options its next access has."""
+RETURNS: Final = 13
+"""How many marked operations it has returned from."""
+THREAD_WORDS: Final = 14
 
 # --- nodes: the points of the path ---
 
@@ -148,7 +176,11 @@ FIRST_ENTRY: Final = 5
 STEP_CHANGED: Final = 6
 DATED: Final = 7
 """Whether clock and entries of the step are there."""
-NODE_WORDS: Final = 8
+OPTION: Final = 8
+"""Which of its options the thread takes."""
+SLEEPERS: Final = 9
+"""How many choices sleep, where there are options."""
+NODE_WORDS: Final = 10
 
 # --- accesses: the one of thread t at place p of the path is number p * threads + t ---
 
@@ -170,6 +202,35 @@ BORN_EXECUTIONS: Final = 2
 BORN_REDUNDANT: Final = 3
 BIRTH_WORDS: Final = 4
 
+
+# --- weak memory: `view_memory.py` ---
+
+MOST_PLACES: Final = 256
+"""Locations with a modification order."""
+MOST_STORES: Final = 1024
+"""Stores of a run, besides the initial ones."""
+MOST_ORDER: Final = 256
+"""Stores of a location in a run."""
+MOST_OPTIONS: Final = 31
+"""So that a thread and its option fit a byte of a schedule."""
+MOST_SLEEPERS: Final = 512
+THREAD_BITS: Final = 3
+"""Of a byte of a schedule: the thread; the others are the option."""
+
+NAME: Final = 0
+"""Of a store: its thread and its number among that thread's, the same in equivalent runs; 0 of an initial one."""
+MADE_AT: Final = 1
+"""Step at which it was made."""
+PLACE: Final = 2
+"""Its place in modification order."""
+MODIFIES: Final = 3
+"""Whether it modifies the store before it."""
+IDLE: Final = 4
+"""Whether it leaves the value as it was."""
+STORE_WORDS: Final = 5
+
+VIEW_ROWS: Final = 3 * MOST_THREADS + 1 + MOST_PLACES + MOST_STORES
+"""Views: three of each thread, that of all full fences, and what each store carries."""
 
 SEARCH: Final = np.dtype(
     [
@@ -216,6 +277,29 @@ SEARCH: Final = np.dtype(
         ("schedules", np.uint8, (MOST_OUTCOMES, MOST_STEPS)),
         ("births", np.int64, (MOST_OUTCOMES, BIRTH_WORDS)),
         ("slots", np.int64, (4 * MOST_OUTCOMES,)),
+        # Weak memory. Places are the locations that have been touched, numbered as they come.
+        ("place_of", np.int64, (MOST_WORDS + 1,)),  # by location: its place + 1, or 0
+        ("location_of", np.int64, (MOST_PLACES,)),
+        ("order", np.int64, (MOST_PLACES, MOST_ORDER)),  # stores in modification order
+        ("lengths", np.int64, (MOST_PLACES,)),  # of the orders
+        ("stores", np.int64, (MOST_PLACES + MOST_STORES, STORE_WORDS)),  # the initial one of each place comes first
+        ("values", np.uint64, (MOST_PLACES + MOST_STORES,)),
+        ("views", np.int64, (VIEW_ROWS, MOST_PLACES)),  # the oldest store of each place that may still be read
+        ("view_clocks", np.int64, (VIEW_ROWS, MOST_THREADS)),
+        ("ticks", np.int64, (MOST_PLACES, 4 * MOST_THREADS)),  # of the last accesses, for data races
+        ("read_store", np.int64, (MOST_THREADS, MOST_WATCHED)),  # what it has read since it last paused
+        ("return_ticks", np.int64, (MOST_THREADS, MOST_RECORD_WORDS)),
+        ("scratch", np.uint64, (1,)),
+        ("others", np.int64, (MOST_WATCHED,)),
+        ("option_names", np.int64, (MOST_THREADS, MOST_OPTIONS)),
+        ("option_stores", np.int64, (MOST_THREADS, MOST_OPTIONS)),
+        # The path with options.
+        ("touched", np.int64, (MOST_STEPS, 3)),  # location, mode, and how many others were read
+        ("touched_others", np.int64, (MOST_STEPS, MOST_WATCHED)),
+        ("choice_counts", np.int64, (MOST_STEPS, MOST_THREADS)),
+        ("choice_names", np.int64, (MOST_STEPS, MOST_THREADS * MOST_OPTIONS)),
+        ("sleeping", np.int64, (MOST_STEPS, MOST_SLEEPERS)),  # choices: thread and name of the option
+        ("sleeping_fence", np.int64, (MOST_STEPS, MOST_SLEEPERS)),
     ]
 )
 """Everything in one record of constant shape, so that a part of the search is called with one address."""
@@ -253,6 +337,7 @@ def new_search(program: KernelProgram) -> npt.NDArray[np.void]:
     state[CONSTANT_FROM], state[CONSTANT_WORDS] = program.constant.start + 1, len(program.constant)
     state[WORDS] = len(program.words)
     state[SHARED_AT], state[PRIVATE_AT] = search["shared"].ctypes.data, search["private"].ctypes.data
+    state[SCRATCH_AT] = search["scratch"].ctypes.data
     state[STEPS_ALLOWED], state[OUTCOMES_ALLOWED] = MOST_STEPS, MOST_OUTCOMES
     return array
 

@@ -78,7 +78,9 @@ TURNS: Final = 5
 CONSTANT_FIRST: Final = 6
 """Address of the words that never change: loading them needs no turn."""
 CONSTANT_BYTES: Final = 7
-STACKS: Final = 8
+EXPECTED: Final = 8
+"""Of a compare-and-swap: the value at which it succeeds."""
+STACKS: Final = 9
 """Stack pointers of the threads that do not run."""
 
 CONTROL: Final = np.zeros(STACKS + MOST_THREADS, np.int64)
@@ -113,6 +115,7 @@ retq
 {_SAVE}
 movq %rdi, {8 * ADDRESS}(%rax)
 movq %rsi, {8 * KIND}(%rax)
+movq %rdx, {8 * EXPECTED}(%rax)
 movq {8 * CURRENT}(%rax), %rcx
 movq %rsp, {8 * STACKS}(%rax,%rcx,8)
 movq {8 * HUB}(%rax), %rsp

@@ -81,6 +81,18 @@ _MARGIN = 8
 @part
 def begin(search: Search) -> None:
     """Set everything back and let each thread run up to its first access."""
+    set_back(search)
+    for thread in range(search.state[THREADS]):
+        threads = search.threads
+        threads[thread, WAITS] = threads[thread, READS] = threads[thread, HAS_CHANGED] = threads[thread, CALLS] = 0
+        threads[thread, CLEARED] = search.state[BASE]
+        start(search, thread)
+        _settle(search, thread)
+
+
+@part
+def set_back(search: Search) -> None:
+    """Begin a run: memory and all that counts its steps as they were at first."""
     state = search.state
     for place in range(state[DIRTY]):
         location = search.dirty[place]
@@ -93,15 +105,12 @@ def begin(search: Search) -> None:
     state[ALIVE] = (1 << state[THREADS]) - 1
     write_word(state[CONTROL_AT] + 8 * TURNS, state[TURNS_MASK])
     write_word(state[CONTROL_AT] + 8 * PAUSED, 0)
-    for thread in range(state[THREADS]):
-        _begin_thread(search, thread)
 
 
 @part
-def _begin_thread(search: Search, thread: int) -> None:
-    state, threads = search.state, search.threads
-    threads[thread, WAITS] = threads[thread, READS] = threads[thread, HAS_CHANGED] = threads[thread, CALLS] = 0
-    threads[thread, CLEARED] = state[BASE]
+def start(search: Search, thread: int) -> None:
+    """Put a thread at its beginning and let it run up to its first access."""
+    state = search.state
     frame = state[STACKS_AT] + 8 * (STACK_WORDS * (thread + 1) - FRAME_WORDS - _MARGIN)
     write_word(frame + 8, state[PRIVATE_AT] + 8 * thread * state[PRIVATE_WORDS])
     write_word(frame + 16, state[SHARED_AT])
@@ -109,7 +118,6 @@ def _begin_thread(search: Search, thread: int) -> None:
     write_word(frame + 48, state[BEGIN_AT])
     write_word(state[CONTROL_AT] + 8 * (STACKS + thread), frame)
     resume(thread, 0)
-    _settle(search, thread)
 
 
 @hot_part

@@ -13,8 +13,9 @@ from proofs.interleavings.explore import Report, Search, explore
 from proofs.interleavings.linearizability import NotLinearizableError
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.progress import DeadlockError
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
-from proofs.interleavings.scheduler import DeadlockError, EndlessRunError
+from proofs.interleavings.scheduler import EndlessRunError
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import litmus, textbook
 from proofs.units.interleavings.generated import generated_program

@@ -1,7 +1,9 @@
 """Textbook histories: which have a sequential explanation and which have none."""
 
+import random
 from collections.abc import Hashable, Iterable
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from fastpath.memory import Words
 from proofs.interleavings.explore import explore
 from proofs.interleavings.linearizability import History, Operation, Specification, linearization
 from proofs.interleavings.program import Instance, Program
+from proofs.ledger import Method, claim
 from proofs.units.interleavings import textbook
 
 
@@ -91,21 +94,21 @@ def test_the_order_that_is_returned_explains_the_history() -> None:
     assert [value for value, operation in zip(values, order, strict=True) if operation.name == "put"] == ["y", "x"]
 
 
-def brute_force(history: list[Operation]) -> bool:
-    """Whether some order explains a register's history: all are tried."""
+def brute_force(history: list[Operation], specification: Specification[Any]) -> bool:
+    """Whether some order explains a history: all are tried."""
     for order in permutations(history):
         in_time = all(
             not later.returned < earlier.called for place, earlier in enumerate(order) for later in order[place + 1 :]
         )
-        if in_time and _explains(order):
+        if in_time and _explains(order, specification):
             return True
     return not history
 
 
-def _explains(order: tuple[Operation, ...]) -> bool:
-    state = 0
+def _explains(order: tuple[Operation, ...], specification: Specification[Any]) -> bool:
+    state = specification.initial
     for operation in order:
-        following = tuple(Register().after(state, operation))
+        following = tuple(specification.after(state, operation))
         if not following:
             return False
         state = following[0]
@@ -126,9 +129,55 @@ def histories(draw: st.DrawFn) -> list[Operation]:
     return history
 
 
+SMALL_HISTORIES = 4_000
+
+
+def generated_history(chance: random.Random, kind: str) -> list[Operation]:
+    """Up to 4 operations on a register or a queue, with moments that overlap at will."""
+    count = chance.randint(1, 4)
+    moments = list(range(2 * count))
+    chance.shuffle(moments)
+    history = []
+    for place in range(count):
+        called, returned = sorted(moments[2 * place : 2 * place + 2])
+        if kind == "register":
+            history.append(chance.choice([write, read])(chance.randrange(3), called, returned))
+        elif chance.random() < 0.5:
+            history.append(put(chance.choice("xy"), called, returned))
+        else:
+            history.append(take(chance.choice(["x", "y", None]), called, returned))
+    return history
+
+
+@claim(
+    "C7",
+    "the linearizability checker agrees with trying every order",
+    method=Method.TESTED,
+    scope=f"{2 * SMALL_HISTORIES} generated histories of up to 4 operations on registers and queues",
+)
+@pytest.mark.parametrize("kind", ["register", "queue"])
+def test_agrees_with_trying_every_order_of_thousands_of_small_histories(kind: str) -> None:
+    specification: Specification[Any] = Register() if kind == "register" else Queue()
+    chance, explained = random.Random(kind), 0
+    for _ in range(SMALL_HISTORIES):
+        history = generated_history(chance, kind)
+        expected = brute_force(history, specification)
+        assert (linearization(history, specification) is not None) == expected, [str(each) for each in history]
+        explained += expected
+    assert SMALL_HISTORIES / 10 < explained < SMALL_HISTORIES * 9 / 10, "both verdicts must be common"
+
+
+def test_a_checker_that_ignores_time_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Operation, "precedes", lambda _self, _other: False)
+    chance = random.Random("time")
+    histories = [generated_history(chance, "register") for _ in range(100)]
+    found = [linearization(history, Register()) is not None for history in histories]
+    assert found != [brute_force(history, Register()) for history in histories]
+
+
 @given(history=histories())
 def test_agrees_with_trying_every_order(history: list[Operation]) -> None:
-    assert (linearization(history, Register()) is not None) == brute_force(history)
+    assert (linearization(history, Register()) is not None) == brute_force(history, Register())
 
 
 class Counter(Specification[int]):

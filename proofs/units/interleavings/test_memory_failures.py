@@ -19,8 +19,9 @@ from proofs.interleavings.data_race import DataRaceError
 from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.progress import DeadlockError
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
-from proofs.interleavings.scheduler import DeadlockError, EndlessRunError
+from proofs.interleavings.scheduler import EndlessRunError
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import textbook
 from proofs.units.interleavings.exclusion import dekker, peterson

@@ -16,8 +16,9 @@ from proofs.interleavings.compiled.sequence_lock import sequence_lock
 from proofs.interleavings.compiled.state import MOST_WORDS, new_search
 from proofs.interleavings.compiled.switch import MOST_THREADS, why_unavailable
 from proofs.interleavings.explore import Search, explore
+from proofs.interleavings.progress import DeadlockError
 from proofs.interleavings.schedule import replay
-from proofs.interleavings.scheduler import ConstantChangedError, DeadlockError, EndlessRunError
+from proofs.interleavings.scheduler import ConstantChangedError, EndlessRunError
 from proofs.units.interleavings.compiled.generated_kernels import generated_kernels
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))

@@ -1,5 +1,7 @@
 """Two engines, one search: the compiled one makes the very runs that the plain Python one makes."""
 
+import time
+
 import pytest
 
 from proofs.interleavings.catalogue import scenario_named
@@ -10,6 +12,7 @@ from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.sequence_lock import sequence_lock
 from proofs.interleavings.compiled.switch import why_unavailable
 from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.turn import Turn
 from proofs.ledger import Method, claim
 from proofs.units.interleavings.compiled.generated_kernels import generated_kernels
@@ -18,6 +21,9 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_un
 
 PROGRAMS = 150
 MORE_PROGRAMS = 600
+WEAK_PROGRAMS = 150
+MOST_WEAK = 300
+"""Executions of a program that both engines run; the plain one takes its time."""
 LONGEST = "look-up, removal and install"
 """More than a million steps: the plain engine needs a while."""
 
@@ -33,8 +39,11 @@ def runs(report: Report) -> tuple[int, int, int, dict[Outcome, tuple[Turn, ...]]
     return report.executions, report.redundant, report.steps, outcomes
 
 
-def assert_same_runs(build: Build, modules: Instrumented, search: Search = Search.REDUCED) -> Report:
-    compiled, plain = Engine(build, modules).explore(search), explore(as_program(build), search)
+def assert_same_runs(
+    build: Build, modules: Instrumented, search: Search = Search.REDUCED, memory: MemoryName = MemoryName.SC
+) -> Report:
+    compiled = Engine(build, modules).explore(search, memory=memory)
+    plain = explore(as_program(build), search, memory=memory)
     assert compiled.complete
     assert plain.complete
     assert runs(compiled) == runs(plain)
@@ -83,6 +92,41 @@ def test_reduced_search_has_the_outcomes_of_plain_search(modules: Instrumented) 
         executions[Search.PLAIN] += plain.executions
         executions[Search.REDUCED] += reduced.executions
     assert executions[Search.REDUCED] < executions[Search.PLAIN] / 5
+
+
+@claim(
+    "C8",
+    "the compiled engine makes the same runs as the plain Python one under release and acquire: as many, with the same "
+    "outcomes by the same schedules",
+    method=Method.TESTED,
+    scope=f"{WEAK_PROGRAMS} generated programs of 2 or 3 threads with up to 4 operations each, fences, relaxed "
+    "accesses and waiting loops included; a sequence lock with a counter, two writers and a reader",
+)
+@pytest.mark.parametrize("search", Search)
+def test_generated_programs_have_the_same_runs_in_both_engines_under_release_and_acquire(
+    search: Search, modules: Instrumented
+) -> None:
+    compared = 0
+    for seed in range(WEAK_PROGRAMS):
+        build = generated_kernels(seed, weak=True)
+        if Engine(build, modules).explore(search, MOST_WEAK, memory=MemoryName.RA).complete:
+            assert_same_runs(build, modules, search, MemoryName.RA)
+            compared += 1
+    assert compared > WEAK_PROGRAMS / 2
+
+
+def test_a_sequence_lock_has_the_same_runs_in_both_engines_under_release_and_acquire(modules: Instrumented) -> None:
+    assert assert_same_runs(sequence_lock, modules, memory=MemoryName.RA).executions > 500
+
+
+def test_the_verdict_on_a_sequence_lock_with_two_writers_takes_less_than_half_a_second(modules: Instrumented) -> None:
+    engine = Engine(sequence_lock, modules)
+    engine.explore(memory=MemoryName.RA)  # compiles
+    begin = time.process_time()
+    report = engine.explore(memory=MemoryName.RA)
+    assert time.process_time() - begin < 0.5
+    assert report.complete
+    assert report.failure is None
 
 
 def test_a_sequence_lock_has_the_same_runs_in_both_engines(modules: Instrumented) -> None:
