@@ -1,10 +1,11 @@
 """Elements of a sequence by an index that is not known."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import z3
 
-from proofs.smt.values import Term
+from proofs.smt.values import WORD_BITS, Term
 
 
 def element(members: Sequence[Term], index: Term) -> Term:
@@ -13,8 +14,26 @@ def element(members: Sequence[Term], index: Term) -> Term:
     Chosen by the bits of the index, a balanced tree that z3 handles far better than an array or a chain of comparisons.
     An index that is itself a choice between known ones is chosen the same way.
     """
-    known = _by_choice(members, index, {})
+    known = by_choice(members, index)
     return _by_bits(members, index, (len(members) - 1).bit_length()) if known is None else known
+
+
+def by_choice(members: Sequence[Term], index: Term) -> Term | None:
+    """The member, where the index is a choice between known numbers; else None."""
+    return _by_choice(members, index, {})
+
+
+class Constants(Sequence[Term]):
+    """The words of a known array as terms, each made when it is asked for."""
+
+    def __init__(self, words: Sequence[int]) -> None:
+        self.words = words
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __getitem__(self, place: Any) -> Any:
+        return z3.BitVecVal(int(self.words[place]), WORD_BITS)
 
 
 def _by_choice(members: Sequence[Term], index: Term, found: dict[Term, Term | None]) -> Term | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import z3
 
-from proofs.smt.chosen import element
+from proofs.smt.chosen import Constants, by_choice, element
 from proofs.smt.machine import IncomparableValues, Machine
 from proofs.smt.path import Path
 from proofs.smt.source import Source
@@ -194,6 +194,8 @@ class Expressions:
         arguments = [self.evaluate(argument, path) for argument in node.args]
         if function in (np.uint64, np.int64, int) and len(arguments) == 1 and not is_known(arguments[0]):
             return self._converted(function, arguments[0], node, path)
+        if function is bool and len(arguments) == 1 and is_truth(arguments[0]):
+            return arguments[0]
         return self.caller.invoke(function, arguments, path.guard)
 
     def _converted(self, to: type, value: Value, node: ast.Call, path: Path) -> Number:
@@ -226,9 +228,12 @@ def element_of(machine: Machine, demand: Demand, container: Cells | Any, index: 
     if is_known(index):
         return members[index]
     demand(z3.ULT(index.term, len(members)), "the index is inside the array")
-    place = z3.simplify(index.term)
+    place = z3.simplify(index.term, push_ite_bv=True)
     if isinstance(container, Cells):
         return Number(element([machine.term(member, Kind.WORD) for member in members], place), Kind.WORD)
+    known = by_choice(Constants(members), place)
+    if known is not None:
+        return Number(z3.simplify(known), Kind.WORD)
     return Number(machine.lookups.word([int(member) for member in members], place), Kind.WORD)
 
 

@@ -16,6 +16,9 @@ from proofs.smt.values import Term, Value
 ANY: Final = Word()
 PASSAGE: Final = 16
 """Words of a passage that atoms compare; the last atom looks at the one before and at this one."""
+OFFSET: Final = 2
+"""Where records begin in their arrays."""
+WORK: Final = WordsOf([ANY] * (OFFSET + PASSAGE))
 ATOMS_OF_CLAUSES: Final = (2, 1)
 """A rule of two clauses, one of them with a choice."""
 LONGEST_HEADER: Final = 60
@@ -47,7 +50,7 @@ HASH: Final = Comparison(flow_hash.hash_of_ipv4_flow, {"source": ANY, "destinati
 
 def _fields_are_of_the_passage(arguments: Mapping[str, Value]) -> Term:
     """Rule sets name words of the passage only."""
-    members, at, fields = arguments["rules"].members, RULE_WORDS, []
+    members, at, fields = arguments["rules"].members, OFFSET + RULE_WORDS, []
     for atoms in ATOMS_OF_CLAUSES:
         fields += [members[at + CLAUSE_WORDS + ATOM_WORDS * atom + ATOM_FIELD] for atom in range(atoms)]
         at += CLAUSE_WORDS + ATOM_WORDS * atoms
@@ -60,8 +63,8 @@ def _is_of_the_passage(field: Value) -> Term:
 
 def _rule() -> list[int | Word]:
     """A rule in which nothing but the numbers of clauses and atoms is known."""
-    words: list[int | Word] = [0] * RULE_WORDS
-    words[RULE_CLAUSES] = len(ATOMS_OF_CLAUSES)
+    words: list[int | Word] = [0] * (OFFSET + RULE_WORDS)
+    words[OFFSET + RULE_CLAUSES] = len(ATOMS_OF_CLAUSES)
     for atoms in ATOMS_OF_CLAUSES:
         words += [atoms, *[ANY] * (ATOM_WORDS * atoms)]
     return words
@@ -70,18 +73,18 @@ def _rule() -> list[int | Word]:
 MATCHING: Final = [
     Comparison(
         match.atom_holds,
-        {"rules": WordsOf([ANY] * ATOM_WORDS), "atom": At(0), "work": WordsOf([ANY] * PASSAGE), "at": At(0)},
-        lambda arguments: _is_of_the_passage(arguments["rules"].members[ATOM_FIELD]),
+        {"rules": WordsOf([ANY] * (OFFSET + ATOM_WORDS)), "atom": At(OFFSET), "work": WORK, "at": At(OFFSET)},
+        lambda arguments: _is_of_the_passage(arguments["rules"].members[OFFSET + ATOM_FIELD]),
     ),
     Comparison(
         match.rule_holds,
-        {"rules": WordsOf(_rule()), "rule": At(0), "work": WordsOf([ANY] * PASSAGE), "at": At(0)},
+        {"rules": WordsOf(_rule()), "rule": At(OFFSET), "work": WORK, "at": At(OFFSET)},
         _fields_are_of_the_passage,
     ),
 ]
 MIRROR: Final = Comparison(
     passage.mirror_flow,
-    {"work": WordsOf([ANY] * 2 * (KEY_WORDS + 3)), "origin": At(0), "to": At(KEY_WORDS + 3)},
+    {"work": WORK, "origin": At(OFFSET), "to": At(OFFSET + KEY_WORDS + 2)},
 )
 
 

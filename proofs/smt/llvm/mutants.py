@@ -43,7 +43,7 @@ class CodeMutant:
 
 
 def code_mutants(text: str) -> Iterator[CodeMutant]:
-    """All mutants of the one function in `text` that LLVM accepts. A changed line loses the promises of the optimiser."""
+    """All mutants of the one function in `text` that LLVM accepts. A changed line loses the optimiser's promises."""
     lines = text.split("\n")
     first = next(number for number, line in enumerate(lines) if line.startswith("define "))
     last = lines.index("}", first)
