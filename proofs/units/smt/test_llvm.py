@@ -107,7 +107,7 @@ def translated(text: str, a: int, b: int) -> tuple[Machine, int]:
 
 @pytest.mark.parametrize("name", BODIES)
 @given(a=words, b=words)
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_code_read_into_terms_computes_what_it_computes_when_it_runs(name: str, a: int, b: int) -> None:
     text = code(BODIES[name])
     machine, result = translated(text, a, b)
