@@ -206,13 +206,13 @@ def table_of(results: list[Result]) -> Table:
 def main(
     rounds: Annotated[int, typer.Option(min=2, help="Samples of each setting.")] = 20,
     seconds: Annotated[float, typer.Option(min=0, help="Measure no longer than this.")] = 120.0,
-    design: Annotated[list[Design] | None, typer.Option(help="Designs; fine and mutex by default.")] = None,
+    design: Annotated[list[Design] | None, typer.Option(help="Designs; all by default.")] = None,
     flows: Annotated[list[int] | None, typer.Option(help="Flows in the table before.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the data to this file as JSON.")] = None,
 ) -> None:
     """Measures how many flows can begin in a second."""
     console = Console()
-    settings = settings_of(design or [Design.FINE, Design.MUTEX], list(Way), flows or list(IN_TABLE))
+    settings = settings_of(design or list(Design), list(Way), flows or list(IN_TABLE))
     measured = measure(settings, rounds, seconds, advance=lambda items: track(items, console=console, transient=True))
     results = results_of(measured)
     console.print(table_of(results))

@@ -18,7 +18,7 @@ import numpy as np
 
 from fastpath.atomics import compare_and_swap_relaxed, load_relaxed, store_relaxed
 from fastpath.compiler import cold_kernel, entry_point, kernel
-from fastpath.layout import GRANTED, KINDS, ONE, ROOM, THREAD_COUNT, USED, Index
+from fastpath.layout import ENDED, GRANTED, KINDS, ONE, ROOM, THREAD_COUNT, USED, Index
 from fastpath.memory import Words
 from fastpath.reclaim import thread_at
 
@@ -42,6 +42,13 @@ def use(words: Words, line: Index, kind: Index) -> bool:
 def undo_use(words: Words, line: Index, kind: Index) -> None:
     """Take back one `use` of the same miss, which gives up. The room stays with the thread."""
     store_relaxed(words, line + USED + kind, load_relaxed(words, line + USED + kind) - ONE)
+
+
+@kernel
+def count_end(words: Words, line: Index, kind: Index) -> None:
+    """Count one native entry that has come to its end. The room that it leaves is dealt by the next slow operation."""
+    at = line + ENDED + kind
+    store_relaxed(words, at, load_relaxed(words, at) + ONE)
 
 
 @cold_kernel
@@ -71,6 +78,15 @@ def used(words: Words, kind: Index) -> np.uint64:
     total = _NOTHING
     for thread in range(np.int64(words[THREAD_COUNT])):
         total += load_relaxed(words, thread_at(words, thread) + USED + kind)
+    return total
+
+
+@entry_point
+def ended(words: Words, kind: Index) -> np.uint64:
+    """How many native entries of a kind segments have ended so far, whoever began them."""
+    total = _NOTHING
+    for thread in range(np.int64(words[THREAD_COUNT])):
+        total += load_relaxed(words, thread_at(words, thread) + ENDED + kind)
     return total
 
 

@@ -30,12 +30,14 @@ from fastpath.layout import (
     KIND_TCP,
     KIND_UFT_IN,
     KIND_UFT_OUT,
+    LAST_SEGMENT,
     LAYERS_HIT,
     LIFE,
     LOW_32,
     ONE,
     ORIGIN,
     PARTNER,
+    TCP_WORD,
     Index,
 )
 from fastpath.memory import Words
@@ -141,7 +143,7 @@ def _connection_or_layers_look_due(words: Words, entry: np.uint64, partner: np.u
     if flow != NOTHING:
         word = load_relaxed(words, tcp_word_at(words, flow))
         if word & DEAD_WORD == NOTHING:
-            return is_over(max(time_of(life), time_of(other)), time_to_live(state_of(word)), now)
+            return is_over(_last_segment(words, flow, life, other), time_to_live(state_of(word)), now)
     if not is_dead(life) or not is_dead(other):
         return False
     outbound_at = at if is_outbound(words, entry) else partner_at
@@ -179,7 +181,8 @@ def _expire_flow(words: Words, outbound: np.uint64, inbound: np.uint64, now: np.
     flow = load_relaxed(words, outbound_at + BINDING) & LOW_32
     word = load_relaxed(words, tcp_word_at(words, flow)) if flow != NOTHING else DEAD_WORD
     connected = word & DEAD_WORD == NOTHING
-    if connected and is_over(_last_segment(words, outbound_at, inbound_at), time_to_live(state_of(word)), now):
+    lives = load_relaxed(words, outbound_at + LIFE), load_relaxed(words, inbound_at + LIFE)
+    if connected and is_over(_last_segment(words, flow, lives[0], lives[1]), time_to_live(state_of(word)), now):
         connected = not _expire_connection(words, flow, outbound, inbound, now, removed)
     else:
         _expire_half(words, inbound, outbound_at, KIND_UFT_IN, now, removed)
@@ -194,9 +197,13 @@ def _expire_flow(words: Words, outbound: np.uint64, inbound: np.uint64, now: np.
 
 
 @kernel
-def _last_segment(words: Words, outbound_at: Index, inbound_at: Index) -> np.uint64:
-    """Time of the connection's last segment: each one has hit a half, and a dead half keeps its time."""
-    return max(time_of(load_relaxed(words, outbound_at + LIFE)), time_of(load_relaxed(words, inbound_at + LIFE)))
+def _last_segment(words: Words, flow: np.uint64, life: np.uint64, other: np.uint64) -> np.uint64:
+    """Time of a connection's last segment, given the life words of both halves.
+
+    Each segment has hit a half; a dead half keeps its time, and one that is made anew leaves it to the connection.
+    """
+    before = load_relaxed(words, tcp_word_at(words, flow) - TCP_WORD + LAST_SEGMENT)
+    return max(time_of(life), time_of(other), before)
 
 
 @cold_kernel
@@ -211,7 +218,7 @@ def _expire_connection(
     word = freeze(words, flow)
     inbound_life = kill(words, inbound)
     outbound_life = kill(words, outbound)
-    last = max(time_of(inbound_life), time_of(outbound_life))
+    last = _last_segment(words, flow, inbound_life, outbound_life)
     gone = is_over(last, time_to_live(state_of(word)), now)
     if gone:
         bury(words, flow)

@@ -1,8 +1,9 @@
 """The flow record: one TCP word for both directions, advanced by hits and owned by slow operations.
 
-Hits advance the word with compare-and-swap, one flow's two directions in one order. A slow operation that is about to
-decide something about the flow freezes the word first; hits then leave their packets to the slow path, which waits
-for that operation. A dead word never lives again: a connection that is opened anew gets a record of its own.
+Hits advance the word with compare-and-swap, one flow's two directions in one order. A FIN of the guest leaves its
+number in the word beside it first (`fin.py`). A slow operation that is about to decide something about the flow
+freezes the word first; hits then leave their packets to the slow path, which waits for that operation. A dead word
+never lives again: a connection that is opened anew gets a record of its own.
 
 Designs differ in how a hit makes its step: by compare-and-swap (`advance`); under a lock of the flow's own
 (`advance_locked`), which is one bit of the word, so that whoever freezes the word waits for it; or plainly
@@ -16,6 +17,7 @@ import numpy as np
 
 from fastpath.atomics import compare_and_swap, load_acquire, load_relaxed, store_relaxed, store_release
 from fastpath.compiler import entry_point, kernel
+from fastpath.fin import fin_that_decides, note_fin
 from fastpath.layout import FLOW_WORDS, FLOWS_AT, TCP_WORD, Index
 from fastpath.memory import Words
 from fastpath.port_lock import wait_a_moment
@@ -42,20 +44,28 @@ def advance(
     direction: np.uint64,
     flags: np.uint64,
     sequence: np.uint64,
+    acknowledgement: np.uint64,
+    fin: np.uint64,
 ) -> bool:
     """Take one segment through the flow's TCP word; False leaves the packet to the slow path, the word untouched.
 
     The compare-and-swap is where the hit takes effect. Its expected value holds the epoch's tag: a packet that read the
     control word before a rule change cannot advance a flow that the new rules have already taken over.
+
+    `fin` is the FIN word that the segment asks for (`fin.fin_sent`), 0 unless it is a FIN of the guest.
     """
-    at = tcp_word_at(words, flow)
+    base = flow_at(words, flow)
+    at = base + TCP_WORD
+    if fin != ZERO and not note_fin(words, base, fin):
+        return False
     while True:
         # Acquire: what is read and written from here on belongs to the incarnation that this word names.
         word = load_acquire(words, at)
         if not may_advance(word, epoch):
             return False
-        outcome, advanced = step_tcp(word, direction, flags, sequence)
-        if outcome == LEAVE:
+        decides = fin_that_decides(words, base, word, direction)
+        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, decides)
+        if outcome >= LEAVE:
             return False
         if advanced == word or compare_and_swap(words, at, word, advanced):
             return True
@@ -63,13 +73,23 @@ def advance(
 
 @kernel
 def advance_locked(
-    words: Words, flow: np.uint64, epoch: np.uint64, direction: np.uint64, flags: np.uint64, sequence: np.uint64
+    words: Words,
+    flow: np.uint64,
+    epoch: np.uint64,
+    direction: np.uint64,
+    flags: np.uint64,
+    sequence: np.uint64,
+    acknowledgement: np.uint64,
+    fin: np.uint64,
 ) -> bool:
     """As `advance`, under the lock of the flow, which others wait for.
 
     The step takes effect with the store that gives the lock back. Release: the next one to lock it sees the step.
     """
-    at = tcp_word_at(words, flow)
+    base = flow_at(words, flow)
+    at = base + TCP_WORD
+    if fin != ZERO and not note_fin(words, base, fin):
+        return False
     spins: Index = 0
     while True:
         word = load_acquire(words, at)
@@ -78,23 +98,33 @@ def advance_locked(
         if word & LOCKED == ZERO and compare_and_swap(words, at, word, word | LOCKED):
             break
         spins = wait_a_moment(spins)
-    outcome, advanced = step_tcp(word, direction, flags, sequence)
-    passes = outcome != LEAVE
+    decides = fin_that_decides(words, base, word, direction)
+    outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, decides)
+    passes = bool(outcome < LEAVE)
     store_release(words, at, advanced if passes else word)
     return passes
 
 
 @kernel
 def advance_alone(
-    words: Words, flow: np.uint64, epoch: np.uint64, direction: np.uint64, flags: np.uint64, sequence: np.uint64
+    words: Words,
+    flow: np.uint64,
+    epoch: np.uint64,
+    direction: np.uint64,
+    flags: np.uint64,
+    sequence: np.uint64,
+    acknowledgement: np.uint64,
+    fin: np.uint64,
 ) -> bool:
     """As `advance`, where the port lock keeps everybody else out."""
-    at = tcp_word_at(words, flow)
+    base = flow_at(words, flow)
+    at = base + TCP_WORD
     word = load_relaxed(words, at)
-    if not may_advance(word, epoch):
+    if not may_advance(word, epoch) or (fin != ZERO and not note_fin(words, base, fin)):
         return False
-    outcome, advanced = step_tcp(word, direction, flags, sequence)
-    if outcome == LEAVE:
+    decides = fin_that_decides(words, base, word, direction)
+    outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, decides)
+    if outcome >= LEAVE:
         return False
     store_relaxed(words, at, advanced)
     return True

@@ -7,6 +7,8 @@ twice, and nothing is lost as long as the copy is read once more after its last 
 import numpy as np
 
 from fastpath import tcp, uft
+from fastpath.fin import FIN_LEFT, fin_word, pack_fin, sequence_of_fin
+from fastpath.flow import flow_at
 from fastpath.layout import DEAD, INBOUND, OUTBOUND
 from fastpath.memory import Words
 from reference.direction import Direction
@@ -41,6 +43,13 @@ class Connection:
             np.uint64(flow.guest_sequence is not None),
             np.uint64(epoch),
         )
+
+    def fin(self) -> np.uint64:
+        """The FIN word for the number of the guest's FIN that the reference has; 0 for none."""
+        flow = self.original
+        if not flow.semantics.fin_ends_after_payload:
+            return FIN_LEFT
+        return tcp.ZERO if flow.fin_sequence is None else pack_fin(np.uint64(flow.fin_sequence))
 
 
 class Half:
@@ -114,9 +123,12 @@ class Half:
             flow.guest_acknowledgement = acknowledgement
 
 
-def read_word(connection: Connection, word: np.uint64) -> None:
-    """Let the reference's flow have the state and the guest's sequence number of a TCP word."""
+def read_word(words: Words, connection: Connection, word: np.uint64) -> None:
+    """Let the reference's flow have what a TCP word says, loaded from its record just now, and what is beside it."""
     flow = connection.original
     flow.state = int(tcp.state_of(word))
     if word & tcp.SEQUENCE_KNOWN:
         flow.guest_sequence = int(tcp.sequence_of(word))
+    number = sequence_of_fin(word, fin_word(words, flow_at(words, np.uint64(connection.record))))
+    if number is not None:
+        flow.fin_sequence = number

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastpath.atomics import copy_bytes
 from fastpath.compiler import kernel
+from fastpath.fin import fin_sent
 from fastpath.full_checksum import body_sum, transport_length
 from fastpath.layout import (
     COPIED_BYTES,
@@ -56,6 +57,14 @@ def read_headers(
     if parsed and old_ways & FULL_CHECKSUMS != _NOTHING:
         work[record + WORK_BODY_SUM] = body_sum(headers, work, record)
     return parsed
+
+
+@kernel
+def fin_in(frames: Frame, descriptors: Words, at: Index, work: Words, record: Index, old_ways: np.uint64) -> np.uint64:
+    """The FIN word for a frame that `read_headers` has found to be a FIN of the guest, see `fin.fin_sent`."""
+    if old_ways & COPYING != _NOTHING:
+        return fin_sent(work.view(np.uint8), work, copy_at(record), work, record)
+    return fin_sent(frames, descriptors, at, work, record)
 
 
 @kernel

@@ -11,8 +11,10 @@ import numpy as np
 
 from fastpath.atomics import load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
+from fastpath.fin import is_fin
 from fastpath.flow import advance, advance_alone, advance_locked, flow_at
 from fastpath.hash_table import entry_at, find, find_hinted, hash_key
+from fastpath.headers import fin_in
 from fastpath.layout import (
     CONTROL,
     CONTROL_EPOCH_SHIFT,
@@ -73,6 +75,7 @@ def tracking(policy: Policy) -> Any:
     `line` is the thread's own, where it counts the hits of the port; `owner` is its number among those who own halves.
     """
     takes_no_lock = not policy.has_port_lock
+    old_ways = policy.old_ways
     alone = policy.tracks_alone
     looks_up = policy.tcp_state is TcpState.LOOKED_UP
     locks_flow = policy.tcp_state is TcpState.FLOW_LOCK
@@ -80,6 +83,7 @@ def tracking(policy: Policy) -> Any:
     @kernel
     def track(
         words: Words,
+        frames: Frame,
         descriptors: Words,
         at: Index,
         work: Words,
@@ -104,12 +108,15 @@ def tracking(policy: Policy) -> Any:
                 flow = flow_looked_up(words, work, record)
                 if flow == _NOTHING:
                     return False
+            fin = _NOTHING
+            if is_fin(direction, flags):
+                fin = fin_in(frames, descriptors, at, work, record, old_ways)
             if locks_flow:
-                advanced = advance_locked(words, flow, epoch, direction, flags, sequence)
+                advanced = advance_locked(words, flow, epoch, direction, flags, sequence, acknowledgement, fin)
             elif looks_up and alone:
-                advanced = advance_alone(words, flow, epoch, direction, flags, sequence)
+                advanced = advance_alone(words, flow, epoch, direction, flags, sequence, acknowledgement, fin)
             else:
-                advanced = advance(words, flow, epoch, direction, flags, sequence)
+                advanced = advance(words, flow, epoch, direction, flags, sequence, acknowledgement, fin)
             if not advanced:
                 return False
             length = descriptors[at + FRAME_LENGTH]
@@ -166,7 +173,7 @@ def hit_under(policy: Policy) -> Any:
         if not tracks_inside:
             unlock(words)
         decided = entry != _NOTHING and track(
-            words, descriptors, at, work, record, entry_at(words, entry), flow, epoch, now, line, owner
+            words, frames, descriptors, at, work, record, entry_at(words, entry), flow, epoch, now, line, owner
         )
         if tracks_inside and not transforms_inside:
             unlock(words)

@@ -313,7 +313,7 @@ def choose_place(rules: Words, work: Words, at: Index) -> bool:
     is_external_source = work[at + PASSAGE_EXTERNAL] != _NOTHING
     if kind == KIND_INTERNET_GATEWAY:
         endpoints = find_boundary(rules, high, low, family)
-        if endpoints == 0 or not is_external_source:
+        if endpoints == 0 or rules[endpoints] == _NOTHING or not is_external_source:
             return False
         endpoint = endpoints + 1 + ENDPOINT_WORDS * np.int64(flow_hash % rules[endpoints])
         work[at + PLACE] = BOUNDARY_MAC

@@ -107,6 +107,8 @@ MISSING: Final = LINE
 ENTRY_STOCK: Final = LINE + 1
 FLOW_STOCK: Final = LINE + 2
 """Heads of the thread's own lists of free records: see `records.py`."""
+ENDED: Final = LINE + 3
+"""By kind: native entries that segments of this thread have ended so far (`close.py`)."""
 USED: Final = 2 * LINE
 """By kind: entries that misses of this thread have begun so far. Never falls from one miss to the next."""
 THREAD_HITS: Final = USED + KINDS
@@ -189,14 +191,15 @@ REWRITE_SOURCE_PORT_SHIFT: Final = SHIFT_16
 
 FLOW_WORDS: Final = LINE
 TCP_WORD: Final = 0
-SEGMENTS_MISSED: Final = 1
-"""Segments of the connection that were misses, and so are in no half's `HITS`: inbound here, outbound in the next word.
-Native flows only, as the next one."""
-NUMBERS_KNOWN: Final = 3
-"""Which numbers of the connection have been seen: `REMOTE_SEQUENCE_KNOWN` and following."""
-REMOTE_SEQUENCE_KNOWN: Final = np.uint64(1)
-REMOTE_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(2)
-GUEST_ACKNOWLEDGEMENT_KNOWN: Final = np.uint64(4)
+FIN_WORD: Final = 1
+"""Where the guest's FIN ends; 0 before there was one. Written once: see `fin.py`."""
+SEGMENTS_MISSED: Final = 2
+"""`outbound << 32 | inbound`: segments that were misses, in no half's `HITS`, and whether one of them acknowledged
+anything. Native flows only, as the next word."""
+MISSED_ACKNOWLEDGEMENT: Final = np.uint64(1 << 31)
+MISSED_COUNT: Final = np.uint64((1 << 31) - 1)
+LAST_SEGMENT: Final = 3
+"""Time of the connection's last segment before its halves were made anew, which have forgotten theirs; 0 at first."""
 OTHERS_HITS: Final = 4
 """Hits by threads that do not own the half: inbound here, outbound in the next word."""
 OTHERS_BYTES: Final = 6

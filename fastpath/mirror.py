@@ -15,11 +15,13 @@ import numpy as np
 from fastpath import flow as flow_record
 from fastpath import uft
 from fastpath.compile_flow import compile_flow, key_words
+from fastpath.fin import note_fin
 from fastpath.halves import Connection, Half, read_word
 from fastpath.hash_table import entry_at
 from fastpath.layout import (
     ENTRY_LIST,
     ENTRY_STOCK,
+    FIN_WORD,
     FLOW_LIST,
     FLOW_STOCK,
     FLOW_WORDS,
@@ -136,7 +138,7 @@ class Mirror:
 
     def _freeze(self, connection: Connection) -> None:
         if connection not in self._frozen and self._connections.get(connection.original) is connection:
-            read_word(connection, flow_record.freeze(self._words, np.uint64(connection.record)))
+            read_word(self._words, connection, flow_record.freeze(self._words, np.uint64(connection.record)))
             self._frozen[connection] = None
         for half in connection.halves:
             half.bring_home(self._words)
@@ -150,7 +152,7 @@ class Mirror:
             half.bring_home(self._words)
         for connection in self._connections.values():
             if connection not in self._frozen:
-                read_word(connection, flow_record.current_word(self._words, np.uint64(connection.record)))
+                read_word(self._words, connection, flow_record.current_word(self._words, np.uint64(connection.record)))
 
     def stop_expiring(self, now_ms: int) -> None:
         """Before an expiry pass: stop hits on every flow that is about to expire, unless a hit comes first.
@@ -207,6 +209,7 @@ class Mirror:
     def commit(self, epoch: int) -> None:
         """Carry out in the arena what has happened in the reference since the last commit."""
         self._replace_survivors()
+        self._replace_other_fins()
         self._replace_siblings()
         leaving = [self._halves.pop(entry) for entry in self._departures]
         self._departures.clear()
@@ -237,6 +240,16 @@ class Mirror:
                 self._departures[half.original] = None
                 self._arrivals[half.original] = half.direction
 
+    def _replace_other_fins(self) -> None:
+        """A connection whose FIN is not the one that a hit has noted gets a fresh copy: FIN words are written once."""
+        for connection in list(self._frozen):
+            fin = connection.fin()
+            if fin == 0 or note_fin(self._words, flow_record.flow_at(self._words, np.uint64(connection.record)), fin):
+                continue
+            if not connection.halves:
+                self._close(connection)
+            self._replace_halves(connection)
+
     def _replace_siblings(self) -> None:
         """A connection ends with the first of its halves that leaves; a half that stays gets a fresh copy of both.
 
@@ -245,10 +258,14 @@ class Mirror:
         """
         for entry in list(self._departures):
             connection = self._halves[entry].connection
-            for half in connection.halves if connection is not None else ():
-                if self._halves.get(half.original) is half and half.original not in self._departures:
-                    self._departures[half.original] = None
-                    self._arrivals[half.original] = half.direction
+            if connection is not None:
+                self._replace_halves(connection)
+
+    def _replace_halves(self, connection: Connection) -> None:
+        for half in connection.halves:
+            if self._halves.get(half.original) is half and half.original not in self._departures:
+                self._departures[half.original] = None
+                self._arrivals[half.original] = half.direction
 
     def _close(self, connection: Connection) -> None:
         """Bring a connection's state home for good, and bury its record."""
@@ -291,7 +308,9 @@ class Mirror:
             return None
         connection = self._connections[flow] = Connection(flow, record)
         at = int(flow_record.flow_at(self._words, np.uint64(record)))
-        self._words[at : at + FLOW_WORDS] = 0  # plainly: hits come here after a look-up only, which `install` precedes
+        # Plainly: hits come here after a look-up only, which `install` precedes.
+        self._words[at : at + FLOW_WORDS] = 0
+        self._words[at + FIN_WORD] = connection.fin()
         flow_record.thaw(self._words, np.uint64(record), connection.word(epoch))
         return connection
 

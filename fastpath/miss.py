@@ -14,6 +14,7 @@ import numpy as np
 from fastpath.atomics import load_acquire, load_relaxed
 from fastpath.capacity import undo_use, use
 from fastpath.claims import claimed, prefetch_claims
+from fastpath.close import close_flow
 from fastpath.commit import AGAIN, COMMITTED, LEAVE, begin_flow
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.compose import compose_rewrite, compose_transform
@@ -96,6 +97,8 @@ FORWARDED: Final = COMMITTED
 """The packet goes on: its action, rewrite word and hash are in the work array."""
 DENIED_HERE: Final = np.uint64(3)
 """A layer has denied the packet; the descriptor says so."""
+CLOSED_HERE: Final = np.uint64(5)
+"""The packet goes on as a hit, and has ended its connection; action, rewrite word and hash are in the work array."""
 WAIT: Final = np.uint64(4)
 """Not now: a slow operation keeps misses out, or has published rules that the batch does not have."""
 ACTIONS: Final = OUTCOME_HASH + 1
@@ -136,8 +139,11 @@ def perform_miss(
     now: np.uint64,
     line: Index,
     thread: Index,
+    may_close: bool,
 ) -> np.uint64:
     """Decide about a packet that missed: `FORWARDED`, `DENIED_HERE`, `AGAIN`, `WAIT`, or `LEAVE` to the reference.
+
+    Or `CLOSED_HERE`, for a hit that ends a connection.
 
     Args:
         words: the arena.
@@ -148,6 +154,7 @@ def perform_miss(
         now: the time in milliseconds.
         line: index of the thread's record in the arena.
         thread: the thread's number.
+        may_close: whether hits notice dead marks, so that connections may end here.
     """
     # Acquire: as in `hit.reach`. The word does not change while this thread is inside a miss.
     control = load_acquire(words, CONTROL)
@@ -161,7 +168,7 @@ def perform_miss(
     if entry == _NOTHING:
         outcome = miss_new(words, rules, frames, descriptors, at, work, record, epoch, now, line)
     else:
-        outcome = miss_known(words, rules, frames, descriptors, at, work, record, entry, epoch, now, line)
+        outcome = miss_known(words, rules, frames, descriptors, at, work, record, entry, epoch, now, line, may_close)
     if outcome == FORWARDED or outcome == DENIED_HERE:
         base = np.int64(thread) * np.int64(rules[RULES_COUNTERS])
         count_miss(counts, base, work, descriptors[at + FRAME_DIRECTION], outcome == FORWARDED)
@@ -254,6 +261,7 @@ def miss_known(
     epoch: np.uint64,
     now: np.uint64,
     line: Index,
+    may_close: bool,
 ) -> np.uint64:
     """A packet whose key has an entry that is no use for a hit."""
     own = entry_at(words, entry)
@@ -263,12 +271,12 @@ def miss_known(
     other = entry_at(words, partner_of(partner))
     seen, seen_other = state_of_half(words, own), state_of_half(words, other)
     own_is_dead = is_dead(words, own)
-    if not own_is_dead and not is_stale(words, own, epoch):
-        return AGAIN
-    renews_other = not own_is_dead or is_dead(words, other) or is_stale(words, other, epoch)
+    direction = descriptors[at + FRAME_DIRECTION]
     for word in range(KEY_WORDS):
         work[OTHER_KEY + word] = load_relaxed(words, other + KEY + word)
-    direction = descriptors[at + FRAME_DIRECTION]
+    if not own_is_dead and not is_stale(words, own, epoch):
+        return close_known(words, work, record, entry, direction, epoch, line) if may_close else AGAIN
+    renews_other = not own_is_dead or is_dead(words, other) or is_stale(words, other, epoch)
     origin = load_relaxed(words, (other if direction == OUTBOUND else own) + ORIGIN)
     passed, passed_other = load_relaxed(words, own + PASSED), load_relaxed(words, other + PASSED)
     keeps = are_as_they_would_be(words, rules, own, other)
@@ -284,6 +292,25 @@ def miss_known(
     return renew_flow(
         words, work, record, line, own, other, direction, epoch, now, length, seen, seen_other, renews_other, ACTIONS
     )
+
+
+@kernel
+def close_known(
+    words: Words,
+    work: Words,
+    record: Index,
+    entry: np.uint64,
+    direction: np.uint64,
+    epoch: np.uint64,
+    line: Index,
+) -> np.uint64:
+    """A packet whose half is in service: it ends the connection, or is a hit by now, or the reference's."""
+    own = entry_at(words, entry)
+    work[OUTCOME_ACTION], work[OUTCOME_REWRITE] = load_relaxed(words, own + ACTION), load_relaxed(words, own + REWRITE)
+    work[OUTCOME_HASH] = work[OUTCOME_ACTION] & LOW_32
+    if close_flow(words, work, record, line, entry, direction, epoch) == COMMITTED:
+        return CLOSED_HERE
+    return AGAIN
 
 
 @kernel

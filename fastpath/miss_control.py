@@ -58,11 +58,15 @@ class MissControl:
     def recall_due(self, now_ms: int) -> None:
         """Make those flows the reference's that `expire` has left although they are due."""
 
-    def clear(self) -> None:
-        """Remove all native flows."""
+    @contextmanager
+    def cleared(self) -> Iterator[None]:
+        """Remove all native flows once the reference has forgotten its own; none of them if that raises."""
+        yield
 
-    def clear_unified(self) -> None:
-        """Take the halves of all native flows out of the unified table."""
+    @contextmanager
+    def cleared_unified(self) -> Iterator[None]:
+        """As `cleared`, for the unified table: the halves of all native flows leave it."""
+        yield
 
 
 class CompiledMisses(MissControl):
@@ -156,15 +160,23 @@ class CompiledMisses(MissControl):
         """
         self._recall.recall_each(self._sweeper.due(now_ms))
 
-    def clear(self) -> None:
-        """Remove all native flows; those that own ports of source NAT become the reference's, for the same reason."""
+    @contextmanager
+    def cleared(self) -> Iterator[None]:
+        """Remove all native flows once the reference has forgotten its own; none of them if that raises.
+
+        Those that own ports of source NAT become the reference's before, for the same reason.
+        """
+        self._recall.recall_each(self._sweeper.owning_ports())
+        yield
         if self._recall.has_any:
-            self._recall.recall_each(self._sweeper.owning_ports())
             self._recall.note_removed(self._sweeper.clear())
 
-    def clear_unified(self) -> None:
-        """Take the halves of all native flows out of the unified table, or make all flows the reference's."""
+    @contextmanager
+    def cleared_unified(self) -> Iterator[None]:
+        """As `cleared`, for the unified table: the halves of all native flows leave it, or become the reference's."""
         if self._waits_for_hits:
+            yield
             self._recall.note_removed(self._sweeper.clear_unified())
         else:
             self._recall.recall_all()
+            yield

@@ -11,7 +11,7 @@ from fastpath.gate import begin_miss, end_miss
 from fastpath.layout import FRAME_L4_HASH, FRAME_VERDICT, VERDICT_WAIT, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.miss import DENIED_HERE, FORWARDED, WAIT, perform_miss
+from fastpath.miss import CLOSED_HERE, DENIED_HERE, FORWARDED, WAIT, perform_miss
 from fastpath.policy import Policy
 from fastpath.port_lock import acquire_alone, release_alone
 from fastpath.transform import apply
@@ -23,6 +23,7 @@ def missing_under(policy: Policy, hit: Any) -> Any:
     The frame's verdict then says whether the caller is to wait (`VERDICT_WAIT`) or to ask the reference.
     """
     has_port_lock = policy.has_port_lock
+    may_close = not has_port_lock
     old_ways = policy.old_ways
 
     @kernel
@@ -44,7 +45,9 @@ def missing_under(policy: Policy, hit: Any) -> Any:
         # Inside the miss: a slow operation takes the port lock when misses are over.
         if has_port_lock:
             acquire_alone(words)
-        outcome = perform_miss(words, rules, counts, frames, descriptors, at, work, record, now, line, thread)
+        outcome = perform_miss(
+            words, rules, counts, frames, descriptors, at, work, record, now, line, thread, may_close
+        )
         if has_port_lock:
             release_alone(words)
         end_miss(words, line)
@@ -71,12 +74,13 @@ def missing_under(policy: Policy, hit: Any) -> Any:
             if hit(words, frames, descriptors, at, work, record, now, line, owner):
                 return True
             outcome = attempt(words, rules, counts, frames, descriptors, at, work, record, now, line, thread)
-        if outcome == FORWARDED:
+        passes = outcome == FORWARDED or outcome == CLOSED_HERE
+        if passes:
             action, rewrite = work[OUTCOME_ACTION], work[OUTCOME_REWRITE]
             apply(words, frames, descriptors, at, work, record, action, rewrite, old_ways)
             descriptors[at + FRAME_L4_HASH] = work[OUTCOME_HASH]
         elif outcome == WAIT:
             descriptors[at + FRAME_VERDICT] = VERDICT_WAIT
-        return outcome == FORWARDED or outcome == DENIED_HERE
+        return passes or outcome == DENIED_HERE
 
     return miss

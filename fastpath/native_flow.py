@@ -10,6 +10,7 @@ import numpy as np
 
 from fastpath import native, tcp, uft
 from fastpath.decompile import key_of_words
+from fastpath.fin import sequence_of_fin
 from fastpath.hash_table import entry_at
 from fastpath.layout import (
     ACTION,
@@ -17,18 +18,20 @@ from fastpath.layout import (
     BYTES,
     DEAD,
     ENTRY_WORDS,
+    FIN_WORD,
     FLOW_WORDS,
     FLOWS_AT,
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
     HITS,
     HITS_BEFORE,
     INBOUND,
     KEY,
     KEY_WORDS,
+    LAST_SEGMENT,
     LAYERS_HIT,
     LIFE,
+    MISSED_ACKNOWLEDGEMENT,
+    MISSED_COUNT,
     NUMBERS,
-    NUMBERS_KNOWN,
     ORIGIN,
     OTHERS_BYTES,
     OTHERS_HITS,
@@ -36,8 +39,6 @@ from fastpath.layout import (
     OWNED_HITS,
     PARTNER,
     PASSED,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     REWRITE,
     SEGMENTS_MISSED,
     TCP_WORD,
@@ -92,17 +93,21 @@ class NativeConnection(NamedTuple):
     Attributes:
         record: number of the flow record.
         is_dead: whether the connection has expired, and at least one half has not.
+        last_segment_ms: when its last segment was: every one leaves its time in a half, which keeps it when it dies,
+            and hands it over when it is made anew.
     """
 
     record: int
     is_dead: bool
     state: int
+    fin_sequence: int | None
     guest_sequence: int | None
     guest_acknowledgement: int | None
     remote_sequence: int | None
     remote_acknowledgement: int | None
     segments_in: int
     segments_out: int
+    last_segment_ms: int
 
 
 class NativeFlow(NamedTuple):
@@ -140,9 +145,9 @@ def read_native_flow(words: Words, entry: int) -> NativeFlow:
     """The native flow that an entry belongs to."""
     directions = {}
     for number in (entry, native_partner(words, entry)):
-        content = _entry_words(words, number)
-        direction, flow = key_of_words(content[KEY : KEY + KEY_WORDS])
-        directions[direction] = (content, _half(words, number, direction, flow, content))
+        at = int(entry_at(words, np.uint64(number)))
+        direction, flow = key_of_words(_words_at(words, at + KEY, KEY_WORDS))
+        directions[direction] = _half(words, at, number, direction, flow)
     (out_words, outbound), (in_words, inbound) = directions[Direction.OUT], directions[Direction.IN]
     origin = np.uint64(in_words[ORIGIN])
     vni = int(native.origin_vni(origin))
@@ -159,25 +164,27 @@ def read_native_flow(words: Words, entry: int) -> NativeFlow:
     )
 
 
-def _entry_words(words: Words, entry: int) -> list[int]:
-    at = int(entry_at(words, np.uint64(entry)))
-    return _words_at(words, at, ENTRY_WORDS)
-
-
 def _words_at(words: Words, at: int, count: int) -> list[int]:
     content = np.zeros(count, np.uint64)
     uft.read_words(words, at, content)
     return list(map(int, content))
 
 
-def _half(words: Words, entry: int, direction: Direction, flow: FlowId, content: list[int]) -> NativeHalf:
-    hits, length, record = content[HITS], content[BYTES], content[BINDING] & _LOW_32
+def _half(words: Words, at: int, entry: int, direction: Direction, flow: FlowId) -> tuple[list[int], NativeHalf]:
+    """The half at `words[at]`: its words, and what they say.
+
+    A connection's half has an owner; the others count in the flow record (`uft.count_segment`). Hits are counted last,
+    so both counts are read before the numbers: those of a hit that is counted here are never looked at again.
+    """
+    record = _words_at(words, at + BINDING, 1)[0] & _LOW_32
+    others = int(words[FLOWS_AT]) + record * FLOW_WORDS + int(INBOUND if direction is Direction.IN else OUTBOUND)
+    hits_of_others = _words_at(words, others + OTHERS_HITS, 1)[0] if record else 0
+    content = _words_at(words, at, ENTRY_WORDS)
+    hits, length = content[HITS], content[BYTES]
     if record:
-        # A connection's half has an owner; the others count in the flow record (`uft.count_segment`).
-        others = int(words[FLOWS_AT]) + record * FLOW_WORDS + int(INBOUND if direction is Direction.IN else OUTBOUND)
-        hits = (hits & int(OWNED_HITS)) + _words_at(words, others + OTHERS_HITS, 1)[0]
+        hits = (hits & int(OWNED_HITS)) + hits_of_others
         length += _words_at(words, others + OTHERS_BYTES, 1)[0]
-    return NativeHalf(
+    return content, NativeHalf(
         entry,
         flow,
         epoch=content[BINDING] >> 32,
@@ -201,10 +208,11 @@ def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> Nati
     """The flow record, and the numbers that lie in the halves. Every hit has both numbers of its segment."""
     at = int(words[FLOWS_AT]) + outbound.record * FLOW_WORDS
     record = _words_at(words, at, FLOW_WORDS)
-    word, known = np.uint64(record[TCP_WORD]), record[NUMBERS_KNOWN]
-    guest_acknowledged = outbound.hits or known & int(GUEST_ACKNOWLEDGEMENT_KNOWN)
-    remote_sent = inbound.hits or known & int(REMOTE_SEQUENCE_KNOWN)
-    remote_acknowledged = inbound.hits or known & int(REMOTE_ACKNOWLEDGEMENT_KNOWN)
+    word, missed = np.uint64(record[TCP_WORD]), record[SEGMENTS_MISSED]
+    missed_in, missed_out = missed & _LOW_32, missed >> 32
+    guest_acknowledged = outbound.hits or missed_out & int(MISSED_ACKNOWLEDGEMENT)
+    remote_sent = inbound.hits or missed_in
+    remote_acknowledged = inbound.hits or missed_in & int(MISSED_ACKNOWLEDGEMENT)
     return NativeConnection(
         outbound.record,
         is_dead=word & tcp.DEAD != tcp.ZERO,
@@ -213,6 +221,8 @@ def _connection(words: Words, outbound: NativeHalf, inbound: NativeHalf) -> Nati
         guest_acknowledgement=outbound.acknowledgement if guest_acknowledged else None,
         remote_sequence=inbound.sequence if remote_sent else None,
         remote_acknowledgement=inbound.acknowledgement if remote_acknowledged else None,
-        segments_in=inbound.hits + record[SEGMENTS_MISSED],
-        segments_out=outbound.hits + record[SEGMENTS_MISSED + 1],
+        fin_sequence=sequence_of_fin(word, np.uint64(record[FIN_WORD])),
+        segments_in=inbound.hits + (missed_in & int(MISSED_COUNT)),
+        segments_out=outbound.hits + (missed_out & int(MISSED_COUNT)),
+        last_segment_ms=max(outbound.last_hit_ms, inbound.last_hit_ms, record[LAST_SEGMENT]),
     )

@@ -1,8 +1,9 @@
-"""The fast port: compiled hits beside the reference's slow path.
+"""The fast port: compiled hits and misses beside the reference's slow path.
 
-`Port` has the surface of `reference.Port`, plus batches. A hit in the unified flow table is served by compiled code,
-on any number of threads at once. Everything else is a slow operation: a miss, a segment that closes a connection,
-expiry, reconfiguration, a dump. Slow operations follow one another and run in the reference (`slow_path.py`).
+`Port` has the surface of `reference.Port`, plus batches. Hits in the unified flow table, most misses, and the segments
+that end connections are served by compiled code, on any number of threads at once. Everything else is a slow operation:
+what compiled code leaves (`docs/misses.md`), expiry, reconfiguration, a dump. Slow operations follow one another and
+run in the reference (`slow_path.py`).
 
 Thread safety: every method may be called from any thread at any time. After `pause`, `reset` or a change of rules has
 returned, no packet is processed under the old state. A batch belongs to the thread that processes it. A call that
@@ -214,8 +215,7 @@ class Port(Reconfiguration):
 
     def reset(self) -> None:
         """Forget all flows and stop processing packets; from any state."""
-        with self._slow_path.operation() as port:
-            self._slow_path.misses.clear()
+        with self._slow_path.operation() as port, self._slow_path.misses.cleared():
             port.reset()
 
     def expire(self, now_ms: int) -> None:
@@ -226,9 +226,7 @@ class Port(Reconfiguration):
 
     def clear_uft(self) -> None:
         """Empty the unified flow table; raises `BadState` unless running."""
-        with self._slow_path.operation() as port:
-            port.data.require_state(PortState.RUNNING)
-            self._slow_path.misses.clear_unified()
+        with self._slow_path.operation() as port, self._slow_path.misses.cleared_unified():
             port.clear_uft()
 
     def clear_lft(self, layer: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 import reference
 from fastpath.atomics import load_relaxed, store_relaxed
-from fastpath.capacity import used
+from fastpath.capacity import ended, used
 from fastpath.compile_flow import key_words
 from fastpath.compiler import entry_point
 from fastpath.hash_table import entry_at
@@ -85,8 +85,8 @@ class Recall:
     # --- how many there are ---
 
     def follow(self) -> None:
-        """Take note of what misses have begun; once the gate is closed, before the reference does anything."""
-        self._begun = [int(used(self._words, kind)) for kind in range(KINDS)]
+        """Note what misses have begun and ended; once the gate is closed, before the reference does anything."""
+        self._begun = [int(used(self._words, kind) - ended(self._words, kind)) for kind in range(KINDS)]
         for name in (firewall.NAME, nat.NAME):
             flows = self._port.data.layer(name).flows
             flows.count = len(flows.outbound)

@@ -42,7 +42,7 @@ from fastpath.layout import (
 from fastpath.memory import Words
 from fastpath.native import NO_NAT, origin_nat, passed_again, with_route
 from fastpath.rule_layout import PASSAGE_TARGET
-from fastpath.segment import count_missed, take_along
+from fastpath.segment import count_missed, keep_time, take_along
 from fastpath.uft import counted_hits
 
 _NOTHING = np.uint64(0)
@@ -135,7 +135,11 @@ def _renew_locked(
     if flow != _NOTHING:
         if not take_along(words, work, record, flow, direction, epoch):
             return LEAVE
-        count_missed(words, work, record, tcp_word_at(words, flow) - TCP_WORD, own, direction, length)
+        at = tcp_word_at(words, flow) - TCP_WORD
+        count_missed(words, work, record, at, own, direction, length)
+        keep_time(words, at, load_relaxed(words, own + LIFE))
+        if renews_other:
+            keep_time(words, at, load_relaxed(words, other + LIFE))
     binding = (epoch & LOW_32) << SHIFT_32 | flow
     _renew_half(words, own, direction, binding, work[actions], work[actions + 1], now)
     if renews_other:

@@ -143,7 +143,7 @@ class Revival:
         known = native.connection
         if known is None:
             return None
-        flow = TcpFlow(native.outbound.flow, _last_segment_ms(native), self._port.semantics)
+        flow = TcpFlow(native.outbound.flow, known.last_segment_ms, self._port.semantics)
         flow.inbound_flow = native.inbound.flow
         _set_numbers(flow, known)
         flow.bytes_in, flow.bytes_out = native.inbound.length, native.outbound.length
@@ -191,14 +191,10 @@ def _placed(flows: LayerFlows, pair: _LayerPair) -> _LayerPair:
     return pair
 
 
-def _last_segment_ms(native: NativeFlow) -> int:
-    """Every segment leaves its time in a half, and a dead half keeps it."""
-    return max(native.outbound.last_hit_ms, native.inbound.last_hit_ms)
-
-
 def _set_numbers(flow: TcpFlow, known: NativeConnection) -> None:
     """State and numbers; the segment that began the connection was no hit of it."""
     flow.state = known.state
+    flow.fin_sequence = known.fin_sequence
     flow.guest_sequence = known.guest_sequence
     flow.guest_acknowledgement = known.guest_acknowledgement
     flow.remote_sequence = known.remote_sequence

@@ -1,25 +1,27 @@
 """The segment of a miss: how a connection begins with it, or takes it along, in the words of a native flow.
 
 Only segments that neither end a connection nor begin one anew; what the state machine says is `tcp.step_tcp` for
-connections that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`).
+connections that are known, and here for those that begin (`reference.tcp.transition` from `CLOSED`). Those that end one
+are in `close.py`.
 """
 
 import numpy as np
 
 from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
-from fastpath.flow import tcp_word_at
+from fastpath.fin import fin_that_decides, is_fin
+from fastpath.flow import flow_at, tcp_word_at
+from fastpath.layout import DEAD as DEAD_HALF
 from fastpath.layout import (
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
+    FIN_WORD,
     INBOUND,
+    LAST_SEGMENT,
+    MISSED_ACKNOWLEDGEMENT,
     NUMBERS,
-    NUMBERS_KNOWN,
     ONE,
     OTHERS_BYTES,
     OTHERS_HITS,
     OUTBOUND,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     SEGMENTS_MISSED,
     SHIFT_32,
     TCP_WORD,
@@ -86,9 +88,9 @@ def begin_connection(
     if direction == INBOUND:
         sequence, known = _NOTHING, _NOTHING
     store_relaxed(words, at + TCP_WORD, pack_word(state, sequence, known, epoch))
+    store_relaxed(words, at + FIN_WORD, _NOTHING)
     store_relaxed(words, at + SEGMENTS_MISSED, _NOTHING)
-    store_relaxed(words, at + SEGMENTS_MISSED + 1, _NOTHING)
-    store_relaxed(words, at + NUMBERS_KNOWN, _NOTHING)
+    store_relaxed(words, at + LAST_SEGMENT, _NOTHING)
     for way in range(2):
         store_relaxed(words, at + OTHERS_HITS + way, _NOTHING)
         store_relaxed(words, at + OTHERS_BYTES + way, _NOTHING)
@@ -101,23 +103,26 @@ def count_missed(
 ) -> None:
     """Count a segment that was a miss, and keep its numbers.
 
-    The counters here belong to misses of this direction, which hold the half's bucket; bytes, which hits count too, are
-    added as those of a thread that does not own the half.
+    The counters here belong to misses, which hold the buckets of both halves; bytes, which hits count too, are added as
+    those of a thread that does not own the half.
     """
-    missed = at + SEGMENTS_MISSED + np.int64(direction)
-    store_relaxed(words, missed, load_relaxed(words, missed) + ONE)
+    missed, shift = at + SEGMENTS_MISSED, _NOTHING if direction == INBOUND else SHIFT_32
+    count = load_relaxed(words, missed) + (ONE << shift)
+    if work[record + WORK_TCP_FLAGS] & ACK != _NOTHING:
+        count |= MISSED_ACKNOWLEDGEMENT << shift
+    store_relaxed(words, missed, count)
     fetch_add_relaxed(words, at + OTHERS_BYTES + np.int64(direction), length)
     sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
-    acknowledges = work[record + WORK_TCP_FLAGS] & ACK != _NOTHING
-    known = load_relaxed(words, at + NUMBERS_KNOWN)
-    if direction == INBOUND:
-        known |= REMOTE_SEQUENCE_KNOWN
-        if acknowledges:
-            known |= REMOTE_ACKNOWLEDGEMENT_KNOWN
-    elif acknowledges:
-        known |= GUEST_ACKNOWLEDGEMENT_KNOWN
-    store_relaxed(words, at + NUMBERS_KNOWN, known)
     store_relaxed(words, own + NUMBERS, sequence << SHIFT_32 | acknowledgement)
+
+
+@kernel
+def keep_time(words: Words, at: Index, life: np.uint64) -> None:
+    """Let the connection with the record at `words[at]` keep the time of a half that is about to be made anew.
+
+    A clock that lags must not make it look older. Misses of either direction hold all four buckets of the flow.
+    """
+    store_relaxed(words, at + LAST_SEGMENT, max(load_relaxed(words, at + LAST_SEGMENT), life & ~DEAD_HALF))
 
 
 @kernel
@@ -128,7 +133,10 @@ def take_along(
 
     Hits of the other half may advance the word meanwhile, where that half is of this epoch: hence compare-and-swap.
     """
-    at = tcp_word_at(words, flow)
+    flags, base = work[record + WORK_TCP_FLAGS], flow_at(words, flow)
+    if is_fin(direction, flags):
+        return False
+    at = base + TCP_WORD
     spins: Index = 0
     while True:
         # Acquire: as in `flow.advance`.
@@ -138,8 +146,10 @@ def take_along(
         if word & LOCKED != _NOTHING:
             spins = wait_a_moment(spins)
             continue
-        outcome, advanced = step_tcp(word, direction, work[record + WORK_TCP_FLAGS], work[record + WORK_SEQUENCE])
-        if outcome == LEAVE:
+        fin = fin_that_decides(words, base, word, direction)
+        sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
+        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, fin)
+        if outcome >= LEAVE:
             return False
         advanced = advanced & ~TAG_FIELD | epoch << TAG_SHIFT
         if advanced == word or compare_and_swap(words, at, word, advanced):

@@ -51,8 +51,7 @@ class SlowPath:
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._mappings_published = port.mappings_seen
         self.misses = MissControl()
-        # Real threads under a port lock have histories that no order explains when misses are compiled: not yet there.
-        compiled = policy.compiles_misses and not policy.has_port_lock and port.semantics == Semantics.CORRECT
+        compiled = policy.compiles_misses and port.semantics == Semantics.CORRECT
         if compiled:
             self.misses = CompiledMisses(words, port, self.mirror, waits_for_hits=waits_for_hits)
         self._watch(claims=compiled)
@@ -119,8 +118,11 @@ class SlowPath:
                 self.misses.follow()
         # The lock is given back between two chunks: packets that wait for one do not wait for all.
         position = self.misses.next_due(now_ms, 1)
-        while position and self.port.state is PortState.RUNNING:
+        while position:
             with self._lock:
+                # Under the lock: nothing expires on a port that has been paused.
+                if self.port.state is not PortState.RUNNING:
+                    break
                 position = self.misses.expire(now_ms, position)
             position = self.misses.next_due(now_ms, position)
         with self._lock, self._carried_out(whole=False):

@@ -12,8 +12,9 @@ compare-and-swap:
     bits 40-63   TAG: low 24 bits of the epoch under which the flow was last installed
 
 The machine follows segments from the middle (RFC 9293 section 3.3.2 seen from outside): it trusts what passes, and
-takes no window into account. Here are the segments between a connection's beginning and its end, for which the
-reference's machine (`reference.tcp`) does the same under all semantics; the others are left to it.
+takes no window into account. Here are the segments of a connection's life from the answer to its SYN on, for which the
+reference's machine (`reference.tcp`) does the same under all semantics; the others are left to it. One number that
+decides does not fit into the word: where the guest's FIN ends. It comes beside it (`fin.py`).
 
 Every value is `np.uint64`.
 """
@@ -54,6 +55,8 @@ FIN_WAIT_2 = np.uint64(8)
 TIME_WAIT = np.uint64(9)
 NO_TRANSITION = np.uint64(15)
 """Not a state: the machine has no answer to the segment."""
+LEFT = np.uint64(14)
+"""Not a state: the reference decides about the segment."""
 
 # --- header flags (RFC 9293 section 3.1) ---
 
@@ -62,7 +65,9 @@ SYN = np.uint64(0x02)
 RST = np.uint64(0x04)
 ACK = np.uint64(0x10)
 DECIDING = np.uint64(0x17)
-"""All of them: hits answer segments that have ACK alone of these."""
+"""All of them: nearly every segment has ACK alone of these."""
+SYN_ACK = np.uint64(0x12)
+FIN_ACK = np.uint64(0x11)
 
 # --- arguments and results of a step ---
 
@@ -75,6 +80,13 @@ UNEXPECTED = np.uint64(1)
 """No transition; the segment may pass, the state stays."""
 LEAVE = np.uint64(2)
 """The slow path decides; the word is as it was."""
+CLOSE = np.uint64(3)
+"""The segment ends the connection, which is more than a step of this word; the word is as it was."""
+
+# --- the number of the guest's FIN ---
+
+FIN_KNOWN = np.uint64(1 << 32)
+"""In a FIN word (`fin.py`): its low 32 bits are the sequence number of the guest's FIN, behind its segment's data."""
 
 
 @kernel
@@ -119,24 +131,23 @@ def with_sequence(word: np.uint64, sequence: np.uint64) -> np.uint64:
 
 
 @kernel
-def is_left_to_the_slow_path(state: np.uint64, direction: np.uint64, flags: np.uint64) -> bool:
-    """Whether hits have no answer to a segment.
+def number_decides(state: np.uint64, direction: np.uint64) -> bool:
+    """Whether it may matter what a segment acknowledges: the guest's FIN is on its way, or has come in reply to one."""
+    return direction == INBOUND and (state == FIN_WAIT_1 or state == FIN_WAIT_2 or state == LAST_ACK)
 
-    That is wherever a connection begins or ends, or the semantics are at odds about the outcome, or a number decides
-    that the word does not hold: where the guest's FIN ends. A segment without acknowledgement belongs in no connection
-    that is set up (RFC 9293 section 3.1).
-    """
-    if flags & DECIDING != ACK or state == CLOSED:
-        return True
-    return direction == INBOUND and (state == LAST_ACK or state == FIN_WAIT_1)
+
+@kernel
+def covers_fin(fin: np.uint64, acknowledgement: np.uint64) -> bool:
+    """Whether an acknowledgement covers the guest's FIN, whose number is known."""
+    return acknowledgement == fin + ONE & SEQUENCE_MASK
 
 
 @kernel
 def next_inbound(state: np.uint64) -> np.uint64:
-    """State after a plain segment from the remote side, or NO_TRANSITION."""
+    """State after a plain segment from the remote side of which no number decides, or NO_TRANSITION."""
     if state in (SYN_RECEIVED, ESTABLISHED):
         return ESTABLISHED
-    if state in (CLOSE_WAIT, FIN_WAIT_2, TIME_WAIT):
+    if state in (CLOSE_WAIT, TIME_WAIT):
         return state
     return NO_TRANSITION
 
@@ -150,22 +161,82 @@ def next_outbound(state: np.uint64) -> np.uint64:
 
 
 @kernel
+def next_at_the_end(state: np.uint64, deciding: np.uint64, acknowledgement: np.uint64, fin: np.uint64) -> np.uint64:
+    """State after a segment from the remote side that may cover the guest's FIN; `CLOSED`, or `LEFT`."""
+    if state == FIN_WAIT_2 and deciding == ACK:
+        return FIN_WAIT_2
+    if fin & FIN_KNOWN == ZERO or (deciding != ACK and deciding != FIN_ACK):
+        return LEFT
+    covers = covers_fin(fin, acknowledgement)
+    if state == LAST_ACK:
+        return CLOSED if covers else LAST_ACK
+    if deciding == FIN_ACK:
+        return TIME_WAIT if covers or state == FIN_WAIT_1 else FIN_WAIT_2
+    return FIN_WAIT_2 if covers else FIN_WAIT_1
+
+
+@kernel
+def next_at_the_edge(state: np.uint64, direction: np.uint64, deciding: np.uint64) -> np.uint64:
+    """State after a segment that begins or ends a side's stream; or `LEFT`.
+
+    Without acknowledgement it belongs in no connection that is set up (RFC 9293 section 3.1); with SYN in one that is,
+    the semantics are at odds about it.
+    """
+    if deciding == SYN_ACK:
+        if direction == INBOUND:
+            return ESTABLISHED if state == SYN_SENT else LEFT
+        return SYN_RECEIVED if state in (LISTEN, SYN_RECEIVED) else LEFT
+    if deciding != FIN_ACK:
+        return LEFT
+    if direction == INBOUND:
+        if state == TIME_WAIT:
+            return TIME_WAIT
+        return CLOSE_WAIT if state in (ESTABLISHED, CLOSE_WAIT) else LEFT
+    if state in (ESTABLISHED, FIN_WAIT_1):
+        return FIN_WAIT_1
+    return LAST_ACK if state in (CLOSE_WAIT, LAST_ACK) else LEFT
+
+
+@kernel
+def next_state(
+    state: np.uint64, direction: np.uint64, flags: np.uint64, acknowledgement: np.uint64, fin: np.uint64
+) -> np.uint64:
+    """State after a segment, `CLOSED`, `NO_TRANSITION` or `LEFT`."""
+    deciding = flags & DECIDING
+    if state == CLOSED:
+        return LEFT
+    if deciding & RST != ZERO:
+        return CLOSED
+    if number_decides(state, direction):
+        return next_at_the_end(state, deciding, acknowledgement, fin)
+    if deciding != ACK:
+        return next_at_the_edge(state, direction, deciding)
+    return next_outbound(state) if direction == OUTBOUND else next_inbound(state)
+
+
+@kernel
 def step_tcp(
-    word: np.uint64, direction: np.uint64, flags: np.uint64, sequence: np.uint64
+    word: np.uint64,
+    direction: np.uint64,
+    flags: np.uint64,
+    sequence: np.uint64,
+    acknowledgement: np.uint64,
+    fin: np.uint64,
 ) -> tuple[np.uint64, np.uint64]:
     """What one segment does to a flow: the outcome and the new word.
 
-    The guest's sequence number is stored with ADVANCE and with UNEXPECTED, as upstream does; the state changes with
-    ADVANCE only. `OWNERSHIP_FIELDS` come back as they were: the caller asks `may_advance` first.
+    `fin` is the flow's FIN word, of which the caller has made sure that it is the number of a FIN that the guest sends;
+    it is not looked at unless `number_decides`. The guest's sequence number is stored with ADVANCE and with UNEXPECTED,
+    as upstream does; the state changes with ADVANCE only. `OWNERSHIP_FIELDS` come back as they were: the caller asks
+    `may_advance` first.
     """
-    state = state_of(word)
-    if is_left_to_the_slow_path(state, direction, flags):
+    following = next_state(state_of(word), direction, flags, acknowledgement, fin)
+    if following == LEFT:
         return LEAVE, word
+    if following == CLOSED:
+        return CLOSE, word
     if direction == OUTBOUND:
-        following = next_outbound(state)
         word = with_sequence(word, sequence)
-    else:
-        following = next_inbound(state)
     if following == NO_TRANSITION:
         return UNEXPECTED, word
     return ADVANCE, with_state(word, following)

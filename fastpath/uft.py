@@ -19,10 +19,12 @@ import numpy as np
 from fastpath.atomics import (
     compare_and_swap,
     compare_and_swap_relaxed,
+    fetch_add,
     fetch_add_relaxed,
     load_acquire,
     load_relaxed,
     store_relaxed,
+    store_release,
 )
 from fastpath.compiler import cold_kernel, entry_point, kernel
 from fastpath.flow import flow_at
@@ -296,11 +298,14 @@ def count_hit(words: Words, entry_base: Index) -> None:
 
 @kernel
 def counted_hits(words: Words, entry_base: Index, flow: np.uint64, direction: np.uint64) -> np.uint64:
-    """All hits of a half since its entry was written, whoever counted them. `flow` is its flow record, 0 for none."""
-    hits = load_relaxed(words, entry_base + HITS)
+    """All hits of a half since its entry was written, whoever counted them. `flow` is its flow record, 0 for none.
+
+    Acquire: what came with the hits of a connection is visible (`count_segment`).
+    """
+    hits = load_acquire(words, entry_base + HITS)
     if flow == NOTHING:
         return hits
-    return (hits & OWNED_HITS) + load_relaxed(words, flow_at(words, flow) + OTHERS_HITS + np.int64(direction))
+    return (hits & OWNED_HITS) + load_acquire(words, flow_at(words, flow) + OTHERS_HITS + np.int64(direction))
 
 
 @entry_point
@@ -321,9 +326,12 @@ def left_by_hits(
 
 @entry_point
 def read_words(words: Words, at: Index, content: Words) -> None:
-    """Copy words from `at` on to `content`, one after the other, beside hits that change them."""
+    """Copy words from `at` on to `content`, one after the other, beside hits that change them.
+
+    Acquire: what came with a hit that is counted in one of the words is in those that are read after it.
+    """
     for word in range(len(content)):
-        content[word] = load_relaxed(words, at + word)
+        content[word] = load_acquire(words, at + word)
 
 
 @kernel
@@ -361,11 +369,12 @@ def count_segment(
         # what it has stored, for seats change hands under the interpreter's lock (`seats.py`).
         store_relaxed(words, entry_base + BYTES, load_relaxed(words, entry_base + BYTES) + length)
         store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
-        store_relaxed(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)
+        # Release, here and below: who sees the hit counted sees its bytes and numbers, and looks no further.
+        store_release(words, entry_base + HITS, load_relaxed(words, entry_base + HITS) + ONE)
     else:
         fetch_add_relaxed(words, flow_base + OTHERS_BYTES + np.int64(direction), length)
         store_relaxed(words, entry_base + NUMBERS, sequence << SHIFT_32 | acknowledgement)
-        fetch_add_relaxed(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)
+        fetch_add(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)
 
 
 @kernel

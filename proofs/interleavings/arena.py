@@ -105,7 +105,7 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
         ("claim", layout.CLAIMS_AT, 1, {}),
         ("slot of transforms", layout.TRANSFORM_INDEX_AT, 1, {}),
         ("transform", layout.TRANSFORMS_AT, layout.TRANSFORM_WORDS, {}),
-        ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word"}),
+        ("flow", layout.FLOWS_AT, layout.FLOW_WORDS, {layout.TCP_WORD: "tcp word", layout.FIN_WORD: "fin word"}),
         ("entry", layout.ENTRIES_AT, layout.ENTRY_WORDS, _entry_fields(layout)),
         ("bucket", layout.BUCKETS_AT, layout.BUCKET_WORDS, {layout.VERSION: "version"}),
         ("thread", layout.THREADS_AT, layout.THREAD_WORDS, _thread_fields(layout)),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs.interleavings.scenario import Scenario, UnknownNameError
-from proofs.interleavings.scenarios import commits, expiry, flow, handover, misses, port, port_misses, table
+from proofs.interleavings.scenarios import closing, commits, expiry, flow, handover, misses, port, port_misses, table
 
 _EVERY = (
     *table.SCENARIOS,
@@ -13,6 +13,7 @@ _EVERY = (
     *misses.SCENARIOS,
     *commits.SCENARIOS,
     *expiry.SCENARIOS,
+    *closing.SCENARIOS,
     *port.SCENARIOS,
     *port_misses.SCENARIOS,
 )

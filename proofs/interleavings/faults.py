@@ -285,7 +285,7 @@ OTHERS_WITHOUT_UPDATE = Fault(
     [
         (
             "fastpath.uft",
-            "        fetch_add_relaxed(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)\n",
+            "        fetch_add(words, flow_base + OTHERS_HITS + np.int64(direction), ONE)\n",
             "        at = flow_base + OTHERS_HITS + np.int64(direction)\n"
             "        store_relaxed(words, at, load_relaxed(words, at) + ONE)\n",
         )

@@ -121,3 +121,60 @@ GATE_UNSEEN = Fault(
     "a miss does not look whether the gate is closed",
     [("fastpath.gate", "if load_acquire(words, GATE) == OPEN:", "if True:")],
 )
+
+FIN_OVERWRITTEN = Fault(
+    "a FIN leaves its number whatever number is there",
+    [
+        (
+            "fastpath.fin",
+            "    seen = load_relaxed(words, at)\n    if seen == ZERO:\n",
+            "    store_relaxed(words, at, fin)\n    seen = fin\n    if seen == ZERO:\n",
+        ),
+        ("fastpath.fin", "load_relaxed, load_u8", "load_relaxed, load_u8, store_relaxed"),
+    ],
+)
+ANOTHER_FIN_PASSES = Fault(
+    "a FIN passes although another number is there",
+    [("fastpath.fin", "    return bool(seen == fin)\n", "    return True\n")],
+)
+BURIED_BY_A_STORE = Fault(
+    "a segment that ends a connection makes its word dead by a store",
+    [
+        (
+            "fastpath.close",
+            "        if compare_and_swap(words, at, word, word | DEAD):\n",
+            "        store_relaxed(words, at, word | DEAD)\n        if True:\n",
+        )
+    ],
+)
+HALVES_END_FIRST = Fault(
+    "the halves of a connection end although the segment does not end it",
+    [
+        (
+            "fastpath.close",
+            "    if _bury(words, work, record, flow, direction, epoch):\n"
+            "        _end_halves(words, line, entry, direction)\n",
+            "    _end_halves(words, line, entry, direction)\n"
+            "    if _bury(words, work, record, flow, direction, epoch):\n",
+        )
+    ],
+)
+ONE_HALF_STAYS = Fault(
+    "the other half of a connection that has ended stays",
+    [
+        (
+            "fastpath.close",
+            "kill(words, entry), kill(words, other_entry)",
+            "kill(words, entry), load_relaxed(words, entry_at(words, other_entry) + LIFE)",
+        ),
+        ("fastpath.close", "    KIND_TCP,\n", "    KIND_TCP,\n    LIFE,\n"),
+    ],
+)
+HALVES_STAY = Fault(
+    "a segment that ends a connection leaves the halves",
+    [("fastpath.close", "        _end_halves(words, line, entry, direction)\n", "")],
+)
+FLOW_LOCK_IGNORED = Fault(
+    "a segment ends a connection that a hit has locked",
+    [("fastpath.close", "if word & LOCKED != ZERO:", "if False:")],
+)

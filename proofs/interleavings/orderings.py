@@ -19,6 +19,7 @@ _UFT = "fastpath.uft"
 _FLOW = "fastpath.flow"
 _RECLAIM = "fastpath.reclaim"
 _CONTROL = "fastpath.control"
+_NATIVE_FLOW = "fastpath.native_flow"
 
 _RELAXED_SWAP = "    compare_and_swap,\n    compare_and_swap_relaxed,\n"
 _IMPORTS: Mapping[str, tuple[Edit, ...]] = MappingProxyType(
@@ -28,6 +29,7 @@ _IMPORTS: Mapping[str, tuple[Edit, ...]] = MappingProxyType(
         _FLOW: ((_FLOW, "import compare_and_swap, load", "import compare_and_swap, compare_and_swap_relaxed, load"),),
         _CONTROL: ((_CONTROL, "import store_release", "import store_relaxed, store_release"),),
         _RECLAIM: (),
+        _NATIVE_FLOW: (),
     }
 )
 
@@ -125,6 +127,72 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
                 "store_plain(words, at + KEY + word, keys[word])",
             ),
             "look-up beside first install",
+        ),
+        "hit counted without release": Removal(
+            _without(
+                "a segment is counted by a relaxed store",
+                _UFT,
+                "store_release(words, entry_base + HITS",
+                "store_relaxed(words, entry_base + HITS",
+            ),
+            "bringing home beside a segment",
+        ),
+        "hit of another thread counted without release": Removal(
+            _without(
+                "a segment in the half of another thread is counted by a relaxed addition",
+                _UFT,
+                "fetch_add(words, flow_base + OTHERS_HITS",
+                "fetch_add_relaxed(words, flow_base + OTHERS_HITS",
+            ),
+            "bringing home beside a segment of another thread",
+        ),
+        "counted hits read without acquire": Removal(
+            _without(
+                "the segments of a half's owner are read relaxed",
+                _UFT,
+                "load_acquire(words, entry_base + HITS)",
+                "load_relaxed(words, entry_base + HITS)",
+            ),
+            "bringing home beside a segment",
+        ),
+        "counted hits of another thread read without acquire": Removal(
+            _without(
+                "the segments of threads that do not own the half are read relaxed",
+                _UFT,
+                "load_acquire(words, flow_at(words, flow) + OTHERS_HITS",
+                "load_relaxed(words, flow_at(words, flow) + OTHERS_HITS",
+            ),
+            "bringing home beside a segment of another thread",
+        ),
+        "native flow read without acquire": Removal(
+            _without(
+                "a native flow is read by relaxed loads when it is recalled",
+                _UFT,
+                "content[word] = load_acquire(words, at + word)",
+                "content[word] = load_relaxed(words, at + word)",
+            ),
+            "recalling beside a segment",
+        ),
+        "numbers of a native flow read first": Removal(
+            _without(
+                "the numbers of a native half are read before the segments that other threads have counted",
+                _NATIVE_FLOW,
+                "    hits_of_others = _words_at(words, others + OTHERS_HITS, 1)[0] if record else 0\n"
+                "    content = _words_at(words, at, ENTRY_WORDS)\n",
+                "    content = _words_at(words, at, ENTRY_WORDS)\n"
+                "    hits_of_others = _words_at(words, others + OTHERS_HITS, 1)[0] if record else 0\n",
+            ),
+            "recalling beside a segment of another thread",
+            (MemoryName.SC, MemoryName.TSO, MemoryName.RA),
+        ),
+        "native flow read plainly": Removal(
+            _with_plain_load(
+                "a native flow is read by plain loads when it is recalled",
+                _UFT,
+                "content[word] = load_acquire(words, at + word)",
+                "content[word] = load_plain(words, at + word)",
+            ),
+            "recalling beside a segment",
         ),
         "life read plainly": Removal(
             _with_plain_load(
@@ -255,13 +323,6 @@ NEEDED: Mapping[str, Removal] = MappingProxyType(
             "epoch hands over",
         ),
     }
-)
-
-NATIVE_FLOW_READ_PLAINLY = _with_plain_load(
-    "a native flow is read by plain loads when it is recalled",
-    _UFT,
-    "content[word] = load_relaxed(words, at + word)",
-    "content[word] = load_plain(words, at + word)",
 )
 
 NOT_NEEDED: Mapping[str, Fault] = MappingProxyType(

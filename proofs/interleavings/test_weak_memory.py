@@ -2,11 +2,10 @@
 
 import pytest
 
-from proofs.interleavings.catalogue import scenario_named
 from proofs.interleavings.data_race import DataRaceError
 from proofs.interleavings.explore import Report, explore
 from proofs.interleavings.memory_model import MemoryName
-from proofs.interleavings.orderings import NATIVE_FLOW_READ_PLAINLY, NEEDED, NOT_NEEDED
+from proofs.interleavings.orderings import NEEDED, NOT_NEEDED
 from proofs.interleavings.program import Program
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios import flow, handover, table
@@ -116,13 +115,6 @@ BESIDE_HITS: list[Scenario] = [
 def test_an_ordering_beyond_need_is_missed_nowhere(name: str) -> None:
     for scenario in BESIDE_HITS:
         assert_holds(scenario.name, MemoryName.RA, scenario.changed(NOT_NEEDED[name]))
-
-
-def test_a_native_flow_is_recalled_beside_a_hit_without_a_data_race() -> None:
-    scenario, memory = scenario_named("port: hit beside reset"), MemoryName.RA
-    assert explore(scenario.program(), memory=memory, most_executions=20).failure is None
-    report = explore(scenario.changed(NATIVE_FLOW_READ_PLAINLY), memory=memory, most_executions=20)
-    assert isinstance(report.failure, DataRaceError)
 
 
 def test_plain_stores_to_what_is_being_read_are_a_data_race() -> None:

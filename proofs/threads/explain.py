@@ -177,7 +177,8 @@ class _Walk:
         except Mismatch:
             self._replica.restore(saved)
             raise
-        self._base = hash((saved, *self._positions))
+        # With the thread: misses take no ticket, so that more than one operation may be repeated from the same state.
+        self._base = hash((saved, move.thread, *self._positions))
         return saved
 
     def _heads(self) -> dict[int, Operation]:
@@ -200,7 +201,10 @@ class _Walk:
         return head.thread < last.thread and head.began <= horizon
 
     def _may_touch(self, number: int, head: Operation) -> bool:
-        return head.ticket != HIT and isinstance(head.action, Packet) and not self._touched[number]
+        if not isinstance(head.action, Packet) or self._touched[number]:
+            return False
+        # A segment that ends a connection leaves its time first, as any hit does.
+        return head.ticket != HIT or not self._replica.would_hit(head.action)
 
     def _had_touched(self, number: int) -> bool:
         moves = [taken.move for taken in self._taken if taken.move.thread == number]

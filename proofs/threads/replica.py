@@ -68,8 +68,12 @@ class Replica:
         return tuple((flow.state, flow.guest_sequence) for flow in self.port.tcp_flows.entries.values())
 
     def would_hit(self, packet: Packet) -> bool:
-        """Whether the reference has an entry for a packet, so that it is no miss."""
-        return self._entry(packet) is not None
+        """Whether the reference has an entry for a packet, so that it is no miss, and it does not end a connection."""
+        entry = self._entry(packet)
+        if entry is None:
+            return False
+        flow = entry.tcp_flow
+        return flow is None or not flow.holders or _outcome(flow, packet) != CLOSED
 
     def hit(self, packet: Packet) -> Before:
         """Repeat a hit; raises `Mismatch`, also where the reference would do more than to hit."""
@@ -78,8 +82,8 @@ class Replica:
             raise Mismatch("the reference has no entry for it")
         if entry.tcp_flow is not None and not entry.tcp_flow.holders:
             raise Mismatch("the reference has forgotten its connection")
-        if entry.tcp_flow is not None and _ends(entry.tcp_flow, packet):
-            raise Mismatch("the reference ends the connection with it")
+        if entry.tcp_flow is not None and _outcome(entry.tcp_flow, packet) in (CLOSED, NEW_FLOW):
+            raise Mismatch("the reference ends the connection with it, or begins another")
         before = self._before(packet, entry)
         verdict = self.port.process(packet.direction, packet.frame, packet.now_ms)
         if verdict != packet.verdict:
@@ -168,8 +172,8 @@ class Replica:
         )
 
 
-def _ends(flow: TcpFlow, packet: Packet) -> bool:
-    """Whether the reference would end, or begin anew, the connection with a segment."""
+def _outcome(flow: TcpFlow, packet: Packet) -> int:
+    """What the reference would make of the connection with a segment."""
     segment, length, payload = packet.segment
     assert segment is not None
-    return copy.copy(flow).update(segment, packet.direction, length, None, payload) in (CLOSED, NEW_FLOW)
+    return copy.copy(flow).update(segment, packet.direction, length, None, payload)

@@ -174,6 +174,24 @@ def test_a_packet_may_leave_its_time_and_then_be_refused(left_ms: int, is_allowe
     assert _is_explained([pausing, [Operation(1, 2, 3, 2, late)]], replica) == is_allowed
 
 
+def test_of_two_misses_of_one_flow_either_may_come_first() -> None:
+    """The layers keep the time of the one that does. Tried in vain, the other order says nothing about this one."""
+    story = _story_without_connections()
+    replica = beginning(story)
+    batch = story.beginning[0]
+    assert isinstance(batch, Batch)
+    direction, frame = batch.sights[0]
+    saved = replica.saved()
+    first, second = (
+        Packet(direction, frame, now_ms, 0, replica.port.process(direction, frame, now_ms))
+        for now_ms in (BEGINNING_MS, BEGINNING_MS + 1)
+    )
+    dump = Control("snapshot", lambda port, _: port.snapshot(), replica.port.snapshot())
+    replica.restore(saved)
+    threads = [[Operation(0, 1, 4, HIT, second), Operation(0, 5, 6, 1, dump)], [Operation(1, 2, 3, HIT, first)]]
+    assert _is_explained(threads, replica)
+
+
 def _story_without_connections() -> Story:
     stories = (Teller(seed).story() for seed in range(100))
     return next(story for story in stories if _is_udp(story))

@@ -72,14 +72,15 @@ class Encapsulate(StaticAction):
         """Where a unicast packet goes; None refuses it.
 
         External addresses and internet gateways need each other: neither may a packet leave the rack from a private
-        address, nor reach a guest of the VPC from an external one.
+        address, nor reach a guest of the VPC from an external one. A prefix may be there without endpoints, and still
+        is the longest one: upstream would refuse the packet, but divides by their number first, and panics.
         """
         target = meta.router_target
         assert isinstance(target, RouterTarget)
         destination = packet.flow.destination
         if target.kind is TargetKind.INTERNET_GATEWAY:
             endpoints = self._mappings.v2b.get(destination)
-            if endpoints is None or not meta.external_ip_applied:
+            if not endpoints or not meta.external_ip_applied:
                 return None
             endpoint = endpoints[l4_hash(packet.flow) % len(endpoints)]
             return PhysicalAddress(BOUNDARY_MAC, endpoint.ip, endpoint.vni)

@@ -11,6 +11,8 @@ from proofs.interleavings.compiled.kernel_program import KernelProgram, Outcome,
 from proofs.interleavings.compiled.marks import called, returned
 from proofs.interleavings.scenarios.flow import ENTRY, EPOCH, FLOW, Flow, Life, Segment, TcpWord
 
+NOTHING = np.uint64(0)
+
 
 def nothing_to_check(_words: Words, _rows: Rows) -> bool:
     """The check of a program whose outcomes are explained instead."""
@@ -94,7 +96,7 @@ def hit_beside_slow_operation(modules: Interpreted) -> KernelProgram:
         returned()
         following = seen
         if may_advance(seen, epoch):
-            following = step_tcp(seen, inbound, flags, sequence)[1]
+            following = step_tcp(seen, inbound, flags, sequence, NOTHING, NOTHING)[1]
         mine[1] = following
         called()
         thaw(words, number, following)
@@ -143,7 +145,7 @@ def _segments(modules: Interpreted, flow: Flow, segments: list[Segment]) -> Any:
     def send(words: Words, mine: Words) -> None:
         for place in range(2):
             called()
-            mine[place] = advance(words, number, epoch, way, bits, numbers[place])
+            mine[place] = advance(words, number, epoch, way, bits, numbers[place], NOTHING, NOTHING)
             returned()
 
     return send

@@ -13,6 +13,7 @@ import numpy as np
 from fastpath.designs import POLICIES, Design
 from fastpath.interpreted import Interpreted, interpreted
 from fastpath.memory import Words
+from fastpath.policy import Policy
 from proofs.interleavings.faults import (
     EXPIRY_WITHOUT_SWAP,
     FREEZE_WITHOUT_SWAP,
@@ -30,6 +31,7 @@ from reference.flow_table import FLOW_TIME_TO_LIVE_MS
 from reference.tcp_flows import ESTABLISHED_TIME_TO_LIVE_MS, INCIPIENT_TIME_TO_LIVE_MS
 
 FLOW, EPOCH, LAST = 1, 5, 100
+NO_BYTES = np.zeros(0, np.uint8)
 """`LAST` is when both halves, and the layer entries, were hit last."""
 
 
@@ -54,15 +56,17 @@ class State(NamedTuple):
 class Native:
     """One native flow in a small arena, and its sequential meaning."""
 
-    def __init__(self, modules: Interpreted, state: int | None = None) -> None:
+    def __init__(
+        self, modules: Interpreted, state: int | None = None, threads: int = 2, policy: Policy = POLICIES[Design.FINE]
+    ) -> None:
         """`state` is that of the connection; None for another protocol."""
-        self.table = Table(modules)
+        self.table = Table(modules, threads)
         self.arena = self.table.arena
         self.tcp: Any = interpreted("fastpath.tcp")  # the sequential meaning, also where `modules` has a fault
         self.expiry: Any = modules.module("fastpath.expire")
         self._hit: Any = modules.module("fastpath.hit")
         self._reclaim: Any = modules.module("fastpath.reclaim")
-        self._track = self._hit.tracking(POLICIES[Design.FINE])
+        self._track = self._hit.tracking(policy)
         out = self.arena.key(lambda first, second: first != second, meta=1 << 48)
         taken = self.arena.buckets(out)
         into = self.arena.key(lambda first, second: len({first, second, *taken}) == 4, meta=0)
@@ -101,7 +105,8 @@ class Native:
             entry, flow, epoch, _, _ = self._hit.reach(words, work, 0)
             line, base = self._reclaim.thread_at(words, thread), self.arena.entry_at(words, int(entry))
             owner = np.uint64(thread + 1)
-            arguments = (words, descriptors, 0, work, 0, base, flow, epoch, np.uint64(packet.now), line, owner)
+            now = np.uint64(packet.now)
+            arguments = (words, NO_BYTES, descriptors, 0, work, 0, base, flow, epoch, now, line, owner)
             hit = bool(entry != 0 and self._track(*arguments))
             self._reclaim.leave(words, thread)
             return hit
@@ -194,7 +199,8 @@ class FlowHitAndExpired(Specification[State]):
             return ()
         tcp = self._native.tcp
         way = tcp.OUTBOUND if packet.direction == "out" else tcp.INBOUND
-        outcome, word = tcp.step_tcp(np.uint64(state.word), way, tcp.ACK, np.uint64(packet.sequence))
+        sequence, nothing = np.uint64(packet.sequence), np.uint64(0)
+        outcome, word = tcp.step_tcp(np.uint64(state.word), way, tcp.ACK, sequence, nothing, nothing)
         return (state._replace(word=int(word)),) if outcome != tcp.LEAVE else ()
 
     def _expired(self, state: State, now: int) -> tuple[tuple[int, ...], State]:

@@ -35,7 +35,7 @@ from proofs.interleavings.scenario import Scenario
 FLOW, ENTRY, EPOCH = 1, 1, 5
 
 Segment = tuple[str, int, int]
-"""Direction, flags, sequence number."""
+"""Direction, flags, sequence number; none of them a FIN, or of a connection in which the guest has sent one."""
 
 
 class Flow:
@@ -64,8 +64,9 @@ class Flow:
             return False, word
         with np.errstate(over="ignore"):
             way = self.tcp.OUTBOUND if direction == "out" else self.tcp.INBOUND
-            outcome, advanced = self.tcp.step_tcp(value, way, *map(np.uint64, numbers))
-        return outcome != self.tcp.LEAVE, int(advanced)
+            acknowledgement, fin = np.uint64(0), np.uint64(0)
+            outcome, advanced = self.tcp.step_tcp(value, way, *map(np.uint64, numbers), acknowledgement, fin)
+        return bool(outcome < self.tcp.LEAVE), int(advanced)
 
     def advance(self, words: Words, history: History, thread: int, segments: Iterable[Segment]) -> None:
         """Take segments through the word, each an operation of the history."""
@@ -76,7 +77,7 @@ class Flow:
         """Take one segment through the word, as a hit under an epoch."""
         direction, *numbers = segment
         way = self.tcp.OUTBOUND if direction == "out" else self.tcp.INBOUND
-        arguments = [np.uint64(FLOW), np.uint64(epoch), way, *map(np.uint64, numbers)]
+        arguments = [np.uint64(FLOW), np.uint64(epoch), way, *map(np.uint64, numbers), np.uint64(0), np.uint64(0)]
         return bool(self.record.advance(words, *arguments))
 
     def instance(

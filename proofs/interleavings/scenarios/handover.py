@@ -143,8 +143,12 @@ def epoch_hands_over(modules: Interpreted, _design: Design) -> Program:
     return start
 
 
-def home_beside_segment(modules: Interpreted, _design: Design) -> Program:
-    """A slow operation brings home what a segment leaves, without stopping it; once more afterwards, it has all."""
+def home_beside_segment(modules: Interpreted, _design: Design, owner: int = 0) -> Program:
+    """A slow operation brings home what a segment leaves, without stopping it; once more afterwards, it has all.
+
+    With a hit that is counted come its bytes and numbers: the numbers are not looked at again. `owner`: whose the half
+    is already; 0 for nobody's, so that the hit's thread comes to own it.
+    """
     flow = Flow(modules)
     layout = flow.arena.layout
     initial = flow.word(flow.tcp.ESTABLISHED, sequence=99)
@@ -155,6 +159,7 @@ def home_beside_segment(modules: Interpreted, _design: Design) -> Program:
         words = flow.arena.fresh()
         at, entry = flow.arena.flow_at(words, FLOW), flow.arena.entry_at(words, ENTRY)
         words[at] = initial
+        words[entry + layout.HITS] = owner << int(layout.OWNER_SHIFT)
 
         def hit() -> None:
             taken = flow.advance_once(words, ("out", int(flow.tcp.ACK), 100))
@@ -166,6 +171,7 @@ def home_beside_segment(modules: Interpreted, _design: Design) -> Program:
         def bring_home() -> tuple[int, ...]:
             word = int(flow.record.current_word(words, np.uint64(FLOW)))
             found = flow.uft.left_by_hits(words, entry, np.uint64(FLOW), layout.OUTBOUND)
+            assert found[0] == 0 or tuple(map(int, found)) == left, f"a hit without what came with it: {found}"
             dead = flow.uft.is_killed(words, np.uint64(ENTRY))
             return word, *map(int, found), int(dead)
 
@@ -175,6 +181,44 @@ def home_beside_segment(modules: Interpreted, _design: Design) -> Program:
 
         constant = {"words": flow.arena.constant}
         return Instance({"words": words}, [hit, bring_home], finish, constant, label=flow.arena.label)
+
+    return start
+
+
+def recall_beside_segment(modules: Interpreted, _design: Design, owner: int = 0) -> Program:
+    """A native flow is read, to be recalled, while a segment hits it. `owner` as for `home_beside_segment`."""
+    flow = Flow(modules)
+    layout, read = flow.arena.layout, modules.module("fastpath.native_flow").read_native_flow
+    length, sequence, acknowledgement, now = 60, 7, 9, 3
+
+    def start() -> Instance:
+        words = flow.arena.fresh()
+        at = flow.arena.flow_at(words, FLOW)
+        words[at] = flow.word(flow.tcp.ESTABLISHED, sequence=99)
+        for entry, partner, direction in ((OUT, IN, layout.OUTBOUND), (IN, OUT, layout.INBOUND)):
+            base = flow.arena.entry_at(words, entry)
+            meta = 4 << int(layout.META_FAMILY_SHIFT) | 6 << int(layout.META_PROTOCOL_SHIFT)
+            words[base + layout.KEY + 4] = int(direction) << int(layout.META_DIRECTION_SHIFT) | meta
+            words[base + layout.BINDING] = EPOCH << 32 | FLOW
+            words[base + layout.PARTNER] = int(layout.PARTNER_NATIVE) | partner
+            words[base + layout.HITS] = owner << int(layout.OWNER_SHIFT)
+
+        def hit() -> None:
+            entry = flow.arena.entry_at(words, OUT)
+            assert flow.uft.touch(words, entry, np.uint64(now))
+            assert flow.advance_once(words, ("out", int(flow.tcp.ACK), sequence))
+            numbers = map(np.uint64, (1, length, sequence, acknowledgement))
+            flow.uft.count_segment(words, entry, at, layout.OUTBOUND, *numbers)
+
+        def recall() -> int:
+            half = read(words, OUT).outbound
+            known = (half.length, half.sequence, half.acknowledgement)
+            expected = (length, sequence, acknowledgement)
+            assert half.hits == 0 or known == expected, f"a hit without what came with it: {known}"
+            return int(half.hits)
+
+        constant = {"words": flow.arena.constant}
+        return Instance({"words": words}, [hit, recall], tuple, constant, label=flow.arena.label)
 
     return start
 
@@ -224,5 +268,28 @@ SCENARIOS = (
         ("a segment, count it", "read word, counters and life"),
         home_beside_segment,
         {},
+    ),
+    Scenario(
+        "bringing home beside a segment of another thread",
+        "what a hit leaves in the half of another thread is read while it does, and nothing of it is lost",
+        ("a segment, count it", "read word, counters and life"),
+        partial(home_beside_segment, owner=2),
+        {},
+    ),
+    Scenario(
+        "recalling beside a segment",
+        "a native flow is read while a hit changes it; what came with a hit that is counted is read too",
+        ("a segment, count it", "read the flow"),
+        recall_beside_segment,
+        {},
+        at_least=2,
+    ),
+    Scenario(
+        "recalling beside a segment of another thread",
+        "the same in the half of another thread",
+        ("a segment, count it", "read the flow"),
+        partial(recall_beside_segment, owner=2),
+        {},
+        at_least=2,
     ),
 )

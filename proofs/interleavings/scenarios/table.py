@@ -52,11 +52,11 @@ class PairSet(Specification[frozenset[Hashable]]):
 class Table:
     """The table's functions on small arenas, with keys chosen by their buckets."""
 
-    def __init__(self, modules: Interpreted) -> None:
+    def __init__(self, modules: Interpreted, threads: int = 2) -> None:
         self.uft: Any = modules.module("fastpath.uft")
         self.reclaim: Any = modules.module("fastpath.reclaim")
         self._table: Any = modules.module("fastpath.hash_table")
-        self.arena = SmallArena(modules)
+        self.arena = SmallArena(modules, threads=threads)
         # The halves of the first flow have four different buckets; the other flow shares one with each of them.
         self.out = self.arena.key(lambda first, second: first != second, meta=1)
         taken = self.arena.buckets(self.out)

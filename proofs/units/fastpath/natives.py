@@ -8,6 +8,7 @@ import reference
 from fastpath import flow as flow_record
 from fastpath import native, tcp, uft
 from fastpath.compile_flow import compile_flow, key_words
+from fastpath.fin import pack_fin
 from fastpath.layout import (
     ACTION,
     BINDING,
@@ -16,9 +17,9 @@ from fastpath.layout import (
     ENTRY_LIST,
     ENTRY_STOCK,
     ENTRY_WORDS,
+    FIN_WORD,
     FLOW_LIST,
     FLOW_STOCK,
-    GUEST_ACKNOWLEDGEMENT_KNOWN,
     HITS,
     HITS_BEFORE,
     KEY,
@@ -30,14 +31,12 @@ from fastpath.layout import (
     KIND_UFT_OUT,
     LAYERS_HIT,
     LIFE,
+    MISSED_ACKNOWLEDGEMENT,
     NUMBERS,
-    NUMBERS_KNOWN,
     ORIGIN,
     PARTNER,
     PARTNER_NATIVE,
     PASSED,
-    REMOTE_ACKNOWLEDGEMENT_KNOWN,
-    REMOTE_SEQUENCE_KNOWN,
     REWRITE,
     SEGMENTS_MISSED,
     USED,
@@ -236,7 +235,9 @@ class Writer:
         if flow is None:
             words[at] = tcp.DEAD
             return
-        assert flow.fin_sequence is None
+        missed = 0
+        if flow.fin_sequence is not None:
+            words[at + FIN_WORD] = pack_fin(np.uint64(flow.fin_sequence))
         assert flow.inbound_flow == known.key(IN)
         words[at] = tcp.pack_word(
             np.uint64(flow.state),
@@ -251,12 +252,9 @@ class Writer:
             place = places[direction]
             words[place + BYTES] = length
             words[place + NUMBERS] = (sequence or 0) << 32 | (acknowledgement or 0)
-            words[at + SEGMENTS_MISSED + (direction is OUT)] = segments - int(words[place + HITS])
-        words[at + NUMBERS_KNOWN] = (
-            (flow.remote_sequence is not None) * int(REMOTE_SEQUENCE_KNOWN)
-            | (flow.remote_acknowledgement is not None) * int(REMOTE_ACKNOWLEDGEMENT_KNOWN)
-            | (flow.guest_acknowledgement is not None) * int(GUEST_ACKNOWLEDGEMENT_KNOWN)
-        )
+            part = segments - int(words[place + HITS]) | (acknowledgement is not None) * int(MISSED_ACKNOWLEDGEMENT)
+            missed |= part << 32 * (direction is OUT)
+        words[at + SEGMENTS_MISSED] = missed
 
 
 def _hits_before(known: Told, direction: Direction) -> int:

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpath import flow, memory, tcp
+from fastpath.fin import FIN_LEFT
+from fastpath.layout import FIN_WORD
 from fastpath.memory import Words
 from proofs.smt.concrete import on_numbers
 from proofs.units.fastpath import arenas
@@ -27,16 +29,17 @@ numbers = st.integers(0, 2**32 - 1)
 live_words = st.builds(
     pack_word, st.sampled_from(range(10)), numbers, st.integers(0, 1), st.sampled_from([EPOCH, EPOCH, EPOCH + 1])
 )
+fins = st.sampled_from([0, int(tcp.FIN_KNOWN) | 1, int(tcp.FIN_KNOWN) | 2, int(FIN_LEFT)])
 owners = st.sampled_from([0, 0, 0, int(tcp.FROZEN), int(tcp.DEAD)])
 flags = st.sampled_from([ACK, SYN, SYN | ACK, FIN | ACK, RST]) | st.integers(0, 0xFF)
 
 
-def arena_with(word: int) -> Words:
+def arena_with(word: int, fin: int = 0) -> Words:
     """An arena whose flow record 3 has this word, and its neighbours another one."""
     words = small_arena()
     at = place(words)
     words[at - 8 : at + 16] = 0xABAB_ABAB_ABAB_ABAB
-    words[at] = word
+    words[at], words[at + FIN_WORD] = word, fin
     return words
 
 
@@ -46,23 +49,24 @@ def place(words: Words) -> int:
 
 
 def advance(kernels: Any, words: Words, *segment: int, epoch: int = EPOCH) -> bool:
-    """One segment: direction, flags, sequence."""
+    """One segment: direction, flags, sequence and acknowledgement number, and FIN word if it is the guest's FIN."""
+    segment += (0,) * (5 - len(segment))
     return bool(on_numbers(kernels.advance)(words, int(RECORD), epoch, *segment))
 
 
-@given(word=live_words, owner=owners, direction=st.sampled_from([IN, OUT]), flags=flags, sent=numbers)
+@given(live_words, owners, st.sampled_from([IN, OUT]), flags, numbers, st.sampled_from([1, 2, 3]), fins)
 def test_a_segment_steps_a_word_that_hits_own_and_changes_nothing_else(
-    word: int, owner: int, direction: int, flags: int, sent: int
+    word: int, owner: int, direction: int, flags: int, sent: int, acknowledged: int, fin: int
 ) -> None:
     word |= owner
-    segment = (direction, flags, sent)
-    outcome, stepped = step_tcp(word, *segment)
+    segment = (direction, flags, sent, acknowledged)
+    outcome, stepped = step_tcp(word, *segment, fin)
     is_ours = owner == 0 and word >> 40 == EPOCH & 0xFF_FFFF
     passes = is_ours and outcome in (tcp.ADVANCE, tcp.UNEXPECTED)
-    words, expected = arena_with(word), arena_with(stepped if passes else word)
+    words, expected = arena_with(word, fin), arena_with(stepped if passes else word, fin)
     assert advance(flow, words, *segment) is passes
     assert np.array_equal(words, expected)
-    words = arena_with(word)
+    words = arena_with(word, fin)
     assert advance(UNCOMPILED, words, *segment) is passes
     assert np.array_equal(words, expected)
 
@@ -85,7 +89,7 @@ def test_a_word_that_is_frozen_dead_or_of_other_rules_is_refused(kernels: Any, w
 
 
 @compiled_and_not
-@pytest.mark.parametrize(("flags", "direction"), [(RST, OUT), (RST, IN), (SYN, OUT), (SYN, IN), (FIN | ACK, OUT)])
+@pytest.mark.parametrize(("flags", "direction"), [(RST, OUT), (RST, IN), (SYN, OUT), (SYN, IN), (FIN, OUT)])
 def test_segments_that_close_or_open_are_left_to_the_slow_path(kernels: Any, flags: int, direction: int) -> None:
     word = pack_word(int(tcp.ESTABLISHED), 1, 1, EPOCH)
     words = arena_with(word)
@@ -156,3 +160,33 @@ def test_a_segment_that_changes_nothing_writes_nothing() -> None:
         assert advance(UNCOMPILED, words, IN, ACK, 9)
     assert isinstance(raced, SegmentComesFirst)
     assert raced.attempts == 0
+
+
+FIRST, SECOND = int(tcp.FIN_KNOWN) | 9, int(tcp.FIN_KNOWN) | 10
+
+
+@compiled_and_not
+def test_the_guests_first_fin_leaves_its_number_and_its_repetition_passes(kernels: Any) -> None:
+    words = arena_with(pack_word(int(tcp.ESTABLISHED), 1, 1, EPOCH))
+    for _ in range(2):
+        assert advance(kernels, words, OUT, FIN | ACK, 9, 0, FIRST)
+        assert tcp.state_of(words[place(words)]) == tcp.FIN_WAIT_1
+        assert words[place(words) + FIN_WORD] == FIRST
+
+
+@compiled_and_not
+def test_a_fin_with_another_number_is_left_to_the_slow_path(kernels: Any) -> None:
+    word = pack_word(int(tcp.ESTABLISHED), 1, 1, EPOCH)
+    for noted in (FIRST, int(FIN_LEFT)):
+        words = arena_with(word, noted)
+        assert not advance(kernels, words, OUT, FIN | ACK, 9, 0, SECOND)
+        assert (words[place(words)], words[place(words) + FIN_WORD]) == (word, noted)
+
+
+def test_of_two_fins_that_meet_the_second_is_left_to_the_slow_path() -> None:
+    word = pack_word(int(tcp.ESTABLISHED), 1, 1, EPOCH)
+    for fin, passes in ((FIRST, False), (SECOND, True)):
+        words = arena_with(word)
+        with memory.using(SegmentComesFirst(place(words) + FIN_WORD, SECOND)):
+            assert advance(UNCOMPILED, words, OUT, FIN | ACK, 9, 0, fin) is passes
+        assert words[place(words) + FIN_WORD] == SECOND

@@ -1,10 +1,12 @@
 """What hits have left in a half finds its way home: once, whole, and in time."""
 
 import numpy as np
+import pytest
 
+from fastpath.flow import flow_at
 from fastpath.halves import Connection, Half, read_word
-from fastpath.layout import BYTES, HITS, LIFE, NUMBERS
-from fastpath.tcp import ESTABLISHED
+from fastpath.layout import BYTES, FIN_WORD, HITS, LIFE, NUMBERS
+from fastpath.tcp import CLOSE_WAIT, ESTABLISHED, LAST_ACK, TIME_WAIT
 from reference.direction import Direction
 from reference.packet.flow import FlowId
 from reference.tcp_flows import TcpFlow
@@ -63,18 +65,30 @@ def test_a_half_that_was_not_hit_leaves_the_time_of_its_connection_alone() -> No
 
 
 def test_the_word_brings_state_and_sequence_number_home() -> None:
-    half, flow, _ = outbound_half()
+    half, flow, words = outbound_half()
     assert half.connection is not None
     flow.state, flow.guest_sequence = int(ESTABLISHED), 77
     word = half.connection.word(epoch=3)
     flow.state, flow.guest_sequence = 0, 1
-    read_word(half.connection, word)
+    read_word(words, half.connection, word)
     assert (flow.state, flow.guest_sequence) == (int(ESTABLISHED), 77)
 
 
+@pytest.mark.parametrize(("state", "known"), [(ESTABLISHED, None), (CLOSE_WAIT, None), (LAST_ACK, 80), (TIME_WAIT, 80)])
+def test_the_number_of_the_guests_fin_comes_home_when_the_fin_has_passed(state: np.uint64, known: int | None) -> None:
+    half, flow, words = outbound_half()
+    assert half.connection is not None
+    flow.state, flow.fin_sequence = int(state), 80
+    word, fin = half.connection.word(epoch=3), half.connection.fin()
+    words[flow_at(words, np.uint64(half.connection.record)) + FIN_WORD] = fin
+    flow.fin_sequence = None
+    read_word(words, half.connection, word)
+    assert flow.fin_sequence == known
+
+
 def test_a_word_without_a_sequence_number_leaves_it_unknown() -> None:
-    half, flow, _ = outbound_half()
+    half, flow, words = outbound_half()
     assert half.connection is not None
     flow.state = int(ESTABLISHED)
-    read_word(half.connection, half.connection.word(epoch=3))
+    read_word(words, half.connection, half.connection.word(epoch=3))
     assert flow.guest_sequence is None

@@ -135,6 +135,7 @@ HEADER = (
 THREAD = (
     *(layout.ANNOUNCE, layout.THREAD_HITS, layout.THREAD_HITS + 1),
     *(layout.MISSING, layout.ENTRY_STOCK, layout.FLOW_STOCK),
+    *(layout.ENDED + kind for kind in range(layout.KINDS)),
     *(layout.USED + kind for kind in range(layout.KINDS)),
     *(layout.GRANTED + kind for kind in range(layout.KINDS)),
 )
@@ -145,11 +146,7 @@ ENTRY = (
     *(layout.PASSED, layout.HITS_BEFORE, layout.ORIGIN),
 )
 FLOW = (
-    *(layout.TCP_WORD, layout.SEGMENTS_MISSED, layout.SEGMENTS_MISSED + 1),
-    *(layout.NUMBERS_KNOWN, layout.FLOW_LINK),
-)
-FLOW = (
-    layout.TCP_WORD,
+    *(layout.TCP_WORD, layout.FIN_WORD, layout.SEGMENTS_MISSED, layout.LAST_SEGMENT),
     *(layout.OTHERS_HITS, layout.OTHERS_HITS + 1, layout.OTHERS_BYTES, layout.OTHERS_BYTES + 1),
 )
 TRANSFORM = (

@@ -9,12 +9,18 @@ import pytest
 import fastpath
 import reference
 from proofs.equivalence import vpc
+from proofs.equivalence.frames import UDP, plain
 from proofs.equivalence.world import set_up
-from proofs.units.fastpath.ports import LIMITS, NOW, OUT, is_hit, outbound
+from proofs.units.fastpath.ports import LIMITS, NOW, OUT, PLAIN, is_hit, outbound
+from reference import DenyReason, Drop, LayerDrop
+from reference.address import Cidr
+from reference.packet.flow import FlowId
 
 ENOUGH_FOR_A_HIT = 0.3
 PATIENCE = 60.0
 """Seconds."""
+
+REFUSED = Drop(LayerDrop("overlay", DenyReason.ACTION))
 
 
 def _before_the_lock(
@@ -48,6 +54,22 @@ def test_two_threads_that_hear_of_a_change_of_mappings_follow_it_once(
     monkeypatch.setattr(slow_path, "operation", overtaken)
     assert is_hit(port, OUT, outbound(1))
     assert port.epoch == epoch + 1
+
+
+@pytest.mark.parametrize("design", fastpath.Design, ids=lambda design: design.value)
+def test_compiled_misses_refuse_what_goes_to_a_prefix_without_endpoints(design: fastpath.Design) -> None:
+    mappings = vpc.mappings()
+    mappings.v2b.set(Cidr.parse("198.51.100.0/24"), [])
+    fast = fastpath.Port(vpc.config(), LIMITS, mappings, design=design)
+    slow = reference.Port(vpc.config(), LIMITS, mappings)
+    for port in (fast, slow):
+        set_up(port, mappings)
+    flow = FlowId(UDP, 4, vpc.GUEST[4], vpc.INTERNET[4][0], 1_000, 53)
+    frame = plain(flow, PLAIN, vpc.GATEWAY_MAC, vpc.GUEST_MAC)
+    before = fast.ticket
+    assert fast.process(OUT, frame, NOW) == slow.process(OUT, frame, NOW) == REFUSED
+    assert fast.ticket == before
+    assert fast.snapshot() == slow.snapshot()
 
 
 def assert_missed(port: fastpath.Port) -> None:

@@ -105,6 +105,14 @@ def test_without_a_way_out_nothing_leaves() -> None:
     assert scene.send(udp()) == REFUSED
 
 
+def test_a_prefix_without_endpoints_is_no_way_out_though_a_shorter_one_has_some() -> None:
+    """Upstream panics."""
+    scene = Scene()
+    scene.mappings.v2b.set(Cidr.parse("1.1.0.0/16"), [])
+    assert scene.send(udp(remote="1.1.1.1")) == REFUSED
+    assert isinstance(scene.send(udp(remote="1.2.1.1")), Modified)
+
+
 def test_a_live_flow_keeps_its_target_when_the_mapping_changes() -> None:
     scene = Scene()
     before = dissected(scene.send(udp(remote=NEIGHBOUR_IP)))["IPv6"].dst

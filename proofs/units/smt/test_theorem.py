@@ -29,7 +29,7 @@ def test_a_solver_that_gives_up_is_no_proof() -> None:
 
 def test_the_proof_of_a_broken_function_is_refuted() -> None:
     with pytest.raises(Refuted):
-        STEPS.prove(broken(tcp, "flags & DECIDING != ACK or", "flags & ACK != ACK or"))
+        STEPS.prove(broken(tcp, "if deciding != FIN_ACK:", "if deciding == ACK:"))
 
 
 def test_a_fault_that_changes_nothing_is_not_called_refuted() -> None:
