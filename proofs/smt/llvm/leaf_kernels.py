@@ -25,7 +25,10 @@ LONGEST_HEADER: Final = 60
 """Bytes that production sums at most: an IPv4 header with all its options."""
 
 SCALARS: Final = [
-    Comparison(tcp.step_tcp, {"word": ANY, "direction": ANY, "flags": ANY, "sequence": ANY}),
+    Comparison(
+        tcp.step_tcp,
+        dict.fromkeys(("word", "direction", "flags", "sequence", "acknowledgement", "fin"), ANY),
+    ),
     Comparison(tcp.may_advance, {"word": ANY, "epoch": ANY}),
     Comparison(tcp.pack_word, {"state": ANY, "sequence": ANY, "known": ANY, "epoch": ANY}),
     Comparison(tcp.with_state, {"word": ANY, "state": ANY}),
