@@ -3,7 +3,8 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: .venv help run live figures capture test quick lint units ledger notebooks conformance coverage mutation lock clean always
+.PHONY: .venv help run live figures capture test prove quick lint units ledger notebooks conformance coverage mutation lock
+.PHONY: clean always
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -63,6 +64,9 @@ capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl
 
 test: lint  ## everything CI runs: lint, types, every check
 	@$(RUN) -m pytest -n 2 --ledger=results/ledger.json
+
+prove: $(STAMP)  ## the proofs that CI has no time for
+	@$(RUN) -m pytest -n 2 --prove -m prove proofs/smt --ledger=results/prove.json
 
 quick: lint  ## the inner loop: lint, types, the small fast tests of reference, fast path and models
 	@$(RUN) -m pytest -n 2 -m "not slow" $(REFERENCE_UNITS) proofs/units/fastpath proofs/units/model

@@ -99,10 +99,11 @@ class InlinedKernel(_KernelDispatcher):
         self.overloads[tuple(cres.signature.args)] = cres
 
     def __call__(self, *args: Any, **kws: Any) -> Any:
-        return self._entry_point(*args, **kws)
+        return self.entry_point(*args, **kws)
 
     @functools.cached_property
-    def _entry_point(self) -> "StandingKernel":
+    def entry_point(self) -> "StandingKernel":
+        """The function as Python calls it."""
         return StandingKernel(self.py_func, self.locals, {**self.targetoptions, "forceinline": False})
 
 
@@ -163,6 +164,17 @@ class Standing:
             if found.identity == self.identity:
                 return found
         raise LookupError(f"{self.module}.{self.name} is called by compiled code, and not in this process")
+
+
+def own_code(kernel: InlinedKernel | StandingKernel, signature: tuple[Type, ...]) -> str:
+    """The optimised LLVM code of a kernel by itself, for types of arguments: what runs when Python calls it.
+
+    All kernels that are inlined in it are part of it. Compiled code that calls an inlined kernel has it optimised once
+    more, by the same passes, with what surrounds it; a cold kernel is called where it is.
+    """
+    standing: Any = kernel.entry_point if isinstance(kernel, InlinedKernel) else kernel
+    standing.compile(signature)
+    return str(standing.overloads[signature].library._get_module_for_linking())
 
 
 def code_of(kernel: Any) -> Iterator[str]:

@@ -19,8 +19,17 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--ledger=FILE`."""
+    """Add `--ledger=FILE` and `--prove`."""
     parser.addoption("--ledger", type=Path, metavar="FILE", help="write the rows of the claimed checks as JSON")
+    parser.addoption("--prove", action="store_true", help="also run the long proofs, which are marked `prove`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long proofs, and with them their claims, unless they are asked for."""
+    if not config.getoption("--prove"):
+        left_out = [item for item in items if item.get_closest_marker("prove")]
+        items[:] = [item for item in items if not item.get_closest_marker("prove")]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -55,9 +55,13 @@ class LedgerRecorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Open a record for a claimed test, before anything can deselect it."""
+        """Open a record for a claimed test, before anything can deselect it.
+
+        The long proofs have a ledger of their own: they count where `--prove` asks for them.
+        """
         claims = [mark.args[0] for mark in item.iter_markers("claim")]
-        if claims:
+        asked = not item.get_closest_marker("prove") or item.config.getoption("prove", False)
+        if claims and asked:
             self.records[item.nodeid] = Record(claims)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import z3
 
 from proofs.smt.contracts import Contract
-from proofs.smt.expressions import Expressions, Intrinsic
+from proofs.smt.expressions import Effect, Expressions, Intrinsic
 from proofs.smt.loops import Loop, LoopRunner
 from proofs.smt.machine import IncomparableValues, Machine
 from proofs.smt.path import Path, join, split
@@ -41,7 +41,7 @@ class Executor:
     def __init__(
         self,
         machine: Machine,
-        intrinsics: Mapping[Any, Intrinsic] | None = None,
+        intrinsics: Mapping[Any, Intrinsic | Effect] | None = None,
         contracts: Mapping[Any, Contract] | None = None,
         maximum_rounds: int = MAXIMUM_ROUNDS,
     ) -> None:
@@ -61,7 +61,10 @@ class Executor:
     def invoke(self, function: Any, arguments: list[Value], guard: Term) -> Value:
         """The value of a call that is reached under a guard. See `call`."""
         if function in self.intrinsics:
-            return self.intrinsics[function](self.machine, self.machine.demand_under(guard), *arguments)
+            meaning, demand = self.intrinsics[function], self.machine.demand_under(guard)
+            if isinstance(meaning, Effect):
+                return meaning.act(self.machine, demand, guard, *arguments)
+            return meaning(self.machine, demand, *arguments)
         if is_known(tuple(arguments)) and (function in PURE_FUNCTIONS or isinstance(function, type)):
             return function(*arguments)
         if isinstance(function, type) and issubclass(function, tuple):

@@ -3,11 +3,13 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import z3
 
+from proofs.smt.chosen import Constants, by_choice, element
 from proofs.smt.machine import IncomparableValues, Machine
 from proofs.smt.path import Path
 from proofs.smt.source import Source
@@ -29,6 +31,13 @@ from proofs.smt.values import (
 
 Intrinsic: TypeAlias = Callable[..., Value]
 """What a call means that is not written in Python: `intrinsic(machine, demand, *arguments)`."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An `Intrinsic` that changes something where it is reached: `act(machine, demand, guard, *arguments)`."""
+
+    act: Callable[..., Value]
 
 
 class Caller(Protocol):
@@ -185,6 +194,8 @@ class Expressions:
         arguments = [self.evaluate(argument, path) for argument in node.args]
         if function in (np.uint64, np.int64, int) and len(arguments) == 1 and not is_known(arguments[0]):
             return self._converted(function, arguments[0], node, path)
+        if function is bool and len(arguments) == 1 and is_truth(arguments[0]):
+            return arguments[0]
         return self.caller.invoke(function, arguments, path.guard)
 
     def _converted(self, to: type, value: Value, node: ast.Call, path: Path) -> Number:
@@ -204,9 +215,26 @@ class Expressions:
     def member(self, node: ast.Subscript, path: Path) -> Value:
         """A member of a tuple or of a known collection, by a known index."""
         container, index = self.evaluate(node.value, path), self.evaluate(node.slice, path)
-        if not is_known(index) or isinstance(container, Number | z3.ExprRef):
-            raise self.source.unsupported(node, "only known indices into arrays and known collections are supported")
-        return container.members[index] if isinstance(container, Cells) else container[index]
+        if is_known(index) and not isinstance(container, Number | z3.ExprRef):
+            return container.members[index] if isinstance(container, Cells) else container[index]
+        if isinstance(index, Number) and isinstance(container, Cells | np.ndarray):
+            return element_of(self.machine, self.demand(node, path), container, index)
+        raise self.source.unsupported(node, "only indices into arrays and known collections are supported")
+
+
+def element_of(machine: Machine, demand: Demand, container: Cells | Any, index: Value) -> Value:
+    """The word of an array at an index that need not be known, over the theory of bit-vectors."""
+    members = container.members if isinstance(container, Cells) else container
+    if is_known(index):
+        return members[index]
+    demand(z3.ULT(index.term, len(members)), "the index is inside the array")
+    place = z3.simplify(index.term, push_ite_bv=True)
+    if isinstance(container, Cells):
+        return Number(element([machine.term(member, Kind.WORD) for member in members], place), Kind.WORD)
+    known = by_choice(Constants(members), place)
+    if known is not None:
+        return Number(z3.simplify(known), Kind.WORD)
+    return Number(machine.lookups.word([int(member) for member in members], place), Kind.WORD)
 
 
 _EVALUATORS: Mapping[type[ast.expr], Callable[[Expressions, Any, Path], Value]] = {

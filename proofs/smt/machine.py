@@ -8,7 +8,8 @@ from itertools import count, groupby
 import numpy as np
 import z3
 
-from proofs.smt.solver import Refuted, prove, prove_all, satisfy
+from proofs.smt.lookups import Lookups
+from proofs.smt.solver import TIMEOUT_MS, Refuted, prove, prove_all, satisfy
 from proofs.smt.theory import Demand, Theory
 from proofs.smt.values import (
     FALSE,
@@ -55,19 +56,27 @@ class Machine:
 
     Attributes:
         theory: how numbers are read.
+        logic, timeout_ms: see `proofs.smt.solver.satisfy`.
         facts: conditions that hold by definition, such as the range of an unknown.
         assumptions: conditions taken for granted, in the order in which they were.
         obligations: what remains to be shown.
         unknowns: by name.
+        lookups: what constant tables are asked for.
     """
 
     theory: Theory
+    logic: str | None = None
+    timeout_ms: int = TIMEOUT_MS
     facts: list[Term] = field(default_factory=list)
     assumptions: list[Term] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     unknowns: dict[str, Value] = field(default_factory=dict)
+    lookups: Lookups = field(init=False)
     _defined: set[Term] = field(default_factory=set)
     _serial: Iterator[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.lookups = Lookups(lambda: [*self.facts, *self.assumptions])
 
     # --- unknowns ---
 
@@ -123,18 +132,23 @@ class Machine:
         """Whether some values meet the assumptions and the condition."""
         if z3.is_true(condition) or z3.is_false(condition):
             return bool(z3.is_true(condition))
-        return satisfy([*self.facts, *self.assumptions, condition], "reachability") is not None
+        return (
+            satisfy([*self.facts, *self.assumptions, condition], "reachability", self.timeout_ms, self.logic)
+            is not None
+        )
 
     def prove(self, goal: Value, what: str) -> None:
         """Prove all obligations so far, then the goal. Raises Refuted, Unknown."""
         self.prove_obligations()
-        prove(as_truth(goal), what, [*self.facts, *self.assumptions])
+        prove(as_truth(goal), what, [*self.facts, *self.assumptions], self.timeout_ms, self.logic)
 
     def prove_obligations(self) -> None:
         """Prove that every operation means what its term says. Raises Refuted, Unknown."""
         for given, together in groupby(self.obligations, lambda obligation: obligation.given):
             premises = [*self.facts, *self.assumptions[:given]]
-            prove_all([(obligation.what, obligation.holds) for obligation in together], premises)
+            prove_all(
+                [(obligation.what, obligation.holds) for obligation in together], premises, self.timeout_ms, self.logic
+            )
 
     def counterexample(self, goal: Value, what: str) -> dict[str, int | bool] | None:
         """Values of the unknowns for which the goal fails, or else an obligation; None without. Raises Unknown.
@@ -142,7 +156,9 @@ class Machine:
         Where the obligations hold, terms mean what the code does, and code that is run on the values fails as well.
         """
         kept = [obligation.holds for obligation in self.obligations]
-        model = satisfy([*self.facts, *self.assumptions, *kept, negation(as_truth(goal))], what)
+        model = satisfy(
+            [*self.facts, *self.assumptions, *kept, negation(as_truth(goal))], what, self.timeout_ms, self.logic
+        )
         if model is None:
             try:
                 self.prove_obligations()

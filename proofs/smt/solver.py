@@ -19,19 +19,23 @@ class Refuted(Exception):
         self.counterexample = counterexample
 
 
-def prove(goal: Term, what: str, given: Iterable[Term] = (), timeout_ms: int = TIMEOUT_MS) -> None:
+def prove(
+    goal: Term, what: str, given: Iterable[Term] = (), timeout_ms: int = TIMEOUT_MS, logic: str | None = None
+) -> None:
     """Return if `goal` follows from `given`.
 
     Raises:
         Refuted: it does not; the exception holds a counterexample.
         Unknown: z3 could not decide within the time.
     """
-    counterexample = satisfy([*given, z3.Not(goal)], what, timeout_ms)
+    counterexample = satisfy([*given, z3.Not(goal)], what, timeout_ms, logic)
     if counterexample is not None:
         raise Refuted(what, counterexample)
 
 
-def prove_all(goals: Sequence[tuple[str, Term]], given: Sequence[Term], timeout_ms: int = TIMEOUT_MS) -> None:
+def prove_all(
+    goals: Sequence[tuple[str, Term]], given: Sequence[Term], timeout_ms: int = TIMEOUT_MS, logic: str | None = None
+) -> None:
     """Return if all named goals follow from `given`. They are asked for at once, and one by one if that is too much.
 
     Raises:
@@ -40,29 +44,34 @@ def prove_all(goals: Sequence[tuple[str, Term]], given: Sequence[Term], timeout_
     """
     conditions = [*given, z3.Not(z3.And([goal for _, goal in goals]))]
     try:
-        counterexample = satisfy(conditions, f"{len(goals)} obligations", timeout_ms)
+        counterexample = satisfy(conditions, f"{len(goals)} obligations", timeout_ms, logic)
     except Unknown:
         for what, goal in goals:
-            prove(goal, what, given, timeout_ms)
+            prove(goal, what, given, timeout_ms, logic)
         return
     if counterexample is not None:
         violated = [what for what, goal in goals if not z3.is_true(counterexample.eval(goal, model_completion=True))]
         raise Refuted(violated[0], counterexample)
 
 
-def satisfy(conditions: Iterable[Term], what: str, timeout_ms: int = TIMEOUT_MS) -> z3.ModelRef | None:
+def satisfy(
+    conditions: Iterable[Term], what: str, timeout_ms: int = TIMEOUT_MS, logic: str | None = None
+) -> z3.ModelRef | None:
     """Values that meet all conditions, or None if there are none.
+
+    With a logic, such as "QF_BV", z3's procedure for it is taken.
 
     Raises:
         Unknown: z3 could not decide within the time.
     """
     # A context of its own makes the answer, and the time it takes, independent of what was asked before.
     context = z3.Context()
-    solver = z3.Solver(ctx=context)
+    solver = z3.Solver(ctx=context) if logic is None else z3.SolverFor(logic, ctx=context)
     solver.set("timeout", timeout_ms)
-    # z3's older procedure for integers: quotients and remainders by constants take it milliseconds, whatever the seed;
-    # the default one needs seconds for some seeds.
-    solver.set("smt.arith.solver", 2)
+    if logic is None:
+        # z3's older procedure for integers: quotients and remainders by constants take it milliseconds, whatever the
+        # seed; the default one needs seconds for some seeds.
+        solver.set("smt.arith.solver", 2)
     solver.add(*(condition.translate(context) for condition in conditions))
     answer = solver.check()
     if answer == z3.unknown:

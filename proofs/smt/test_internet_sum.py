@@ -14,9 +14,10 @@ from proofs.ledger import Method, claim
 from proofs.smt.bit_vectors import BitVectors
 from proofs.smt.contracts import Contract
 from proofs.smt.executor import Executor
-from proofs.smt.frames import BYTE_ACCESSORS, SymbolicFrame, known_length
+from proofs.smt.frames import BYTE_ACCESSORS, SymbolicFrame
 from proofs.smt.integers import Integers
 from proofs.smt.machine import Machine
+from proofs.smt.octets import known_length
 from proofs.smt.source import broken
 from proofs.smt.theorem import Truth, compiled
 from proofs.smt.theory import Demand

@@ -144,7 +144,7 @@ def test_inbound_the_parsers_agree() -> None:
     assert prove_agreement(Direction.IN, option_words=0) >= 20
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 @claim(
     "C2",
     "an inbound frame that the fast parser accepts has the reference's flow id, offsets and TCP fields",
