@@ -82,6 +82,8 @@ def load(results: Path, name: str) -> Record | None:
         return msgspec.json.decode(path.read_bytes(), type=Record)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name another folder for results") from error
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not data of an experiment ({error}); remove it, and run {name} again") from error
 

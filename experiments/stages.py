@@ -83,7 +83,7 @@ def loop(policy: Policy) -> Any:  # noqa: C901 - as what it makes
         found = entry != np.uint64(0)
         if stage > 2 and found:
             base, line, owner = entry_at(words, entry), thread_at(words, 0), np.uint64(1)
-            found = track(words, descriptors, at, work, record, base, flow, epoch, now, line, owner)
+            found = track(words, frames, descriptors, at, work, record, base, flow, epoch, now, line, owner)
             if stage > 3 and found:
                 apply(words, frames, descriptors, at, work, record, action, rewrite, old_ways)
         return bool(found)

@@ -165,13 +165,15 @@ def next_at_the_end(state: np.uint64, deciding: np.uint64, acknowledgement: np.u
     """State after a segment from the remote side that may cover the guest's FIN; `CLOSED`, or `LEFT`."""
     if state == FIN_WAIT_2 and deciding == ACK:
         return FIN_WAIT_2
+    if state == FIN_WAIT_1 and deciding == FIN_ACK:
+        return TIME_WAIT
     if fin & FIN_KNOWN == ZERO or (deciding != ACK and deciding != FIN_ACK):
         return LEFT
     covers = covers_fin(fin, acknowledgement)
     if state == LAST_ACK:
         return CLOSED if covers else LAST_ACK
-    if deciding == FIN_ACK:
-        return TIME_WAIT if covers or state == FIN_WAIT_1 else FIN_WAIT_2
+    if state == FIN_WAIT_2:
+        return TIME_WAIT if covers else FIN_WAIT_2
     return FIN_WAIT_2 if covers else FIN_WAIT_1
 
 

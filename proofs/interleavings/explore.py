@@ -120,9 +120,15 @@ def explore(
     most_executions: int = 1_000_000,
     most_seconds: float = 600.0,
     memory: MemoryName = MemoryName.SC,
+    *,
+    every_access: bool = False,
 ) -> Report:
-    """Run a program in every way that a memory model allows, until it fails or a limit is reached."""
-    return _Explorer(program, search, memory, most_executions, most_seconds).run()
+    """Run a program in every way that a memory model allows, until it fails or a limit is reached.
+
+    `every_access`: also accesses to what threads do not share have turns in a reduced search (`sharing.py`). That makes
+    the same runs with more steps: those of the compiled engine.
+    """
+    return _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access).run()
 
 
 def _threads_first(actor: int) -> tuple[bool, int]:
@@ -131,11 +137,19 @@ def _threads_first(actor: int) -> tuple[bool, int]:
 
 class _Explorer:
     def __init__(
-        self, program: Program, search: Search, memory: MemoryName, most_executions: int, most_seconds: float
+        self,
+        program: Program,
+        search: Search,
+        memory: MemoryName,
+        most_executions: int,
+        most_seconds: float,
+        *,
+        every_access: bool,
     ) -> None:
         self._program = program
         self._memory = memory
         self._reduced = search is Search.REDUCED
+        self._leaves_out = self._reduced and not every_access
         self._has_buffers = memory is MemoryName.TSO
         self._sharing = Sharing()
         self._most_executions = most_executions
@@ -147,7 +161,7 @@ class _Explorer:
         self._report = Report()
 
     def run(self) -> Report:
-        if self._reduced:
+        if self._leaves_out:
             acquaint(self._program, self._memory, self._sharing)
         while self._report.counterexample is None:
             self._run_once()
@@ -171,7 +185,7 @@ class _Explorer:
 
     def _expand_schedules(self) -> None:
         """Let schedules have a turn for each access."""
-        if not self._reduced:
+        if not self._leaves_out:
             return
         report, arguments = self._report, (self._memory, self._sharing)
         if report.counterexample is not None:
@@ -183,7 +197,7 @@ class _Explorer:
     # --- one run ---
 
     def _run_once(self) -> None:
-        options = (self._sharing.is_private,) if self._reduced else ()
+        options = (self._sharing.is_private,) if self._leaves_out else ()
         scheduler = Scheduler(self._program(), self._memory, *options)
         if not self._clocks:
             actors = 2 * len(scheduler.threads)  # each thread, and counted from the end its store buffer

@@ -101,7 +101,7 @@ NO_GRACE = Fault(
 )
 RETIRED_AT_ONCE = Fault(
     "a record is released although threads are inside a batch",
-    [("fastpath.reclaim", "if not self._waiting and inside(self._words, announced) == 0:", "if True:")],
+    [("fastpath.reclaim", "if inside(self._words, announced) == _NOTHING and not self._waiting:", "if True:")],
 )
 COLLECTED_AT_ONCE = Fault(
     "a record that was retired is released at the next collection, whoever is still inside",

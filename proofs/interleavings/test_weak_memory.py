@@ -28,6 +28,8 @@ LONG = {
     ("native expiry: datagrams both ways", MemoryName.TSO),
     ("hinted look-up beside first install", MemoryName.RA),
     ("install beside install", MemoryName.RA),
+    ("renewal beside renewal", MemoryName.RA),
+    ("renewal of a dead half, twice", MemoryName.RA),
 }
 """More than a few seconds: for a campaign, `python -m proofs.interleavings run SCENARIO --memory MODEL`."""
 SLOW = {

@@ -23,7 +23,7 @@ STATES = (
     "NO_TRANSITION",
 )
 FLAGS = ("FIN", "SYN", "RST", "ACK")
-OUTCOMES = ("ADVANCE", "UNEXPECTED", "LEAVE")
+OUTCOMES = ("ADVANCE", "UNEXPECTED", "LEAVE", "CLOSE")
 NEXT = {name: names[names.index(name) - 1] for names in (STATES, FLAGS, OUTCOMES) for name in names}
 """Each constant is mistaken for its neighbour."""
 

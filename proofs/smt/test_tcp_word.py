@@ -63,6 +63,18 @@ def steps_like_the_reference(
     return outcome == tcp.ADVANCE and state == following
 
 
+def belongs_to_its_life(state: np.uint64, outbound: Truth, flags: np.uint64) -> Truth:
+    """Whether a connection is answered, or a side of it closed, when it is time for that (RFC 9293 section 3.3.2)."""
+    deciding = flags & tcp.DECIDING
+    return (
+        (deciding == tcp.SYN_ACK and outbound and (state == tcp.LISTEN or state == tcp.SYN_RECEIVED))
+        or (deciding == tcp.SYN_ACK and not outbound and state == tcp.SYN_SENT)
+        or (deciding == tcp.FIN_ACK and (state == tcp.ESTABLISHED or state == tcp.CLOSE_WAIT))
+        or (deciding == tcp.FIN_ACK and (state == tcp.FIN_WAIT_1 or state == tcp.LAST_ACK))
+        or (deciding == tcp.FIN_ACK and not outbound and (state == tcp.FIN_WAIT_2 or state == tcp.TIME_WAIT))
+    )
+
+
 def leaves_only_what_an_unknown_number_decides(
     kernels: Any,
     word: np.uint64,
@@ -74,9 +86,9 @@ def leaves_only_what_an_unknown_number_decides(
     number: np.uint64,
     corrections: np.uint64,
 ) -> Truth:
-    """Of the segments with ACK alone, hits leave those that the number of the guest's FIN decides if they have none.
+    """Of segments with ACK alone, and of those that belong to a connection's life, hits leave what a number decides.
 
-    Of those that reset, none.
+    That is, the number of the guest's FIN, and only if they have none. Of those that reset they leave none.
     """
     outcome, _ = kernels.step_tcp(word, direction, flags, sequence, acknowledgement, fin)
     state, outbound = int(kernels.state_of(word)), direction == tcp.OUTBOUND
@@ -84,7 +96,8 @@ def leaves_only_what_an_unknown_number_decides(
     covering = transition(
         state, int(number), int(flags), int(number + tcp.ONE & tcp.SEQUENCE_MASK), outbound, int(corrections)
     )
-    served = flags & tcp.DECIDING == tcp.ACK and (before == covering or fin & tcp.FIN_KNOWN != tcp.ZERO)
+    asked_for = flags & tcp.DECIDING == tcp.ACK or belongs_to_its_life(kernels.state_of(word), outbound, flags)
+    served = asked_for and (before == covering or fin & tcp.FIN_KNOWN != tcp.ZERO)
     return outcome != tcp.LEAVE or state == CLOSED or not (served or flags & tcp.RST != tcp.ZERO)
 
 
@@ -177,7 +190,8 @@ def test_the_tcp_word_steps_like_the_reference() -> None:
 
 @claim(
     "C4",
-    "hits decide every reset, and every segment with ACK, no SYN and no FIN, but where a FIN of unknown number decides",
+    "hits decide every reset, every segment with ACK alone of the flags that count, and the SYN,ACK and FINs of a "
+    "connection's life, but where a FIN of unknown number decides",
     method=Method.PROVED,
     scope=f"{EVERY_SEGMENT}; every number of the guest's FIN, every set of corrections",
     assumptions="the connection is not closed",
@@ -222,7 +236,7 @@ FAULTS = [
     (STEPS, "if fin & FIN_KNOWN == ZERO or (deciding", "if (deciding"),
     (STEPS, "deciding != ACK and deciding != FIN_ACK", "deciding == SYN_ACK"),
     (STEPS, "return CLOSED if covers else LAST_ACK", "return LAST_ACK"),
-    (STEPS, "TIME_WAIT if covers or state == FIN_WAIT_1", "TIME_WAIT if covers and state == FIN_WAIT_1"),
+    (STEPS, "return TIME_WAIT if covers else FIN_WAIT_2", "return TIME_WAIT"),
     (STEPS, "FIN_WAIT_2 if covers else FIN_WAIT_1", "FIN_WAIT_1 if covers else FIN_WAIT_2"),
     (STEPS, "return ESTABLISHED if state == SYN_SENT", "return ESTABLISHED if state != LISTEN"),
     (STEPS, "state in (LISTEN, SYN_RECEIVED) else", "state in (LISTEN, SYN_SENT) else"),

@@ -32,7 +32,7 @@ def minimal(build: Build, modules: Interpreted, report: Report) -> str:
 
 
 def test_a_torn_read_is_found_by_both_with_the_same_minimal_schedule() -> None:
-    compiled, plain = Engine(unlocked).explore(), explore(as_program(unlocked))
+    compiled, plain = Engine(unlocked).explore(), explore(as_program(unlocked), every_access=True)
     assert isinstance(compiled.failure, CheckFailedError)
     assert isinstance(plain.failure, CheckFailedError)
     assert compiled.counterexample == plain.counterexample
@@ -53,8 +53,8 @@ def test_a_torn_read_is_found_by_both_with_the_same_minimal_schedule() -> None:
 def test_a_seeded_fault_is_found_by_both_with_the_same_minimal_schedule(name: str, fault: str) -> None:
     build, rewrites = KNOWN[name], scenario_named(name).faults[fault].rewrites
     compiled = Engine(build, Instrumented(rewrites)).explore()
-    plain = explore(as_program(build, Interpreted(rewrites)))
-    known = explore(scenario_named(name).program(fault))
+    plain = explore(as_program(build, Interpreted(rewrites)), every_access=True)
+    known = explore(scenario_named(name).program(fault), every_access=True)
     assert type(compiled.failure) is type(plain.failure)
     assert compiled.counterexample == plain.counterexample
     assert (compiled.executions, compiled.redundant, compiled.steps) == (plain.executions, plain.redundant, plain.steps)
