@@ -11,6 +11,7 @@ from experiments.packets import Way
 from experiments.replay import BATCH
 from experiments.sending import NotCompiled
 from fastpath import Design
+from proofs.units.experiments.patience import undisturbed
 
 BATCHES = 2
 FLOWS = BATCHES * BATCH
@@ -71,7 +72,7 @@ def test_writing_that_was_held_up_does_not_turn_figures_into_nonsense(monkeypatc
 def test_figures_are_flows_a_second_and_ratios_are_of_one_round() -> None:
     settings = settings_of([Design.FINE], [Way.NEIGHBOUR], [0])
     assert [setting.threads for setting in settings] == [1, 2]
-    measured = measure(settings, rounds=2, seconds=1, batches=BATCHES)
+    measured = undisturbed(lambda: measure(settings, rounds=2, seconds=1, batches=BATCHES))
     assert all(100 < rate < 1e9 for series in measured.values() for rate in series.samples)
     one, two = (Series((100.0, 200.0)), Series((190.0, 300.0)))
     results = results_of(dict(zip(settings, (one, two), strict=True)))

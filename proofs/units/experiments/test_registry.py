@@ -12,6 +12,7 @@ from experiments import charts, memory, page, records, registry, running
 from experiments.errors import CannotRun, InputError
 from experiments.experiment import SEED, Advance, Chart, Effort, Experiment, Measured, Rows
 from experiments.registry import NAMES, experiment
+from proofs.units.experiments.patience import undisturbed
 
 QUIET = Console(quiet=True)
 SVG = b"<svg"
@@ -57,7 +58,7 @@ def test_a_smoke_of_each_is_measured_and_drawn(name: str, tmp_path: Path, monkey
     monkeypatch.setattr(memory, "measure", memory.measure_here)
     chosen = experiment(name)
     try:
-        record = running.run(chosen, Effort.SMOKE, tmp_path, QUIET)
+        record = undisturbed(lambda: running.run(chosen, Effort.SMOKE, tmp_path, QUIET))
     except CannotRun as missing:
         pytest.skip(str(missing))
     assert set(record.parts) == set(chosen.parts_for(Effort.SMOKE))
