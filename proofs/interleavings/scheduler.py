@@ -93,6 +93,7 @@ class Scheduler(Memory):
     ) -> None:
         """`is_private` says of a thread's access that it concerns nobody else, so that it needs no turn."""
         self.steps = 0
+        self._without_turn = 0
         self.marks: list[tuple[int, str, Any]] = []
         """Calls and returns so far: which thread, which of both, and the moment, which may be filled in later."""
         self.threads = [Thread(number, body) for number, body in enumerate(instance.threads)]
@@ -249,6 +250,10 @@ class Scheduler(Memory):
         if request.location in self._constant and request.operation != "load":
             raise ConstantChangedError(f"{self.name(request.location)} was declared constant")
         if private:
+            # A loop over words that nobody else touches has no turns to be counted by.
+            self._without_turn += 1
+            if self._without_turn > MOST_STEPS:
+                raise EndlessRunError(f"still running after {MOST_STEPS} accesses to words of its own")
             return model.perform_private(number, request, self.steps)
         if local:
             return model.perform(number, request, 0, self.steps)[1]
