@@ -6,11 +6,15 @@ import pytest
 
 from fastpath.designs import Design
 from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.program import Program
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.ledger import Unknown
 
 ASSUMPTIONS = "sequentially consistent memory; of equivalent executions one is run (source-set DPOR)"
+NO_PROGRAM = (TypeError, NameError, AttributeError, ImportError)
+"""What a changed source raises that does not fit its surroundings any more."""
 MOST_SECONDS = 300.0
 """Longer than any search needs; what is not finished by then is unknown."""
 
@@ -60,16 +64,24 @@ def fault_scope(scenarios: Iterable[Scenario]) -> str:
 
 
 def assert_holds(scenario: Scenario, design: Design, search: Search = Search.REDUCED) -> Report:
-    """Explore a scenario to the end. A failure names its schedule; a search that does not end is unknown."""
-    report = explore(scenario.program(design=design), search, most_seconds=MOST_SECONDS)
-    if report.counterexample is not None:
-        schedule = to_text(report.counterexample)
-        raise AssertionError(f"{scenario.name} fails under {schedule}: {report.failure}") from report.failure
-    if not report.complete:
-        raise Unknown(f"{scenario.name} was not finished within {MOST_SECONDS} s")
+    """Explore a scenario to the end, as `assert_program_holds` says."""
+    report = assert_program_holds(scenario.program(design=design), scenario.name, search)
     assert report.executions >= scenario.at_least, (
         f"only {report.executions} executions: is there nothing to interleave?"
     )
+    return report
+
+
+def assert_program_holds(
+    program: Program, name: str, search: Search = Search.REDUCED, memory: MemoryName = MemoryName.SC
+) -> Report:
+    """Explore a program to the end. A failure names its schedule; a search that does not end is unknown."""
+    report = explore(program, search, most_seconds=MOST_SECONDS, memory=memory)
+    if report.counterexample is not None:
+        schedule = to_text(report.counterexample)
+        raise AssertionError(f"{name} fails under {memory.value}, {schedule}: {report.failure}") from report.failure
+    if not report.complete:
+        raise Unknown(f"{name} was not finished within {MOST_SECONDS} s")
     return report
 
 
@@ -83,16 +95,23 @@ def assert_broken(scenario: Scenario, design: Design) -> None:
 
 
 def assert_found(scenario: Scenario, fault: str) -> str:
-    """Explore a scenario with a fault until it fails; the shrunk schedule, printed, replays to the same failure.
-
-    The same schedule is harmless to the production source.
-    """
-    faulty = scenario.program(fault)
-    report = explore(faulty, most_seconds=MOST_SECONDS)
-    assert report.counterexample is not None, f"{fault} was not found in {report.executions} executions"
-    schedule = to_text(shrink(faulty, report.counterexample))
-    again = replay(faulty, from_text(schedule))
-    assert type(again.failure) is type(report.failure), f"{schedule} does not show the failure again"
-    assert replay(scenario.program(), from_text(schedule), strict=False).failure is None
+    """A fault of a scenario is found, as `assert_fails` says."""
+    schedule = assert_fails(scenario.program(fault), scenario.program(), fault)
     print(f"{scenario.name}, {fault}: {schedule}")  # noqa: T201 - shown by pytest when asked
+    return schedule
+
+
+def assert_fails(faulty: Program, production: Program, fault: str, memory: MemoryName = MemoryName.SC) -> str:
+    """Explore a program with a fault until it fails; the shrunk schedule replays to the same failure.
+
+    The same schedule is harmless to the production source. A fault that is no program any more has not failed.
+    """
+    report = explore(faulty, most_seconds=MOST_SECONDS, memory=memory)
+    assert report.counterexample is not None, f"{fault} was not found in {report.executions} executions"
+    assert not isinstance(report.failure, NO_PROGRAM), f"{fault} does nothing wrong, it cannot run: {report.failure!r}"
+    schedule = to_text(shrink(faulty, report.counterexample, memory))
+    again = replay(faulty, from_text(schedule), memory=memory)
+    assert type(again.failure) is type(report.failure), f"{schedule} does not show the failure again"
+    right = replay(production, from_text(schedule), strict=False, memory=memory)
+    assert right.failure is None, f"the production source fails under {schedule}"
     return schedule

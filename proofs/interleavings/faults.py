@@ -256,7 +256,8 @@ MARKED_AFTER_UNLINK = Fault(
             "fastpath.expire",
             "    if not is_dead(load_relaxed(words, inbound_at + LIFE)) or "
             "not is_dead(load_relaxed(words, outbound_at + LIFE)):\n",
-            "    if not is_over(_last_segment(words, outbound_at, inbound_at), _FLOW_LIVES, now):\n",
+            "    lives = load_relaxed(words, inbound_at + LIFE), load_relaxed(words, outbound_at + LIFE)\n"
+            "    if not is_over(max(time_of(lives[0]), time_of(lives[1])), _FLOW_LIVES, now):\n",
         ),
         (
             "fastpath.uft",

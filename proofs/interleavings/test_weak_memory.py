@@ -3,21 +3,19 @@
 import pytest
 
 from proofs.interleavings.data_race import DataRaceError
-from proofs.interleavings.explore import Report, explore
+from proofs.interleavings.explore import explore
+from proofs.interleavings.exploring import assert_fails, assert_program_holds
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.miss_orderings import NEEDED_BY_MISSES, NOT_NEEDED_BESIDE_MISSES
 from proofs.interleavings.orderings import NEEDED, NOT_NEEDED
-from proofs.interleavings.program import Program
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios import commits, crowds, expiry, flow, handover, lifecycles, misses, table
-from proofs.interleavings.schedule import from_text, replay, shrink, to_text
-from proofs.ledger import Method, Unknown, claim
+from proofs.ledger import Method, claim
 
 MODULES = (table, flow, handover, lifecycles, misses, crowds, commits, expiry)
 SCENARIOS = {scenario.name: scenario for module in MODULES for scenario in module.SCENARIOS}
 ORDERINGS = {**NEEDED, **NEEDED_BY_MISSES}
 WEAK = (MemoryName.TSO, MemoryName.RA)
-MOST_SECONDS = 600.0
 
 PLAIN_WRITES = "look-up beside reinstall"
 """Its entry is rewritten by plain stores, without a grace period, while it is read: a data race by intention."""
@@ -46,30 +44,6 @@ CASES = [
 ]
 
 
-def explored(program: Program, memory: MemoryName) -> Report:
-    report = explore(program, memory=memory, most_seconds=MOST_SECONDS)
-    if report.failure is None and not report.complete:
-        raise Unknown(f"not finished within {MOST_SECONDS} s")
-    return report
-
-
-def assert_holds(name: str, memory: MemoryName, program: Program) -> None:
-    report = explored(program, memory)
-    if report.counterexample is not None:
-        schedule = to_text(report.counterexample)
-        raise AssertionError(f"{name} fails under {memory.value}, {schedule}: {report.failure}") from report.failure
-
-
-def assert_found(name: str, memory: MemoryName, program: Program) -> None:
-    """It fails, and the shrunk schedule shows the failure again; the production source holds under that schedule."""
-    report = explored(program, memory)
-    assert report.counterexample is not None, f"{name} holds in all {report.executions} executions"
-    text = to_text(shrink(program, report.counterexample, memory))
-    assert type(replay(program, from_text(text), memory=memory).failure) is type(report.failure)
-    right = replay(SCENARIOS[name].program(), from_text(text), strict=False, memory=memory)
-    assert right.failure is None, f"the production source fails under {text}"
-
-
 def scope(scenarios: list[tuple[str, MemoryName]]) -> str:
     return ", ".join(f"{name} ({memory.value})" for name, memory in scenarios)
 
@@ -87,7 +61,7 @@ def scope(scenarios: list[tuple[str, MemoryName]]) -> str:
     [pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else []) for case in CASES],
 )
 def test_holds_in_every_execution(name: str, memory: MemoryName) -> None:
-    assert_holds(name, memory, SCENARIOS[name].program())
+    assert_program_holds(SCENARIOS[name].program(), name, memory=memory)
 
 
 @claim(
@@ -106,7 +80,7 @@ def test_holds_in_every_execution(name: str, memory: MemoryName) -> None:
 def test_an_ordering_that_is_taken_away_is_missed(name: str) -> None:
     fault, scenario, memories = ORDERINGS[name]
     for memory in memories:
-        assert_found(scenario, memory, SCENARIOS[scenario].changed(fault))
+        assert_fails(SCENARIOS[scenario].changed(fault), SCENARIOS[scenario].program(), fault.about, memory)
 
 
 BESIDE_HITS: list[Scenario] = [
@@ -128,16 +102,16 @@ BESIDE_HITS: list[Scenario] = [
 @pytest.mark.parametrize("name", NOT_NEEDED)
 def test_an_ordering_beyond_need_is_missed_nowhere(name: str) -> None:
     for scenario in BESIDE_HITS:
-        assert_holds(scenario.name, MemoryName.RA, scenario.changed(NOT_NEEDED[name]))
+        assert_program_holds(scenario.changed(NOT_NEEDED[name]), scenario.name, memory=MemoryName.RA)
 
 
 @pytest.mark.parametrize("name", NOT_NEEDED_BESIDE_MISSES)
 def test_an_ordering_beyond_the_need_of_misses_is_missed_nowhere(name: str) -> None:
     fault, scenario, memories = NOT_NEEDED_BESIDE_MISSES[name]
     for memory in memories:
-        assert_holds(scenario, memory, SCENARIOS[scenario].changed(fault))
+        assert_program_holds(SCENARIOS[scenario].changed(fault), scenario, memory=memory)
 
 
 def test_plain_stores_to_what_is_being_read_are_a_data_race() -> None:
-    report = explored(SCENARIOS[PLAIN_WRITES].program(), MemoryName.RA)
+    report = explore(SCENARIOS[PLAIN_WRITES].program(), memory=MemoryName.RA)
     assert isinstance(report.failure, DataRaceError)
