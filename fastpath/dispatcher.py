@@ -173,21 +173,25 @@ def own_code(kernel: InlinedKernel | StandingKernel, signature: tuple[Type, ...]
     more, by the same passes, with what surrounds it; a cold kernel is called where it is.
     """
     standing: Any = kernel.entry_point if isinstance(kernel, InlinedKernel) else kernel
-    standing.compile(signature)
-    return str(standing.overloads[signature].library._get_module_for_linking())
+    return str(_compiled(standing, signature).library._get_module_for_linking())
 
 
 def code_of(kernel: Any) -> Iterator[str]:
     """The optimised LLVM code of an entry point or cold kernel, and of all that it calls, for each signature it has."""
     seen, waiting = set(), [(kernel, signature) for signature in kernel.overloads]
     while waiting:
-        found, signature = waiting.pop()
-        result = found.overloads[signature]
+        result = _compiled(*waiting.pop())
         if result.library not in seen:
             seen.add(result.library)
             yield str(result.library._get_module_for_linking())
             needed = [item for item in result.reload_init if isinstance(item, Standing)]
             waiting += [(item.dispatcher(), item.signature) for item in needed]
+
+
+def _compiled(kernel: Any, signature: tuple[Type, ...]) -> Any:
+    """What the compiler made of a kernel for types of arguments. One of its likes may have been called, and not it."""
+    kernel.compile(signature)
+    return kernel.overloads[signature]
 
 
 _dispatchers: defaultdict[tuple[str, str], WeakSet[StandingKernel]] = defaultdict(WeakSet)

@@ -66,6 +66,18 @@ def test_two_callers_run_the_same_code_of_a_cold_kernel() -> None:
     assert code(one_caller)[1] == code(other_caller)[1]
 
 
+def test_the_code_of_a_callee_is_found_also_among_its_likes_that_nobody_has_called() -> None:
+    def defined() -> list[str]:
+        return re.findall(r"^define [^@\n]*@([^(\n]+)", "\n".join(code(one_caller)), flags=re.MULTILINE)
+
+    assert one_caller(ONE) == 41
+    expected = defined()
+    likes = [cold_kernel(squared.py_func) for _ in range(8)]  # type: ignore[attr-defined]
+    assert len(expected) == 2
+    assert defined() == expected
+    assert all(like.identity == likes[0].identity for like in likes)
+
+
 @called_kernel
 def sum_of(words: Words, first: int, count: int) -> np.uint64:
     total = ONE - ONE
