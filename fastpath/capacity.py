@@ -75,18 +75,14 @@ def grant_of(words: Words, room: np.uint64) -> np.uint64:
 @kernel
 def used(words: Words, kind: Index) -> np.uint64:
     """How many entries of a kind misses of all threads have begun so far."""
-    total = _NOTHING
-    for thread in range(np.int64(words[THREAD_COUNT])):
-        total += load_relaxed(words, thread_at(words, thread) + USED + kind)
-    return total
+    return _total(words, USED + kind)
 
 
 @kernel
-def ended(words: Words, kind: Index) -> np.uint64:
-    """How many native entries of a kind segments have ended so far, whoever began them."""
+def _total(words: Words, field: Index) -> np.uint64:
     total = _NOTHING
     for thread in range(np.int64(words[THREAD_COUNT])):
-        total += load_relaxed(words, thread_at(words, thread) + ENDED + kind)
+        total += load_relaxed(words, thread_at(words, thread) + field)
     return total
 
 
@@ -111,7 +107,7 @@ def deal(words: Words, kind: Index, room: np.uint64) -> None:
 def count_native(words: Words, counts: Words) -> None:
     """Write how many entries of each kind misses of all threads have begun, without those that segments have ended."""
     for kind in range(KINDS):
-        counts[kind] = used(words, kind) - ended(words, kind)
+        counts[kind] = used(words, kind) - _total(words, ENDED + kind)
 
 
 @entry_point

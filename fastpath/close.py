@@ -20,9 +20,8 @@ from fastpath.capacity import count_end
 from fastpath.commit import AGAIN, COMMITTED
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.decision import OTHER_KEY, opposite
-from fastpath.fin import fin_that_decides
-from fastpath.flow import flow_at
-from fastpath.hash_table import NOTHING, entry_at, first_bucket, hash_key, lock_in_order, second_bucket, unlock_in_order
+from fastpath.flow import flow_at, step_flow
+from fastpath.hash_table import NOTHING, entry_at, hash_key, lock_keys, unlock_in_order
 from fastpath.layout import (
     BINDING,
     KIND_TCP,
@@ -41,17 +40,8 @@ from fastpath.memory import Words
 from fastpath.native import partner_of
 from fastpath.port_lock import wait_a_moment
 from fastpath.removal import is_dead
-from fastpath.tcp import CLOSE, DEAD, LOCKED, ZERO, may_advance, step_tcp
+from fastpath.tcp import CLOSE, DEAD, LOCKED, ZERO, may_advance
 from fastpath.uft import kill
-
-
-@kernel
-def closes(words: Words, work: Words, record: Index, flow: np.uint64, direction: np.uint64, word: np.uint64) -> bool:
-    """Whether a segment ends a connection with this TCP word, which was loaded with acquire."""
-    fin = fin_that_decides(words, flow_at(words, flow), word, direction)
-    flags, acknowledgement = work[record + WORK_TCP_FLAGS], work[record + WORK_ACKNOWLEDGEMENT]
-    outcome, _ = step_tcp(word, direction, flags, work[record + WORK_SEQUENCE], acknowledgement, fin)
-    return bool(outcome == CLOSE)
 
 
 @cold_kernel
@@ -74,13 +64,7 @@ def close_flow(
     if flow == NOTHING:
         return AGAIN
     own_hash, other_hash = work[record + WORK_HASH], hash_key(words, work, OTHER_KEY)
-    a, b, c, d = lock_in_order(
-        words,
-        first_bucket(words, own_hash),
-        second_bucket(words, own_hash),
-        first_bucket(words, other_hash),
-        second_bucket(words, other_hash),
-    )
+    a, b, c, d = lock_keys(words, own_hash, other_hash)
     # The flow is the same still: it leaves, or gets another record, with the gate closed only.
     outcome = AGAIN
     if _bury(words, work, record, flow, direction, epoch):
@@ -95,12 +79,18 @@ def close_flow(
 @kernel
 def _bury(words: Words, work: Words, record: Index, flow: np.uint64, direction: np.uint64, epoch: np.uint64) -> bool:
     """Make the TCP word dead if the segment ends the connection; False leaves it. Hits advance it meanwhile."""
-    at = flow_at(words, flow) + TCP_WORD
+    base = flow_at(words, flow)
+    at = base + TCP_WORD
+    flags, sequence = work[record + WORK_TCP_FLAGS], work[record + WORK_SEQUENCE]
+    acknowledgement = work[record + WORK_ACKNOWLEDGEMENT]
     spins: Index = 0
     while True:
         # Acquire: as in `flow.advance`.
         word = load_acquire(words, at)
-        if not may_advance(word, epoch) or not closes(words, work, record, flow, direction, word):
+        if not may_advance(word, epoch):
+            return False
+        outcome, _ = step_flow(words, base, word, direction, flags, sequence, acknowledgement)
+        if outcome != CLOSE:
             return False
         if word & LOCKED != ZERO:
             spins = wait_a_moment(spins)

@@ -24,7 +24,7 @@ from fastpath.hash_table import (
     entry_in_bucket,
     first_bucket,
     hash_key,
-    lock_in_order,
+    lock_keys,
     second_bucket,
     slot_content,
     unlock_in_order,
@@ -223,13 +223,7 @@ def link(
     other_hash: np.uint64,
 ) -> np.uint64:
     """Make both halves reachable in one commit, if neither key has a flow (M6): here the miss takes effect."""
-    a, b, c, d = lock_in_order(
-        words,
-        first_bucket(words, own_hash),
-        second_bucket(words, own_hash),
-        first_bucket(words, other_hash),
-        second_bucket(words, other_hash),
-    )
+    a, b, c, d = lock_keys(words, own_hash, other_hash)
     outcome = COMMITTED
     if is_present(words, work, key, own_hash):
         outcome = AGAIN

@@ -22,7 +22,7 @@ import numpy as np
 
 from fastpath.atomics import load_relaxed, store_relaxed, store_release
 from fastpath.compiler import cold_kernel, entry_point, kernel
-from fastpath.flow import bury, freeze, tcp_word_at, thaw
+from fastpath.flow import bury, flow_at, freeze, tcp_word_at, thaw
 from fastpath.hash_table import NOTHING, entry_at
 from fastpath.layout import (
     BINDING,
@@ -37,7 +37,6 @@ from fastpath.layout import (
     ONE,
     ORIGIN,
     PARTNER,
-    TCP_WORD,
     Index,
 )
 from fastpath.memory import Words
@@ -181,8 +180,8 @@ def _expire_flow(words: Words, outbound: np.uint64, inbound: np.uint64, now: np.
     flow = load_relaxed(words, outbound_at + BINDING) & LOW_32
     word = load_relaxed(words, tcp_word_at(words, flow)) if flow != NOTHING else DEAD_WORD
     connected = word & DEAD_WORD == NOTHING
-    lives = load_relaxed(words, outbound_at + LIFE), load_relaxed(words, inbound_at + LIFE)
-    if connected and is_over(_last_segment(words, flow, lives[0], lives[1]), time_to_live(state_of(word)), now):
+    life, other = load_relaxed(words, outbound_at + LIFE), load_relaxed(words, inbound_at + LIFE)
+    if connected and is_over(_last_segment(words, flow, life, other), time_to_live(state_of(word)), now):
         connected = not _expire_connection(words, flow, outbound, inbound, now, removed)
     else:
         _expire_half(words, inbound, outbound_at, KIND_UFT_IN, now, removed)
@@ -202,7 +201,7 @@ def _last_segment(words: Words, flow: np.uint64, life: np.uint64, other: np.uint
 
     Each segment has hit a half; a dead half keeps its time, and one that is made anew leaves it to the connection.
     """
-    before = load_relaxed(words, tcp_word_at(words, flow) - TCP_WORD + LAST_SEGMENT)
+    before = load_relaxed(words, flow_at(words, flow) + LAST_SEGMENT)
     return max(time_of(life), time_of(other), before)
 
 

@@ -37,6 +37,21 @@ def tcp_word_at(words: Words, flow: np.uint64) -> Index:
 
 
 @kernel
+def step_flow(
+    words: Words,
+    flow_base: Index,
+    word: np.uint64,
+    direction: np.uint64,
+    flags: np.uint64,
+    sequence: np.uint64,
+    acknowledgement: np.uint64,
+) -> tuple[np.uint64, np.uint64]:
+    """What one segment does to the flow with this record and this TCP word, which was loaded from it with acquire."""
+    fin = fin_that_decides(words, flow_base, word, direction)
+    return step_tcp(word, direction, flags, sequence, acknowledgement, fin)
+
+
+@kernel
 def advance(
     words: Words,
     flow: np.uint64,
@@ -63,8 +78,7 @@ def advance(
         word = load_acquire(words, at)
         if not may_advance(word, epoch):
             return False
-        decides = fin_that_decides(words, base, word, direction)
-        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, decides)
+        outcome, advanced = step_flow(words, base, word, direction, flags, sequence, acknowledgement)
         if outcome >= LEAVE:
             return False
         if advanced == word or compare_and_swap(words, at, word, advanced):
@@ -98,8 +112,7 @@ def advance_locked(
         if word & LOCKED == ZERO and compare_and_swap(words, at, word, word | LOCKED):
             break
         spins = wait_a_moment(spins)
-    decides = fin_that_decides(words, base, word, direction)
-    outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, decides)
+    outcome, advanced = step_flow(words, base, word, direction, flags, sequence, acknowledgement)
     passes = bool(outcome < LEAVE)
     store_release(words, at, advanced if passes else word)
     return passes
@@ -122,8 +135,7 @@ def advance_alone(
     word = load_relaxed(words, at)
     if not may_advance(word, epoch) or (fin != ZERO and not note_fin(words, base, fin)):
         return False
-    decides = fin_that_decides(words, base, word, direction)
-    outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, decides)
+    outcome, advanced = step_flow(words, base, word, direction, flags, sequence, acknowledgement)
     if outcome >= LEAVE:
         return False
     store_relaxed(words, at, advanced)

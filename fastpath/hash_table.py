@@ -301,6 +301,18 @@ def lock_in_order(words: Words, a: Index, b: Index, c: Index, d: Index) -> tuple
 
 
 @kernel
+def lock_keys(words: Words, first_hash: np.uint64, second_hash: np.uint64) -> tuple[Index, Index, Index, Index]:
+    """Lock all candidate buckets of two keys, by their hashes, as `lock_in_order` does."""
+    return lock_in_order(
+        words,
+        first_bucket(words, first_hash),
+        second_bucket(words, first_hash),
+        first_bucket(words, second_hash),
+        second_bucket(words, second_hash),
+    )
+
+
+@kernel
 def unlock_in_order(words: Words, a: Index, b: Index, c: Index, d: Index) -> None:
     """Unlock what `lock_in_order` returned."""
     unlock_bucket(words, a)

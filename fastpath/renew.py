@@ -14,12 +14,10 @@ from fastpath.capacity import undo_use, use
 from fastpath.commit import AGAIN, COMMITTED, LEAVE
 from fastpath.compiler import kernel
 from fastpath.decision import FORWARD, OTHER_KEY, opposite
-from fastpath.flow import tcp_word_at
+from fastpath.flow import flow_at
 from fastpath.hash_table import (
-    first_bucket,
     hash_key,
-    lock_in_order,
-    second_bucket,
+    lock_keys,
     unlock_in_order,
 )
 from fastpath.layout import (
@@ -35,7 +33,6 @@ from fastpath.layout import (
     PASSED,
     REWRITE,
     SHIFT_32,
-    TCP_WORD,
     WORK_HASH,
     Index,
 )
@@ -98,13 +95,7 @@ def renew_flow(
             undo_use(words, line, own_kind)
         return LEAVE
     own_hash, other_hash = work[record + WORK_HASH], hash_key(words, work, OTHER_KEY)
-    a, b, c, d = lock_in_order(
-        words,
-        first_bucket(words, own_hash),
-        second_bucket(words, own_hash),
-        first_bucket(words, other_hash),
-        second_bucket(words, other_hash),
-    )
+    a, b, c, d = lock_keys(words, own_hash, other_hash)
     outcome = AGAIN
     if state_of_half(words, own) == seen and state_of_half(words, other) == seen_other:
         outcome = _renew_locked(words, work, record, own, other, direction, epoch, now, length, renews_other, actions)
@@ -135,7 +126,7 @@ def _renew_locked(
     if flow != _NOTHING:
         if not take_along(words, work, record, flow, direction, epoch):
             return LEAVE
-        at = tcp_word_at(words, flow) - TCP_WORD
+        at = flow_at(words, flow)
         count_missed(words, work, record, at, own, direction, length)
         keep_time(words, at, load_relaxed(words, own + LIFE))
         if renews_other:

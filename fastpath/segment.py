@@ -9,8 +9,8 @@ import numpy as np
 
 from fastpath.atomics import compare_and_swap, fetch_add_relaxed, load_acquire, load_relaxed, store_relaxed
 from fastpath.compiler import kernel
-from fastpath.fin import fin_that_decides, is_fin
-from fastpath.flow import flow_at, tcp_word_at
+from fastpath.fin import is_fin
+from fastpath.flow import flow_at, step_flow
 from fastpath.layout import DEAD as DEAD_HALF
 from fastpath.layout import (
     FIN_WORD,
@@ -47,7 +47,6 @@ from fastpath.tcp import (
     TAG_FIELD,
     TAG_SHIFT,
     pack_word,
-    step_tcp,
 )
 
 _NOTHING = np.uint64(0)
@@ -83,7 +82,7 @@ def begin_connection(
 
     Nobody can reach either yet.
     """
-    at = tcp_word_at(words, flow) - TCP_WORD
+    at = flow_at(words, flow)
     sequence, known = work[record + WORK_SEQUENCE], ONE
     if direction == INBOUND:
         sequence, known = _NOTHING, _NOTHING
@@ -146,9 +145,8 @@ def take_along(
         if word & LOCKED != _NOTHING:
             spins = wait_a_moment(spins)
             continue
-        fin = fin_that_decides(words, base, word, direction)
         sequence, acknowledgement = work[record + WORK_SEQUENCE], work[record + WORK_ACKNOWLEDGEMENT]
-        outcome, advanced = step_tcp(word, direction, flags, sequence, acknowledgement, fin)
+        outcome, advanced = step_flow(words, base, word, direction, flags, sequence, acknowledgement)
         if outcome >= LEAVE:
             return False
         advanced = advanced & ~TAG_FIELD | epoch << TAG_SHIFT

@@ -35,7 +35,7 @@ from fastpath.hash_table import (
     find,
     first_bucket,
     hash_key,
-    lock_in_order,
+    lock_keys,
     second_bucket,
     slot_content,
     slot_holding,
@@ -115,13 +115,7 @@ def install(words: Words, first: np.uint64, second: np.uint64) -> np.uint64:
     second_at = entry_at(words, second) if second != NOTHING else first_at
     first_hash = hash_key(words, words, first_at)
     second_hash = hash_key(words, words, second_at)
-    a, b, c, d = lock_in_order(
-        words,
-        first_bucket(words, first_hash),
-        second_bucket(words, first_hash),
-        first_bucket(words, second_hash),
-        second_bucket(words, second_hash),
-    )
+    a, b, c, d = lock_keys(words, first_hash, second_hash)
     status = _install_locked(words, first, first_hash, second, second_hash)
     unlock_in_order(words, a, b, c, d)
     return status
@@ -189,13 +183,7 @@ def remove(words: Words, first: np.uint64, second: np.uint64) -> None:
     second_at = entry_at(words, second) if second != NOTHING else first_at
     first_hash = hash_key(words, words, first_at)
     second_hash = hash_key(words, words, second_at)
-    a, b, c, d = lock_in_order(
-        words,
-        first_bucket(words, first_hash),
-        second_bucket(words, first_hash),
-        first_bucket(words, second_hash),
-        second_bucket(words, second_hash),
-    )
+    a, b, c, d = lock_keys(words, first_hash, second_hash)
     _clear(words, first, first_hash)
     if second != NOTHING:
         _clear(words, second, second_hash)

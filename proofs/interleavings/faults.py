@@ -68,7 +68,7 @@ HALVES_APART = Fault(
             "    unlock_in_order(words, a, b, c, d)\n    return status\n",
             "    _install_locked(words, first, first_hash, NOTHING, second_hash)\n"
             "    unlock_in_order(words, a, b, c, d)\n"
-            "    a, b, c, d = lock_in_order(words, a, b, c, d)\n"
+            "    a, b, c, d = lock_keys(words, first_hash, second_hash)\n"
             "    status = _install_locked(words, second, second_hash, NOTHING, first_hash)\n"
             "    unlock_in_order(words, a, b, c, d)\n    return status\n",
         )
