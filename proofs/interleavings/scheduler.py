@@ -239,11 +239,9 @@ class Scheduler(Memory):
         assert thread is not None
         model, number = self._model, thread.number
         local = model.is_local(number, request)
-        private = (
-            (not local or model.acts_later(request))
-            and model.is_immediate(number, request)
-            and self._is_private(number, request)
-        )
+        # An access that has to wait tells as well who touches what.
+        concerns_nobody = (not local or model.acts_later(request)) and self._is_private(number, request)
+        private = concerns_nobody and model.is_immediate(number, request)
         if not (local or private):
             thread.pending = request
             self._hub.switch()
