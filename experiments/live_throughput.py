@@ -26,7 +26,7 @@ _RATE, _RATIO = "TCP throughput", "to nothing in between"
 class Wire:
     """Two guests and a network whose path can be chosen."""
 
-    def __init__(self, network: Network, pair: list[Guest], seconds: float) -> None:
+    def __init__(self, network: Network, pair: list[Guest], seconds: int) -> None:
         self._network = network
         self._pair = pair
         self._seconds = seconds
@@ -51,7 +51,7 @@ def measure(part: str, effort: Effort, advance: Advance) -> list[Measured]:
     """With one kind of frames. Raises `CannotRun`, `RecordingError`, `NotChanged`."""
     check_machine()
     offload = part == OFFLOADED
-    seconds, rounds = effort.choose(0.5, 1.0, 3.0), effort.choose(2, 4, 10)
+    seconds, rounds = effort.choose(1, 1, 3), effort.choose(2, 4, 10)
     designs = effort.choose([Design.FINE], list(Design), list(Design))
     with contextlib.ExitStack() as stack:
         pair = stack.enter_context(guests(addresses(2), offload=offload))

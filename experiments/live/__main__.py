@@ -32,7 +32,7 @@ console = Console(highlight=False, markup=False)
 def main(
     design: Annotated[list[Design] | None, typer.Option(help="Designs, in turn; all by default.")] = None,
     count: Annotated[int, typer.Option("--guests", min=2, max=MOST, help="How many guests.")] = 2,
-    seconds: Annotated[float, typer.Option(min=1, help="Of each iperf3 run.")] = 3.0,
+    seconds: Annotated[int, typer.Option(min=1, help="Of each iperf3 run.")] = 3,
     megabytes: Annotated[int, typer.Option(min=1, help="Of the file that is transferred.")] = 1_000,
     rate: Annotated[float, typer.Option(min=0.1, help="Changes of firewall rules a second.")] = 10.0,
     offload: Annotated[bool, typer.Option(help="Let guests hand over segments of up to 60 kB.")] = True,

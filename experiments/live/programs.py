@@ -60,11 +60,12 @@ def listening(receiver: Guest) -> Iterator[None]:
         yield
 
 
-def iperf(
-    sender: Guest, receiver: Guest, seconds: float, *, reverse: bool = False, udp_megabits: int = 0
-) -> Throughput:
-    """A single stream to a receiver that listens, or from it. Raises `RecordingError`."""
-    words = ["iperf3", "--client", receiver.address.text, "--json", "--time", f"{seconds:g}"]
+def iperf(sender: Guest, receiver: Guest, seconds: int, *, reverse: bool = False, udp_megabits: int = 0) -> Throughput:
+    """A single stream to a receiver that listens, or from it, for whole seconds: iperf3 takes less for no end at all.
+
+    Raises `RecordingError`.
+    """
+    words = ["iperf3", "--client", receiver.address.text, "--json", "--time", str(seconds)]
     words += ["--reverse"] if reverse else []
     if udp_megabits:
         words += ["--udp", "--bitrate", f"{udp_megabits}M", "--length", str(_DATAGRAM)]

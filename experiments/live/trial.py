@@ -40,7 +40,7 @@ class Plan:
     """
 
     designs: tuple[Design, ...] = tuple(Design)
-    seconds: float = 3.0
+    seconds: int = 3
     megabytes: int = 1_000
     rate: float = 10.0
 
