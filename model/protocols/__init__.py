@@ -1,0 +1,1 @@
+"""The protocols of the fast path as parameterised transition systems: any number of threads, buckets, records."""

@@ -1,0 +1,54 @@
+"""The protocols with a few elements of each sort, for exhaustive searches: small, but with room for every step."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from model.protocols import bucket, grace, pairs, tag
+from model.protocols.finite import Finite
+from model.protocols.protocol import Protocol
+from model.protocols.terms import every
+
+Instance = Callable[[Protocol], Finite]
+"""Makes the finite protocol of a protocol, or of a variant of it."""
+
+
+def bucket_instance(protocol: Protocol) -> Finite:
+    """Two threads, one bucket with a slot, one entry with two words that have two values; one commit."""
+    sizes = {bucket.THREAD: 2, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 2, bucket.VALUE: 2}
+    beginning = {bucket.home: lambda _slot: 0, bucket.names: lambda _slot: 0}
+    return Finite(protocol, sizes, beginning, every([bucket.BUCKET], lambda place: bucket.version(place) <= 1))
+
+
+def grace_instance(protocol: Protocol) -> Finite:
+    """Two threads and one thing, for two batches of each."""
+    within = every([grace.THREAD], lambda thread: grace.announced(thread) <= 3)
+    return Finite(protocol, {grace.THREAD: 2, grace.THING: 1}, within=within)
+
+
+def pairs_instance(protocol: Protocol) -> Finite:
+    """Two threads, two buckets, two keys, and records for one pair; two makings."""
+    sizes = {pairs.THREAD: 2, pairs.BUCKET: 2, pairs.ENTRY: 2, pairs.KEY: 2}
+    beginning = {
+        pairs.rank: lambda place: place,
+        pairs.one: lambda key: key,
+        pairs.two: lambda _key: 1,
+        pairs.free: lambda entry: entry >= 0,
+    }
+    return Finite(protocol, sizes, beginning, pairs.makings() <= 1)
+
+
+def tag_instance(protocol: Protocol) -> Finite:
+    """Two threads, one record with two states; two changes of the rules."""
+    sizes = {tag.THREAD: 2, tag.RECORD: 1, tag.STATE: 2}
+    return Finite(protocol, sizes, within=tag.control() <= 1)
+
+
+PROTOCOLS: Mapping[str, tuple[Protocol, Instance]] = MappingProxyType(
+    {
+        "bucket": (bucket.bucket, bucket_instance),
+        "pairs": (pairs.pairs, pairs_instance),
+        "grace": (grace.grace, grace_instance),
+        "tag": (tag.epoch_tag, tag_instance),
+    }
+)
+"""Each protocol, and how it is made finite, by name."""

@@ -1,0 +1,158 @@
+"""What a protocol is: words, steps with named guards, invariants, and what is to be shown of it.
+
+A *step* has parameters (which thread, which bucket), guards under which it may be taken, and changes of words. Guards
+and changes have names, so that each can be left out to see whether it is needed: `Protocol.without`. A step is named
+after the access of the kernel for which it stands, and says in `source` where that is.
+
+*Safety* is what is promised. An *invariant* is what the proof needs besides: together with safety it must hold at the
+beginning and be kept by every step, for any number of elements of every open sort.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from model.protocols.terms import Sort, Term, Word, both, choose, constant, every, variable
+
+Body = Callable[..., tuple[Mapping[str, Term], Sequence["Change"]]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One word has another value after a step, for all elements: `value` of the bound variables."""
+
+    name: str
+    word: Word
+    bound: tuple[Term, ...]
+    value: Term
+
+
+def set_at(word: Word, arguments: Sequence[Term], value: Term | int | bool, name: str = "") -> Change:
+    """The word has `value` for these elements; for others it stays as it is."""
+
+    def changed(*bound: Term) -> Term:
+        here = both(*(own == given for own, given in zip(bound, arguments, strict=True)))
+        return choose(here, _term(word, value), word(*bound))
+
+    return set_all(word, changed, name)
+
+
+def set_all(word: Word, value: Callable[..., Term], name: str = "") -> Change:
+    """The word has, for all elements, what `value` makes of them."""
+    bound = tuple(variable(f"{word.name}'{place}", sort) for place, sort in enumerate(word.arguments))
+    return Change(name or f"{word.name} changes", word, bound, value(*bound))
+
+
+def _term(word: Word, value: Term | int | bool) -> Term:
+    return value if isinstance(value, Term) else constant(value)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transition.
+
+    Attributes:
+        name: what happens.
+        source: the kernel and the access in it that this stands for; empty for what the proof alone notes.
+        parameters: variables that stand for the elements concerned.
+        guards: by name, under which conditions it may be taken.
+        changes: what is different afterwards.
+    """
+
+    name: str
+    source: str
+    parameters: tuple[Term, ...]
+    guards: Mapping[str, Term]
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A named sentence about all elements of some sorts.
+
+    Attributes:
+        name: short.
+        text: what it says.
+        term: without free variables.
+        safety: whether it is promised, or only helps to prove what is.
+    """
+
+    name: str
+    text: str
+    term: Term
+    safety: bool
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A parameterised transition system.
+
+    Attributes:
+        name: for a reader.
+        text: what it does.
+        words: all of them.
+        initially: what holds at the beginning, without free variables.
+        steps: by name.
+        sentences: invariants and safety.
+        spare: guards without which all would be kept as well, by step and name, and what they are there for.
+    """
+
+    name: str
+    text: str
+    words: Sequence[Word]
+    initially: list[Term] = field(default_factory=list)
+    steps: dict[str, Step] = field(default_factory=dict)
+    sentences: list[Sentence] = field(default_factory=list)
+    spare: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def sorts(self) -> list[Sort]:
+        """The open sorts."""
+        every_sort = [sort for word in self.words for sort in (*word.arguments, word.sort)]
+        every_sort += [parameter.sort for step in self.steps.values() for parameter in step.parameters]
+        return sorted({sort for sort in every_sort if sort.is_open}, key=lambda sort: sort.name)
+
+    def starts(self, *sorts: Sort) -> Callable[[Callable[..., Term]], None]:
+        """The decorated function says what holds at the beginning, for all elements of these sorts."""
+        return lambda body: self.initially.append(every(sorts, body))
+
+    def step(self, source: str, *sorts: Sort) -> Callable[[Body], Body]:
+        """The decorated function gives guards and changes for its parameters, which are of these sorts."""
+
+        def add(body: Body) -> Body:
+            parameters = tuple(
+                variable(name, sort) for name, sort in zip(inspect.signature(body).parameters, sorts, strict=True)
+            )
+            guards, changes = body(*parameters)
+            name = body.__name__.strip("_").replace("_", " ")
+            self.steps[name] = Step(name, source, parameters, guards, changes)
+            return body
+
+        return add
+
+    def always(self, *sorts: Sort, promised: bool = False) -> Callable[[Callable[..., Term]], None]:
+        """The decorated function is an invariant about all elements of these sorts; `promised` if it is safety.
+
+        Its name is the sentence's, its docstring the text.
+        """
+
+        def add(body: Callable[..., Term]) -> None:
+            name = body.__name__.strip("_").replace("_", " ")
+            text = (inspect.getdoc(body) or "").replace("\n", " ")
+            self.sentences.append(Sentence(name, text, every(sorts, body), promised))
+
+        return add
+
+    def without(self, step: str, part: str) -> "Protocol":
+        """The protocol with one guard, or one change, of one step left out.
+
+        Raises:
+            LookupError: there is none of that name, or more than one.
+        """
+        whole = self.steps[step]
+        guards = {name: guard for name, guard in whole.guards.items() if name != part}
+        changes = [change for change in whole.changes if change.name != part]
+        if len(whole.guards) + len(whole.changes) - len(guards) - len(changes) != 1:
+            raise LookupError(f"{step}: {part!r} is not the name of one guard or change")
+        broken = replace(whole, guards=guards, changes=changes)
+        return replace(self, name=f"{self.name}, {step} without: {part}", steps={**self.steps, step: broken})
