@@ -13,20 +13,20 @@ Instance = Callable[[Protocol], Finite]
 
 
 def bucket_instance(protocol: Protocol) -> Finite:
-    """Two threads, one bucket with a slot, one entry with two words that have two values; one commit."""
-    sizes = {bucket.THREAD: 2, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 2, bucket.VALUE: 2}
+    """Two threads, one bucket with a slot, one entry with a word that has two values; one commit."""
+    sizes = {bucket.THREAD: 2, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 2}
     beginning = {bucket.home: lambda _slot: 0, bucket.names: lambda _slot: 0}
     return Finite(protocol, sizes, beginning, every([bucket.BUCKET], lambda place: bucket.version(place) <= 1))
 
 
 def grace_instance(protocol: Protocol) -> Finite:
-    """Two threads and one thing, for two batches of each."""
+    """Two threads and one thing, for a batch of each, and another."""
     within = every([grace.THREAD], lambda thread: grace.announced(thread) <= 3)
     return Finite(protocol, {grace.THREAD: 2, grace.THING: 1}, within=within)
 
 
 def pairs_instance(protocol: Protocol) -> Finite:
-    """Two threads, two buckets, two keys, and records for one pair; two makings."""
+    """Two threads, two buckets, two keys, and records for one pair, which is made once."""
     sizes = {pairs.THREAD: 2, pairs.BUCKET: 2, pairs.ENTRY: 2, pairs.KEY: 2}
     beginning = {
         pairs.rank: lambda place: place,
@@ -34,13 +34,13 @@ def pairs_instance(protocol: Protocol) -> Finite:
         pairs.two: lambda _key: 1,
         pairs.free: lambda entry: entry >= 0,
     }
-    return Finite(protocol, sizes, beginning, pairs.makings() <= 1)
+    return Finite(protocol, sizes, beginning, pairs.makings() <= 0)
 
 
 def tag_instance(protocol: Protocol) -> Finite:
-    """Two threads, one record with two states; two changes of the rules."""
+    """Two threads, one record with two states; one change of the rules."""
     sizes = {tag.THREAD: 2, tag.RECORD: 1, tag.STATE: 2}
-    return Finite(protocol, sizes, within=tag.control() <= 1)
+    return Finite(protocol, sizes, within=tag.control() <= 0)
 
 
 PROTOCOLS: Mapping[str, tuple[Protocol, Instance]] = MappingProxyType(

@@ -19,7 +19,7 @@ before a change if another one, independent of that, had woken it as well.
 
 import enum
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -122,13 +122,17 @@ def explore(
     memory: MemoryName = MemoryName.SC,
     *,
     every_access: bool = False,
+    started: Callable[..., Scheduler] = Scheduler,
 ) -> Report:
     """Run a program in every way that a memory model allows, until it fails or a limit is reached.
 
     `every_access`: also accesses to what threads do not share have turns in a reduced search (`sharing.py`). That makes
-    the same runs with more steps: those of the compiled engine.
+    the same runs with more steps: those of the compiled engine. `started` makes the scheduler of each run, as `Scheduler`
+    does: one that looks at what is done, and does nothing else, may be given.
     """
-    return _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access).run()
+    explorer = _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access)
+    explorer.started = started
+    return explorer.run()
 
 
 def _threads_first(actor: int) -> tuple[bool, int]:
@@ -159,6 +163,7 @@ class _Explorer:
         self._touched: dict[int, dict[Mode, list[int]]] = {}
         self._clocks: list[list[Clock]] = []
         self._report = Report()
+        self.started: Callable[..., Scheduler] = Scheduler
 
     def run(self) -> Report:
         if self._leaves_out:
@@ -198,7 +203,7 @@ class _Explorer:
 
     def _run_once(self) -> None:
         options = (self._sharing.is_private,) if self._leaves_out else ()
-        scheduler = Scheduler(self._program(), self._memory, *options)
+        scheduler = self.started(self._program(), self._memory, *options)
         if not self._clocks:
             actors = 2 * len(scheduler.threads)  # each thread, and counted from the end its store buffer
             self._clocks = [[(0,) * actors] for _ in range(actors)]

@@ -1,0 +1,116 @@
+"""From accesses to steps of the versioned bucket (`model.protocols.bucket`)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastpath import layout
+from fastpath.memory import Ordering, Words
+from model.protocols import bucket
+from model.protocols.finite import NONE, Compiled
+from proofs.refinement.behaviour import Behaviour, NotABehaviour
+from proofs.refinement.event import Event, Place, Places
+
+CODE = Compiled(bucket.bucket)
+FIELDS = (*range(layout.KEY, layout.KEY + layout.KEY_WORDS), layout.BINDING, layout.ACTION, layout.REWRITE)
+"""The words of an entry that are read under its bucket's version."""
+_SLOTS = int(layout.SLOTS)
+_LOW = int(layout.LOW_32)
+
+
+class BucketLog:
+    """Replays accesses as steps of the versioned bucket. Entry 0 is no entry."""
+
+    def __init__(self, words: Words, threads: int) -> None:
+        self._places = places = Places(words)
+        plain = np.asarray(words)
+
+        def slot(number: int) -> int:
+            return int(plain[places.index("bucket", number // _SLOTS, 1 + number % _SLOTS)])
+
+        self.behaviour = Behaviour(
+            CODE,
+            {
+                bucket.THREAD: threads,
+                bucket.BUCKET: places.buckets,
+                bucket.SLOT: places.buckets * _SLOTS,
+                bucket.ENTRY: places.entries,
+                bucket.FIELD: len(FIELDS),
+            }
+            | {bucket.VALUE: 0},
+            {
+                bucket.home: lambda number: number // _SLOTS,
+                bucket.version: lambda at: int(plain[places.index("bucket", at, layout.VERSION)]) if at != NONE else 0,
+                bucket.names: lambda number: _entry(slot(number)),
+                bucket.says: lambda at, part: int(plain[places.index("entry", max(at, 0), FIELDS[part])]),
+            },
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Take the steps for which an access stands. Raises NotABehaviour."""
+        for step, *elements in self._steps(event):
+            self.behaviour.take(step, *elements)
+        place = self._places.of(event.place)
+        if event.stores and place.kind == "bucket" and place.field == layout.VERSION:
+            assert self.behaviour.state.version[place.record] == event.after, "versions count differently"
+
+    def _steps(self, event: Event) -> Iterator[tuple[Any, ...]]:
+        thread, state = event.thread, self.behaviour.state
+        if event.operation == "return" and event.note.startswith("find"):
+            yield "return what was found", thread, max(state.believes[thread], state.looks_at[thread])
+        if event.place < 0:
+            return
+        place = self._places.of(event.place)
+        if place.kind == "bucket" and place.field == layout.VERSION:
+            yield from self._version(event, place.record)
+        elif place.kind == "bucket" and place.field <= _SLOTS:
+            number = place.record * _SLOTS + place.field - 1
+            if event.stores:
+                yield "write a slot", thread, number, _entry(event.after)
+            elif state.looks_at[thread] == place.record:
+                yield "read a slot", thread, number
+        elif place.kind == "entry" and place.field in FIELDS:
+            yield from self._word(event, place)
+
+    def _version(self, event: Event, at: int) -> Iterator[tuple[Any, ...]]:
+        thread, state = event.thread, self.behaviour.state
+        if event.operation == "load" and event.ordering is Ordering.ACQUIRE:
+            if event.after % 2 == 0:
+                yield "read the version", thread, at
+        elif event.operation == "load":
+            if state.looks_at[thread] == at:
+                same = event.after == state.noted[thread]
+                yield ("find the same version", thread, at) if same else ("find another version", thread)
+        elif event.operation == "compare-and-swap":
+            if event.changed:
+                yield "lock the bucket", thread, at
+        elif event.after % 2:
+            raise NotABehaviour(f"{bucket.bucket.name}: thread {thread} stores an odd version: a lock is a swap")
+        else:
+            yield "unlock the bucket", thread, at
+
+    def _word(self, event: Event, place: Place) -> Iterator[tuple[Any, ...]]:
+        thread, state, entry = event.thread, self.behaviour.state, place.record
+        part = FIELDS.index(place.field)
+        if event.stores:
+            yield "write a word", thread, entry, part, event.after
+        elif event.operation == "load" and event.ordering is not Ordering.PLAIN:
+            at = state.looks_at[thread]
+            slots = range(max(at, 0) * _SLOTS, (max(at, 0) + 1) * _SLOTS)
+            through = next((s for s in slots if state.met[thread][s] and state.found[thread][s] == entry), slots[0])
+            if at != NONE or not self._is_at_hand(thread, entry):
+                yield "read a word", thread, through, entry, part
+
+    def _is_at_hand(self, thread: int, entry: int) -> bool:
+        """Whether a thread may read an entry outside a look-up: nobody can reach it, or its buckets are the thread's.
+
+        Or the thread has found it by a look-up: what it may then rely on is `grace_log.py`'s part.
+        """
+        state = self.behaviour.state
+        named = [number // _SLOTS for number, each in enumerate(state.names) if each == entry]
+        return all(state.owner[at] == thread for at in named) or entry in state.found[thread]
+
+
+def _entry(content: int) -> int:
+    return content & _LOW or NONE
