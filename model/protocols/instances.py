@@ -13,8 +13,8 @@ Instance = Callable[[Protocol], Finite]
 
 
 def bucket_instance(protocol: Protocol) -> Finite:
-    """Two threads, one bucket with a slot, one entry with a word that has two values; one commit."""
-    sizes = {bucket.THREAD: 2, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 2}
+    """One thread, which looks up in the middle of its own commits; one bucket, slot and entry, a word with two values."""
+    sizes = {bucket.THREAD: 1, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 2}
     beginning = {bucket.home: lambda _slot: 0, bucket.names: lambda _slot: 0}
     return Finite(protocol, sizes, beginning, every([bucket.BUCKET], lambda place: bucket.version(place) <= 1))
 
@@ -26,15 +26,15 @@ def grace_instance(protocol: Protocol) -> Finite:
 
 
 def pairs_instance(protocol: Protocol) -> Finite:
-    """Two threads, two buckets, two keys, and records for one pair, which is made once."""
-    sizes = {pairs.THREAD: 2, pairs.BUCKET: 2, pairs.ENTRY: 2, pairs.KEY: 2}
+    """One thread, two buckets, two keys, and records for one pair, which is made twice."""
+    sizes = {pairs.THREAD: 1, pairs.BUCKET: 2, pairs.ENTRY: 2, pairs.KEY: 2}
     beginning = {
         pairs.rank: lambda place: place,
         pairs.one: lambda key: key,
         pairs.two: lambda _key: 1,
         pairs.free: lambda entry: entry >= 0,
     }
-    return Finite(protocol, sizes, beginning, pairs.makings() <= 0)
+    return Finite(protocol, sizes, beginning, pairs.makings() <= 1)
 
 
 def tag_instance(protocol: Protocol) -> Finite:

@@ -1,6 +1,6 @@
 """From accesses to steps of the versioned bucket (`model.protocols.bucket`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,13 @@ _LOW = int(layout.LOW_32)
 
 
 class BucketLog:
-    """Replays accesses as steps of the versioned bucket. Entry 0 is no entry."""
+    """Replays accesses as steps of the versioned bucket. Entry 0 is no entry.
 
-    def __init__(self, words: Words, threads: int) -> None:
+    `found_before` says which entries a thread has found before the log begins.
+    """
+
+    def __init__(self, words: Words, threads: int, found_before: Mapping[int, Set[int]] | None = None) -> None:
+        self._found_before = found_before or {}
         self._places = places = Places(words)
         plain = np.asarray(words)
 
@@ -109,7 +113,8 @@ class BucketLog:
         """
         state = self.behaviour.state
         named = [number // _SLOTS for number, each in enumerate(state.names) if each == entry]
-        return all(state.owner[at] == thread for at in named) or entry in state.found[thread]
+        has_found = entry in state.found[thread] or entry in self._found_before.get(thread, ())
+        return has_found or all(state.owner[at] == thread for at in named)
 
 
 def _entry(content: int) -> int:

@@ -1,11 +1,11 @@
 """From accesses to steps of the paired install (`model.protocols.pairs`).
 
 Which two entries a thread has in hand is known from the keys that it reads, by plain accesses, before it locks
-(`uft.install`, `uft.remove`). What it writes into records that nobody can reach it may have written before the log begins:
-these steps are taken when it begins to lock.
+(`uft.install`, `uft.remove`); a miss reads none, and says which it has (`commit.link`). What is written into records that
+nobody can reach may have been written before the log begins: these steps are taken when the thread begins to lock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,15 +28,24 @@ Candidates = tuple[int, int]
 class PairsLog:
     """Replays accesses as steps of the paired install.
 
-    `candidates` gives the two buckets of the key of each entry, at the beginning and ever after.
+    `candidates` gives the two buckets of the key of each entry that was written before the log begins; `in_hand` the
+    entries that a thread is about to link, where it does not read their keys.
     """
 
-    def __init__(self, words: Words, threads: int, candidates: dict[int, Candidates]) -> None:
+    def __init__(
+        self,
+        words: Words,
+        threads: int,
+        candidates: Mapping[int, Candidates],
+        in_hand: Mapping[int, tuple[int, int]] | None = None,
+    ) -> None:
         self._words = np.asarray(words)
         self._places = places = Places(words)
         self._read: dict[int, list[int]] = {thread: [] for thread in range(threads)}
-        self._keys = {entry: number for number, entry in enumerate(candidates)}
-        buckets = list(candidates.values())
+        self._declared = in_hand or {}
+        keys: dict[bytes, int] = {}
+        self._keys = {entry: keys.setdefault(self._key(entry), len(keys)) for entry in candidates}
+        buckets = {self._keys[entry]: both for entry, both in candidates.items()}
         linked = {
             entry: at
             for at in range(places.buckets)
@@ -46,7 +55,7 @@ class PairsLog:
         sizes = {pairs.THREAD: threads, pairs.BUCKET: places.buckets, pairs.ENTRY: places.entries}
         self.behaviour = Behaviour(
             CODE,
-            sizes | {pairs.KEY: len(candidates)},
+            sizes | {pairs.KEY: len(keys)},
             {
                 pairs.rank: lambda at: at,
                 pairs.one: lambda key: buckets[key][0],
@@ -69,7 +78,6 @@ class PairsLog:
                     self._take([("lock the next bucket", 0, bucket)])
                 self._take([("have all buckets", 0), ("see that the keys are absent", 0)])
                 self._take([("link a half", 0, each, linked[each]) for each in (entry, other)])
-                self._take([("name the partner", 0, entry, other), ("name the partner", 0, other, entry)])
                 self._take([("begin to unlock", 0), *(("unlock a bucket", 0, at) for at in {*self._four(0)})])
                 self._take([("finish", 0)])
         self.behaviour.steps.clear()
@@ -133,10 +141,13 @@ class PairsLog:
         yield "take two records", thread, entry, other
         yield "write a half", thread, entry, self._keys[entry]
         yield "write a half", thread, other, self._keys[other]
+        if self._partner(entry) == other:
+            yield "name the partner", thread, entry, other
+            yield "name the partner", thread, other, entry
         yield "begin to install", thread
 
-    def _in_hand(self, thread: int) -> list[int]:
-        read = self._read[thread]
+    def _in_hand(self, thread: int) -> Sequence[int]:
+        read = self._declared.get(thread, self._read[thread])
         if len(read) != 2:
             raise NotABehaviour(f"{pairs.pairs.name}: thread {thread} locks buckets of keys that it has not read")
         return read
@@ -145,6 +156,10 @@ class PairsLog:
         state = self.behaviour.state
         keys = [state.key[entry] for entry in (state.first[thread], state.second[thread])]
         return [bucket for key in keys for bucket in (state.one[key], state.two[key])]
+
+    def _key(self, entry: int) -> bytes:
+        at = self._places.index("entry", entry, layout.KEY)
+        return self._words[at : at + layout.KEY_WORDS].tobytes()
 
     def _partner(self, entry: int) -> int:
         return int(self._words[self._places.index("entry", entry, layout.PARTNER)]) & _LOW

@@ -1,13 +1,16 @@
 """Scenarios whose every execution is replayed, and which protocols they are replayed in."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from fastpath import layout
+from fastpath.interpreted import interpreted
 from fastpath.memory import Words
 from proofs.interleavings.explore import Report, explore
 from proofs.interleavings.program import Program
@@ -19,7 +22,7 @@ from proofs.refinement.grace_log import GraceLog
 from proofs.refinement.pairs_log import Candidates, PairsLog
 from proofs.refinement.recorder import Log, Recorder
 
-MOST_EXECUTIONS = 150
+MOST_EXECUTIONS = 60
 SENTENCES_LOOKED_AT = 3
 """In so many executions of a scenario all sentences of the protocols are looked at after every access."""
 
@@ -64,10 +67,14 @@ def _look(behaviour: Behaviour, _event: object) -> None:
     behaviour.check()
 
 
-def bucket_alone(words: Words, threads: int) -> Sequence[tuple[Log, Behaviour]]:
-    """The versioned bucket."""
-    looks = BucketLog(words, threads)
-    return [(looks, looks.behaviour)]
+def bucket_alone(found_before: Mapping[int, Set[int]] | None = None) -> Watch:
+    """The versioned bucket; some threads may have found entries before."""
+
+    def watch(words: Words, threads: int) -> Sequence[tuple[Log, Behaviour]]:
+        looks = BucketLog(words, threads, found_before)
+        return [(looks, looks.behaviour)]
+
+    return watch
 
 
 def bucket_and_grace(words: Words, threads: int) -> Sequence[tuple[Log, Behaviour]]:
@@ -77,27 +84,84 @@ def bucket_and_grace(words: Words, threads: int) -> Sequence[tuple[Log, Behaviou
     return [(looks, looks.behaviour), (waits, waits.behaviour)]
 
 
-def bucket_and_pairs(buckets: Callable[[Words, int], Candidates]) -> Watch:
-    """The versioned bucket, and the paired install; `buckets` gives the candidates of the key of an entry."""
+def bucket_and_pairs(
+    in_hand: Mapping[int, tuple[int, int]] | None = None, found_before: Mapping[int, Set[int]] | None = None
+) -> Watch:
+    """The versioned bucket, and the paired install; what misses have in hand has to be said."""
 
     def watch(words: Words, threads: int) -> Sequence[tuple[Log, Behaviour]]:
-        looks, places = BucketLog(words, threads), Places(words)
+        looks, places = BucketLog(words, threads, found_before), Places(words)
         plain = np.asarray(words)
-        written = [entry for entry in range(1, places.entries) if plain[places.index("entry", entry, layout.KEY + 4)]]
-        commits = PairsLog(words, threads, {entry: buckets(plain, entry) for entry in written})
+        written = [entry for entry in range(1, places.entries) if plain[_key(places, entry)].any()]
+        commits = PairsLog(words, threads, {entry: _candidates(plain, entry) for entry in written}, in_hand)
         return [(looks, looks.behaviour), (commits, commits.behaviour)]
 
     return watch
 
 
-def candidates(words: Words, entry: int) -> Candidates:
-    """The two buckets of the key of an entry, by the table's own functions."""
-    from fastpath.interpreted import interpreted
+def _key(places: Places, entry: int) -> slice:
+    at = places.index("entry", entry, layout.KEY)
+    return slice(at, at + layout.KEY_WORDS)
 
-    table = interpreted("fastpath.hash_table")
+
+_TABLE: Any = interpreted("fastpath.hash_table")
+
+
+def _candidates(words: Words, entry: int) -> Candidates:
+    """The two buckets of the key of an entry, by the table's own functions."""
     at = Places(words).index("entry", entry, layout.KEY)
     with np.errstate(over="ignore"):
-        hashed = table.hash_key(words, words, at)
-        first, second = table.first_bucket(words, hashed), table.second_bucket(words, hashed)
+        hashed = _TABLE.hash_key(words, words, at)
+        first, second = _TABLE.first_bucket(words, hashed), _TABLE.second_bucket(words, hashed)
     start = int(words[layout.BUCKETS_AT])
     return (int(first) - start) // layout.BUCKET_WORDS, (int(second) - start) // layout.BUCKET_WORDS
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How the executions of a scenario are replayed.
+
+    Attributes:
+        watch: in which protocols.
+        refused: faults of the scenario whose executions are no behaviours, and what the refusal says.
+    """
+
+    watch: Watch
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+_UNLOCKED = "not so: the bucket is locked"
+_ODD = "not so: the slot is in the bucket looked at"
+_UNSEEN = "not so: no entry has either key"
+_NO_SWAP = "a lock is a swap"
+
+REPLAYED: Mapping[str, Replay] = MappingProxyType(
+    {
+        "look-up beside install": Replay(
+            bucket_and_pairs(), {"halves apart": "not so: both are linked, or neither", "odd version read": _ODD}
+        ),
+        "look-up beside removal": Replay(
+            bucket_and_pairs(), {"removal without lock": _UNLOCKED, "odd version read": _ODD}
+        ),
+        "look-up beside reinstall": Replay(bucket_alone(), {"no re-check": "not so: it is believed"}),
+        "look-up beside renewal": Replay(bucket_alone({1: {1, 2}})),
+        "hinted look-up beside renewal": Replay(bucket_alone({1: {1, 2}}), {"odd version believed": _ODD}),
+        "install beside removal": Replay(bucket_and_pairs(), {"lock without swap": _NO_SWAP}),
+        "install beside install": Replay(
+            bucket_and_pairs(),
+            {"no presence check": _UNSEEN, "unordered locks": "not so: all lower ones are locked"},
+        ),
+        "look-up, removal and install": Replay(bucket_and_pairs(), {"lock without swap": _NO_SWAP}),
+        "commit beside commit, both directions": Replay(bucket_and_pairs({0: (1, 2), 1: (4, 3)})),
+        "commit beside commit, one reply key": Replay(
+            bucket_and_pairs({0: (1, 2), 1: (3, 4)}), {"reply key unseen": _UNSEEN}
+        ),
+        "hit beside reuse": Replay(bucket_and_grace, {"no grace": "not so: it is waited for"}),
+        "hit beside two reuses": Replay(bucket_and_grace, {"no grace": "not so: it is waited for"}),
+        "hit beside limbo": Replay(
+            bucket_and_grace,
+            {"retired at once": "not so: it is waited for", "collected at once": "not so: every thread has left"},
+        ),
+    }
+)
+"""By the scenario's name."""

@@ -1,0 +1,69 @@
+"""C7: what the kernels do to shared words is a behaviour of the protocols whose promises are proved.
+
+The production source runs under the explorer, and every access to the arena is mapped to the step that it stands for, as
+it is made. A step that the protocol does not allow fails the run.
+"""
+
+from collections import Counter
+
+import pytest
+
+from model.protocols.instances import PROTOCOLS
+from proofs.interleavings.catalogue import scenario_named
+from proofs.ledger import Method, claim
+from proofs.refinement.behaviour import NotABehaviour
+from proofs.refinement.replays import MOST_EXECUTIONS, REPLAYED, replayed
+
+_IN_THE_MODEL_ONLY = {
+    "bucket": set[str](),
+    "pairs": set[str](),
+    "grace": {"show"},
+    "tag": set(PROTOCOLS["tag"][0].steps),
+}
+"""Steps that no log has: a thing is watched from when it is shown on; the epoch tag is not replayed."""
+
+_FAULTS = [
+    (name, fault, protocol)
+    for name, replay in REPLAYED.items()
+    for fault, protocol in replay.refused.items()
+]
+
+
+@claim(
+    "C7",
+    "every recorded execution of the kernels of look-ups, paired installs, removals, commits of misses, renewals and grace "
+    "periods is a behaviour of the protocols that are proved, access by access",
+    method=Method.EXHAUSTIVE,
+    scope=f"the production source, interpreted: up to {MOST_EXECUTIONS} explored executions of each of {len(REPLAYED)} "
+    f"scenarios of 2 or 3 threads: {'; '.join(REPLAYED)}; every sentence looked at after every access in the first of them",
+    assumptions="sequentially consistent memory; one abstraction function for each protocol; what a thread wrote into its own "
+    "records before it locks is taken as written then",
+)
+@pytest.mark.parametrize("name", REPLAYED)
+def test_every_execution_is_a_behaviour_of_the_protocols(name: str) -> None:
+    found = replayed(scenario_named(name).program(), REPLAYED[name].watch)
+    assert found.report.failure is None, found.report.failure
+    assert found.report.complete or found.report.executions == MOST_EXECUTIONS
+    assert all(sum(steps.values()) > found.report.executions for steps in found.steps.values())
+
+
+def test_every_step_of_the_protocols_is_seen_in_some_execution() -> None:
+    seen: dict[str, Counter[str]] = {}
+    for name, replay in REPLAYED.items():
+        for protocol, steps in replayed(scenario_named(name).program(), replay.watch, 12).steps.items():
+            seen[protocol] = seen.get(protocol, Counter()) + steps
+    for name, (protocol, _) in PROTOCOLS.items():
+        assert set(protocol.steps) - set(seen.get(protocol.name, ())) == _IN_THE_MODEL_ONLY[name]
+
+
+@claim(
+    "C11",
+    "a fault seeded in the kernels gives an execution that is no behaviour of the protocol, refused with step and guard",
+    method=Method.TESTED,
+    scope=f"{len(_FAULTS)} changes of the production source",
+)
+@pytest.mark.parametrize(("name", "fault", "refused"), _FAULTS, ids=[f"{name}, {fault}" for name, fault, _ in _FAULTS])
+def test_a_fault_of_the_kernels_is_refused(name: str, fault: str, refused: str) -> None:
+    found = replayed(scenario_named(name).program(fault), REPLAYED[name].watch, 400)
+    assert isinstance(found.report.failure, NotABehaviour), found.report.failure
+    assert refused in str(found.report.failure)
