@@ -66,7 +66,7 @@ test: lint  ## everything CI runs: lint, types, every check
 	@$(RUN) -m pytest -n 2 --ledger=results/ledger.json
 
 prove: $(STAMP)  ## the proofs that CI has no time for
-	@$(RUN) -m pytest -n 2 --prove -m prove proofs/smt --ledger=results/prove.json
+	@$(RUN) -m pytest -n 2 --prove -m prove proofs/smt proofs/model proofs/refinement --ledger=results/prove.json
 
 quick: lint  ## the inner loop: lint, types, the small fast tests of reference, fast path and models
 	@$(RUN) -m pytest -n 2 -m "not slow" $(REFERENCE_UNITS) proofs/units/fastpath proofs/units/model

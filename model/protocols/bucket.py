@@ -200,15 +200,17 @@ def each_slot_is_in_a_bucket(slot: Term) -> Term:
 @bucket.always(BUCKET)
 def odd_while_locked(place: Term) -> Term:
     """The version of a bucket is odd while somebody has it."""
-    return (place == NO_BUCKET) | ((owner(place) != NOBODY) & odd(version(place))) | (
-        (owner(place) == NOBODY) & ~odd(version(place))
+    return (
+        (place == NO_BUCKET)
+        | ((owner(place) != NOBODY) & odd(version(place)))
+        | ((owner(place) == NOBODY) & ~odd(version(place)))
     )
 
 
 @bucket.always(THREAD)
 def versions_only_rise(thread: Term) -> Term:
     """What a reader has noted is even, and no later version than the present one."""
-    looks = (looks_at(thread) != NO_BUCKET)
+    looks = looks_at(thread) != NO_BUCKET
     return looks >> ((noted(thread) <= version(looks_at(thread))) & ~odd(noted(thread)))
 
 

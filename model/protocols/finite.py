@@ -104,6 +104,7 @@ class Finite:
     ) -> None:
         self.protocol = protocol
         self._code = compiled or Compiled(protocol)
+        self.sizes = dict(sizes)
         self.domains = {sort: [*range(sizes[sort]), *([NONE] if sort.nothing else [])] for sort in protocol.sorts}
         self._every = {sort.name: domain for sort, domain in self.domains.items()}
         self._within = within
@@ -113,7 +114,9 @@ class Finite:
         """Whether the initial state is one in which the protocol may begin."""
         return all(self._value(start, self.initial) for start in self.protocol.initially)
 
-    def _value(self, term: Term, state: State, parameters: Sequence[Term] = (), elements: Sequence[Element] = ()) -> Any:
+    def _value(
+        self, term: Term, state: State, parameters: Sequence[Term] = (), elements: Sequence[Element] = ()
+    ) -> Any:
         return self._code.term(term, parameters)(state, self._every, *elements)
 
     def state(self, given: Mapping[Word, Any]) -> State:
@@ -181,7 +184,9 @@ class Finite:
 
     def _add(self, program: Program[State, Still], step: Step, chosen: tuple[Element, ...]) -> None:
         def guard(state: State, _me: Still) -> bool:
-            return (self._within is None or self._value(self._within, state)) and not self.refused(step.name, state, *chosen)
+            return (self._within is None or self._value(self._within, state)) and not self.refused(
+                step.name, state, *chosen
+            )
 
         def effect(state: State, me: Still) -> tuple[State, Still]:
             return self.after(step.name, state, *chosen), me

@@ -38,9 +38,9 @@ def pairs_instance(protocol: Protocol) -> Finite:
 
 
 def tag_instance(protocol: Protocol) -> Finite:
-    """Two threads, one record with two states; one change of the rules."""
-    sizes = {tag.THREAD: 2, tag.RECORD: 1, tag.STATE: 2}
-    return Finite(protocol, sizes, within=tag.control() <= 0)
+    """One thread, one record with two states; two changes of the rules."""
+    sizes = {tag.THREAD: 1, tag.RECORD: 1, tag.STATE: 2}
+    return Finite(protocol, sizes, within=tag.control() <= 1)
 
 
 PROTOCOLS: Mapping[str, tuple[Protocol, Instance]] = MappingProxyType(

@@ -54,9 +54,6 @@ pairs = Protocol(
         *(key, place, partner, making, free, taken, makings),
         *(phase, job, first, second, stamp, absent),
     ),
-    spare={
-        ("have all buckets", "about to lock"): "who still has all four, and has changed them, may as well go on",
-    },
 )
 
 Parts = tuple[dict[str, Term], list[Change]]

@@ -10,12 +10,12 @@ over a few elements, in which `model.protocols.finite` takes the step, and finds
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import z3
 
-from model.protocols.finite import Compiled, Element, State, described
+from model.protocols.finite import Compiled, Element, Finite, State, described
 from model.protocols.protocol import Protocol, Sentence, Step
 from model.protocols.terms import Op, Sort, Term, Word, words_in
 from model.search import Move
@@ -105,7 +105,9 @@ class Induction:
         guards = [guard for guard in step.guards.values() if guard.op is not Op.EVERY]
         given = [self._vocabulary.formula(guard, environment, self._vocabulary.before) for guard in guards]
         assumed = [_Assumption(guard, step.parameters) for guard in step.guards.values() if guard.op is Op.EVERY]
-        acting = {sort: [e for e in es if any(e is v for v in environment.values())] for sort, es in self._acting.items()}
+        acting = {
+            sort: [e for e in es if any(e is v for v in environment.values())] for sort, es in self._acting.items()
+        }
         changed = {change.word for change in step.changes}
         # All others say after the step what they said before.
         concerned = [one for one in self.protocol.sentences if not changed.isdisjoint(words_in([one.term]))]
@@ -120,18 +122,14 @@ class Induction:
     def _taken(self, step: Step, found: Structure, environment: Environment) -> Failure:
         """The step that a state is a counterexample to, as the finite protocol takes it."""
         chosen = [found.number(parameter.sort, environment[id(parameter)]) for parameter in step.parameters]
-        finite = type(found.finite)(self._with(step), {s: len(d) - bool(s.nothing) for s, d in found.finite.domains.items()})
+        taken = replace(self.protocol, steps={**self.protocol.steps, step.name: step})
+        finite = Finite(taken, found.finite.sizes)
         after = finite.after(step.name, found.state, *chosen)
         broken = finite.broken(after)
         assert finite.broken(found.state) is None
         assert not finite.refused(step.name, found.state, *chosen)
         assert broken is not None, "z3 and the finite protocol disagree"
         return Failure(broken, described(step, chosen), found.state, after)
-
-    def _with(self, step: Step) -> Protocol:
-        from dataclasses import replace
-
-        return replace(self.protocol, steps={**self.protocol.steps, step.name: step})
 
     # --- asking z3 ---
 
@@ -197,9 +195,7 @@ class Induction:
         places = found.finite.violations(term, found.state, assumption.parameters, chosen)
         return [self._instance(term, found, place, environment) for place in places[:MOST_INSTANCES]]
 
-    def _instance(
-        self, term: Term, found: Structure, place: Sequence[Element], environment: Environment
-    ) -> Formula:
+    def _instance(self, term: Term, found: Structure, place: Sequence[Element], environment: Environment) -> Formula:
         inner = {id(v): found.term(v.sort, element) for v, element in zip(term.bound, place, strict=True)}
         return self._vocabulary.formula(term.parts[0], {**environment, **inner}, self._vocabulary.before)
 

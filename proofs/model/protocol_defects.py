@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from model.protocols import pairs
-from model.protocols.finite import Finite
+from model.protocols.finite import NONE, Finite
 from model.protocols.instances import Instance
 from model.protocols.protocol import Protocol
 
@@ -50,13 +50,23 @@ DEFECTS: Mapping[tuple[str, str, str], str] = MappingProxyType(
 """By protocol, step, and guard or change: how the finding of a search begins."""
 
 
-def _four_records(protocol: Protocol) -> Finite:
-    """One thread, and records for two pairs."""
+def _one_pair_installed(protocol: Protocol) -> Finite:
+    """One thread, and records for two pairs, of which one is installed."""
     sizes = {pairs.THREAD: 1, pairs.BUCKET: 1, pairs.ENTRY: 4, pairs.KEY: 2}
-    return Finite(protocol, sizes, {pairs.free: lambda entry: entry >= 0, pairs.one: lambda _key: 0, pairs.two: lambda _key: 0})
+    beginning = {
+        pairs.one: lambda _key: 0,
+        pairs.two: lambda _key: 0,
+        pairs.key: lambda entry: entry % 2,
+        pairs.place: lambda entry: 0 if entry in (0, 1) else NONE,
+        pairs.partner: lambda entry: 1 - entry if entry in (0, 1) else NONE,
+        pairs.making: lambda entry: int(entry in (0, 1)),
+        pairs.makings: 1,
+        pairs.free: lambda entry: entry in (2, 3),
+    }
+    return Finite(protocol, sizes, beginning)
 
 
-LARGER: Mapping[tuple[str, str, str], Instance] = MappingProxyType(
-    {("pairs", "link a half", "the keys were seen to be absent"): _four_records}
+INSTALLED: Mapping[tuple[str, str, str], Instance] = MappingProxyType(
+    {("pairs", "link a half", "the keys were seen to be absent"): _one_pair_installed}
 )
-"""What needs more elements than `model.protocols.instances` has, or other ones."""
+"""What needs another beginning than `model.protocols.instances` has."""

@@ -4,6 +4,7 @@ The production source runs under the explorer, and every access to the arena is 
 it is made. A step that the protocol does not allow fails the run.
 """
 
+import functools
 from collections import Counter
 
 import pytest
@@ -12,7 +13,7 @@ from model.protocols.instances import PROTOCOLS
 from proofs.interleavings.catalogue import scenario_named
 from proofs.ledger import Method, claim
 from proofs.refinement.behaviour import NotABehaviour
-from proofs.refinement.replays import MOST_EXECUTIONS, REPLAYED, replayed
+from proofs.refinement.replays import MANY_EXECUTIONS, MOST_EXECUTIONS, REPLAYED, Replayed, replayed
 
 _IN_THE_MODEL_ONLY = {
     "bucket": set[str](),
@@ -22,11 +23,7 @@ _IN_THE_MODEL_ONLY = {
 }
 """Steps that no log has: a thing is watched from when it is shown on; the epoch tag is not replayed."""
 
-_FAULTS = [
-    (name, fault, protocol)
-    for name, replay in REPLAYED.items()
-    for fault, protocol in replay.refused.items()
-]
+_FAULTS = [(name, fault, protocol) for name, replay in REPLAYED.items() for fault, protocol in replay.refused.items()]
 
 
 @claim(
@@ -41,16 +38,37 @@ _FAULTS = [
 )
 @pytest.mark.parametrize("name", REPLAYED)
 def test_every_execution_is_a_behaviour_of_the_protocols(name: str) -> None:
-    found = replayed(scenario_named(name).program(), REPLAYED[name].watch)
+    _are_behaviours(_replayed(name), MOST_EXECUTIONS)
+
+
+@claim(
+    "C7",
+    "every recorded execution of the same scenarios, explored much further, is a behaviour of the protocols",
+    method=Method.EXHAUSTIVE,
+    scope=f"up to {MANY_EXECUTIONS} explored executions of each of {len(REPLAYED)} scenarios",
+    assumptions="as for fewer executions",
+)
+@pytest.mark.prove
+@pytest.mark.parametrize("name", REPLAYED)
+def test_many_executions_are_behaviours_of_the_protocols(name: str) -> None:
+    _are_behaviours(replayed(scenario_named(name).program(), REPLAYED[name].watch, MANY_EXECUTIONS), MANY_EXECUTIONS)
+
+
+@functools.cache
+def _replayed(name: str) -> Replayed:
+    return replayed(scenario_named(name).program(), REPLAYED[name].watch)
+
+
+def _are_behaviours(found: Replayed, most: int) -> None:
     assert found.report.failure is None, found.report.failure
-    assert found.report.complete or found.report.executions == MOST_EXECUTIONS
+    assert found.report.complete or found.report.executions == most
     assert all(sum(steps.values()) > found.report.executions for steps in found.steps.values())
 
 
 def test_every_step_of_the_protocols_is_seen_in_some_execution() -> None:
     seen: dict[str, Counter[str]] = {}
-    for name, replay in REPLAYED.items():
-        for protocol, steps in replayed(scenario_named(name).program(), replay.watch, 12).steps.items():
+    for name in REPLAYED:
+        for protocol, steps in _replayed(name).steps.items():
             seen[protocol] = seen.get(protocol, Counter()) + steps
     for name, (protocol, _) in PROTOCOLS.items():
         assert set(protocol.steps) - set(seen.get(protocol.name, ())) == _IN_THE_MODEL_ONLY[name]
