@@ -38,7 +38,7 @@ class Compiled:
         self.protocol = protocol
         self.place = {word: place for place, word in enumerate(protocol.words)}
         self._kept: dict[tuple[int, ...], Callable[..., Any]] = {}
-        self.type = namedtuple("State", [word.name for word in protocol.words])  # type: ignore[misc]  # noqa: PYI024
+        self.type = namedtuple("State", [word.name for word in protocol.words])  # type: ignore[misc]
 
     def term(self, term: Term, parameters: Sequence[Term]) -> Callable[..., Any]:
         """A function for the value of a term, of state, domains, and an element for each parameter."""

@@ -264,8 +264,8 @@ def nobody_is_left_with_it(thread: Term, thing: Term) -> Term:
     return holds(thread, thing) >> ((stage(thing) != OVER) & (stage(thing) != FRESH))
 
 
-@grace.always(THREAD, THING, promised=True)
-def nobody_finds_it_any_more(thread: Term, thing: Term) -> Term:
+@grace.always(THING, promised=True)
+def nobody_finds_it_any_more(thing: Term) -> Term:
     """A thing is not found by anybody once its grace has begun."""
     begun = (stage(thing) == ASKING) | (stage(thing) == WAITING) | (stage(thing) == OVER) | (stage(thing) == FRESH)
     return begun >> ~visible(thing)

@@ -13,7 +13,7 @@ Instance = Callable[[Protocol], Finite]
 
 
 def bucket_instance(protocol: Protocol) -> Finite:
-    """One thread, which looks up in the middle of its own commits; one bucket, slot and entry, a word with two values."""
+    """One thread, which looks up in the middle of its own commits; one of everything else, but two values."""
     sizes = {bucket.THREAD: 1, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 2}
     beginning = {bucket.home: lambda _slot: 0, bucket.names: lambda _slot: 0}
     return Finite(protocol, sizes, beginning, every([bucket.BUCKET], lambda place: bucket.version(place) <= 1))

@@ -1,13 +1,13 @@
 """The paired install: the halves of a flow enter and leave the table together, whoever else does the same beside it.
 
 The model of `install` and `remove` in `fastpath/uft.py` and of `link` in `fastpath/commit.py`, which lock with
-`lock_keys` in `fastpath/hash_table.py`: any number of threads, of buckets, of entries and of keys. Every bucket is locked
-before any is changed, in ascending order; so whoever finds a bucket unlocked finds each entry in it with a partner that
-is linked, too, and was made with it. A bucket holds any number of entries here: that one has no slot left is to link one
-half and to unlink it again.
+`lock_keys` in `fastpath/hash_table.py`: any number of threads, of buckets, of entries and of keys. Every bucket is
+locked before any is changed, in ascending order; so whoever finds a bucket unlocked finds each entry in it with a
+partner that is linked, too, and was made with it. A bucket holds any number of entries here: that one has no slot left
+is to link one half and to unlink it again.
 
-Each making of a pair has a number of its own: the incarnation. Records are used again for other pairs; that nobody still
-reads them is not told here (`model.protocols.grace`), nor what a look-up sees while buckets change
+Each making of a pair has a number of its own: the incarnation. Records are used again for other pairs; that nobody
+still reads them is not told here (`model.protocols.grace`), nor what a look-up sees while buckets change
 (`model.protocols.bucket`). `taken` is what the proof remembers: who has an entry in hand. Two threads never have one:
 removals of a flow follow one another under the slow lock, and a record that was taken from the list is its taker's.
 """

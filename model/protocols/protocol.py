@@ -32,7 +32,7 @@ def set_at(word: Word, arguments: Sequence[Term], value: Term | int | bool, name
 
     def changed(*bound: Term) -> Term:
         here = both(*(own == given for own, given in zip(bound, arguments, strict=True)))
-        return choose(here, _term(word, value), word(*bound))
+        return choose(here, _term(value), word(*bound))
 
     return set_all(word, changed, name)
 
@@ -43,7 +43,7 @@ def set_all(word: Word, value: Callable[..., Term], name: str = "") -> Change:
     return Change(name or f"{word.name} changes", word, bound, value(*bound))
 
 
-def _term(word: Word, value: Term | int | bool) -> Term:
+def _term(value: Term | int | bool) -> Term:
     return value if isinstance(value, Term) else constant(value)
 
 

@@ -127,8 +127,8 @@ def explore(
     """Run a program in every way that a memory model allows, until it fails or a limit is reached.
 
     `every_access`: also accesses to what threads do not share have turns in a reduced search (`sharing.py`). That makes
-    the same runs with more steps: those of the compiled engine. `started` makes the scheduler of each run, as `Scheduler`
-    does: one that looks at what is done, and does nothing else, may be given.
+    the same runs with more steps: those of the compiled engine. `started` makes the scheduler of each run, as
+    `Scheduler` does: one that looks at what is done, and does nothing else, may be given.
     """
     explorer = _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access)
     explorer.started = started

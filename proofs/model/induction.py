@@ -1,12 +1,12 @@
 """Inductive invariants: a protocol keeps its sentences, for any number of elements of every open sort.
 
 Two obligations: the sentences hold at the beginning, and each step keeps them. z3 is never asked a question with a
-quantifier. A sentence that is to be refuted is about elements that have names, and so is the step. What may be assumed of
-all elements is assumed of those with a name first. If no state is left, the step keeps the sentence: assuming less than
-may be assumed is sound. Otherwise z3 has found a state, with finitely many elements to look at (`structure.py`). In it the
-assumptions may fail for elements that only words lead to; they are assumed of these as well, and z3 is asked again. If
-they hold for all, that state is a counterexample to induction: not a riddle of the solver, but a state of the protocol
-over a few elements, in which `model.protocols.finite` takes the step, and finds the sentence broken.
+quantifier. A sentence that is to be refuted is about elements that have names, and so is the step. What may be assumed
+of all elements is assumed of none at first. If no state is left, the step keeps the sentence: assuming less than may
+be assumed is sound. Otherwise z3 has found a state, with finitely many elements to look at (`structure.py`).
+In it the assumptions may fail for some of these; they are assumed of those then, and z3 is asked again. If they hold
+for all, that state is a counterexample to induction: not a riddle of the solver, but a state of the protocol over a few
+elements, in which `model.protocols.finite` takes the step, and finds the sentence broken.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

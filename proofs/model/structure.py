@@ -1,7 +1,7 @@
 """A model that z3 has found, as a state of the protocol over a few elements.
 
-Its elements are those that have a name, and all to which words lead from there: so every word of an element of the state
-has a value in the state. Each has a term by which z3 knows it.
+Its elements are those that have a name, and all to which words lead from there: so every word of an element of the
+state has a value in the state. Each has a term by which z3 knows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Structure:
                 self._add(sort, element)
         self._values: dict[tuple[Word, tuple[Element, ...]], Any] = {}
         words = [word for word in protocol.words if word.sort in self._terms]
-        while any([self._follow(word) for word in words]):
+        while sum(self._follow(word) for word in words):
             pass
         self.finite = Finite(protocol, {sort: len(terms) for sort, terms in self._terms.items()}, compiled=code)
         self.state: State = self.finite.state({word: self._table(word) for word in protocol.words})

@@ -6,6 +6,8 @@ from pathlib import Path
 from model.designs.invariants import INVARIANTS
 from model.designs.seeded import SEEDED
 from model.designs.words import At
+from model.protocols.instances import PROTOCOLS
+from proofs.model.protocol_defects import DEFECTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
@@ -41,4 +43,11 @@ def test_the_page_has_the_steps_of_a_hit_and_of_a_slow_operation() -> None:
 
 def test_the_files_that_the_page_names_exist() -> None:
     for name in set(re.findall(r"`([a-z_/]+\.(?:py|json))`", PAGE)):
-        assert (ROOT / name).exists() or (ROOT / "fastpath" / name).exists(), name
+        assert any((ROOT / folder / name).exists() for folder in ("", "fastpath", "model/protocols")), name
+
+
+def test_the_page_has_the_protocols_that_are_proved_and_their_defects() -> None:
+    section = PAGE.split("## Proved for any number of threads")[1].split("\n## ")[0]
+    listed = re.findall(r"^\| ([a-z ]+) \(`(\w+)\.py`\)", section, re.MULTILINE)
+    assert listed == [(protocol.name, name) for name, (protocol, _) in PROTOCOLS.items()]
+    assert f"For {len(DEFECTS)} of the guards" in section

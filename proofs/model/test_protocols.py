@@ -1,8 +1,8 @@
 """C7, inductively: what the protocols promise holds for any number of threads, buckets, entries, records and keys.
 
-Every guard, and every change that could be forgotten, is left out once: then the proof must fail, with a state from which
-the step breaks a sentence. Where that state can be reached from the beginning it is a defect, and a search of a few
-threads finds the way to it.
+Every guard, and every change that could be forgotten, is left out once: then the proof must fail, with a state from
+which the step breaks a sentence. Where that state can be reached from the beginning it is a defect, and a search of a
+few threads finds the way to it.
 """
 
 import functools
@@ -54,12 +54,12 @@ def _proved(name: str) -> None:
 
 @claim(
     "C7",
-    "a look-up that finds the version unchanged has seen one writer's state: all slots of the bucket, and all words of "
-    "the entries that they name, as they stood together at one moment",
+    "a look-up that finds the version unchanged has seen one writer's state: all slots of the bucket, and all words "
+    "of the entries that they name, as they stood together at one moment",
     method=Method.PROVED,
     scope=f"the versioned bucket as a transition system, inductive invariant; {_ANY_NUMBER}; versions unbounded",
-    assumptions="each access one step, sequentially consistent; nobody but their owner writes to entries that no bucket "
-    "names",
+    assumptions="each access one step, sequentially consistent; nobody but its owner writes to an entry that no "
+    "bucket names",
 )
 def test_a_look_up_sees_one_writers_state() -> None:
     _proved("bucket")
@@ -70,10 +70,10 @@ def test_a_look_up_sees_one_writers_state() -> None:
     "whoever finds an entry in an unlocked bucket: its partner is linked, names it, and is of its own incarnation; no "
     "bucket names a free record; no two entries have one key; who waits for a bucket has only lower ones",
     method=Method.PROVED,
-    scope=f"paired install and removal as a transition system, inductive invariant; {_ANY_NUMBER}; flows whose halves come "
-    "and go in pairs, not halves that come singly or are made anew in place",
-    assumptions="each access one step, sequentially consistent; the look for present keys under the locks is one step; no "
-    "two removals of one flow at a time (slow lock)",
+    scope=f"paired install and removal as a transition system, inductive invariant; {_ANY_NUMBER}; flows whose halves "
+    "come and go in pairs, not halves that come singly or are made anew in place",
+    assumptions="each access one step, sequentially consistent; the look for present keys under the locks is one step; "
+    "no two removals of one flow at a time (slow lock)",
 )
 def test_pairs_come_and_go_as_one() -> None:
     _proved("pairs")
@@ -94,8 +94,8 @@ def test_nothing_is_reused_while_somebody_holds_it() -> None:
 
 @claim(
     "C7",
-    "no packet takes effect on a connection under older rules than one before it, and no advance is lost, although rules "
-    "change without waiting and records are kept",
+    "no packet takes effect on a connection under older rules than one before it, and no advance is lost, although "
+    "rules change without waiting and records are kept",
     method=Method.PROVED,
     scope=f"control word and TCP word as a transition system, inductive invariant; {_ANY_NUMBER}; states uninterpreted",
     assumptions="each access one step, sequentially consistent; at most one slow operation has a word frozen",
@@ -109,8 +109,8 @@ def test_the_epoch_tag_keeps_packets_in_the_order_of_rules() -> None:
     "each guard and each change of the protocols is needed for the proof, but for those that are listed as spare: "
     "without it there is a state, over a few elements, from which the step breaks a sentence",
     method=Method.PROVED,
-    scope=f"{sum(len(_siblings(PROTOCOLS[name][0])) for name in _QUICK)} guards and changes of {', '.join(_QUICK)}, left out "
-    "one at a time; those of pairs by `make prove`",
+    scope=f"{sum(len(_siblings(PROTOCOLS[name][0])) for name in _QUICK)} guards and changes of {', '.join(_QUICK)}, left "
+    "out one at a time; those of pairs by `make prove`",
 )
 @pytest.mark.parametrize("name", _QUICK)
 def test_no_guard_is_idle(name: str) -> None:
@@ -147,7 +147,7 @@ def test_a_few_elements_keep_the_sentences_and_can_take_every_step(name: str) ->
 
 @claim(
     "C11",
-    "guards without which the protocols have a defect: a search finds the way from the beginning to what breaks a promise",
+    "guards without which the protocols have a defect: a search finds the way from the beginning to a broken promise",
     method=Method.EXHAUSTIVE,
     scope=f"{len(DEFECTS)} guards and changes; one or two threads, one or two of everything else",
 )

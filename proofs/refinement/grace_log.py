@@ -51,12 +51,14 @@ class GraceLog:
             looks = self._looks.behaviour.state
             if looks.believes[thread] == place.record and self._entry in looks.found[thread]:
                 yield "find a thing", thread, _THING
-        elif place.kind == "bucket" and event.stores and _entry_of(event.before) == self._entry:
-            if self.behaviour.state.stage[_THING] == "shown":
-                yield "withdraw", _THING
-                yield "withdrawal becomes visible", _THING
+        elif place.kind == "bucket" and event.stores and self._is_unlinked_by(event):
+            yield "withdraw", _THING
+            yield "withdrawal becomes visible", _THING
         elif place.kind == "entry" and place.record == self._entry and event.operation == "store":
             yield from self._writing(place.field)
+
+    def _is_unlinked_by(self, event: Event) -> bool:
+        return _entry_of(event.before) == self._entry and bool(self.behaviour.state.stage[_THING] == "shown")
 
     def _fence(self, thread: int) -> Iterator[tuple[Any, ...]]:
         state = self.behaviour.state
@@ -80,9 +82,12 @@ class GraceLog:
                 for other in self._threads:
                     if self.behaviour.state.answer[_THING][other] % 2 == 0:
                         yield "see that a thread is not inside", _THING, other
-        elif event.ordering is Ordering.ACQUIRE and state.stage[_THING] == "waiting":
-            if state.answer[_THING][whose] != event.after:
-                yield "see that a thread is not inside", _THING, whose
+        elif event.ordering is Ordering.ACQUIRE and self._has_left(whose, event.after):
+            yield "see that a thread is not inside", _THING, whose
+
+    def _has_left(self, thread: int, announced: int) -> bool:
+        state = self.behaviour.state
+        return bool(state.stage[_THING] == "waiting" and state.answer[_THING][thread] != announced)
 
     def _writing(self, field: int) -> Iterator[tuple[Any, ...]]:
         """The record is written to: what it is next begins, unless it is only cleared of what it was."""

@@ -1,8 +1,9 @@
 """From accesses to steps of the paired install (`model.protocols.pairs`).
 
 Which two entries a thread has in hand is known from the keys that it reads, by plain accesses, before it locks
-(`uft.install`, `uft.remove`); a miss reads none, and says which it has (`commit.link`). What is written into records that
-nobody can reach may have been written before the log begins: these steps are taken when the thread begins to lock.
+(`uft.install`, `uft.remove`); a miss reads none, and says which it has (`commit.link`). What is written into records
+that nobody can reach may have been written before the log begins: these steps are taken when the thread begins to
+lock.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

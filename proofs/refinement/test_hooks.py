@@ -25,7 +25,8 @@ class _Counting(Memory):
 
 def _assembly() -> str:
     """The machine code of a kernel, compiled now."""
-    compiled = njit(_SIGNATURE)(hash_table.unlock_bucket.py_func)
+    kernel: Any = hash_table.unlock_bucket
+    compiled = njit(_SIGNATURE)(kernel.py_func)
     text: str = compiled.inspect_asm(_SIGNATURE)
     return "\n".join(line for line in text.splitlines() if line.startswith("\t") and not line.startswith("\t."))
 

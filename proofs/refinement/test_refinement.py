@@ -1,7 +1,7 @@
 """C7: what the kernels do to shared words is a behaviour of the protocols whose promises are proved.
 
-The production source runs under the explorer, and every access to the arena is mapped to the step that it stands for, as
-it is made. A step that the protocol does not allow fails the run.
+The production source runs under the explorer, and every access to the arena is mapped to the step that it stands for,
+as it is made. A step that the protocol does not allow fails the run.
 """
 
 import functools
@@ -28,13 +28,13 @@ _FAULTS = [(name, fault, protocol) for name, replay in REPLAYED.items() for faul
 
 @claim(
     "C7",
-    "every recorded execution of the kernels of look-ups, paired installs, removals, commits of misses, renewals and grace "
-    "periods is a behaviour of the protocols that are proved, access by access",
+    "every recorded execution of the kernels of look-ups, paired installs, removals, commits of misses, renewals and "
+    "grace periods is a behaviour of the protocols that are proved, access by access",
     method=Method.EXHAUSTIVE,
     scope=f"the production source, interpreted: up to {MOST_EXECUTIONS} explored executions of each of {len(REPLAYED)} "
-    f"scenarios of 2 or 3 threads: {'; '.join(REPLAYED)}; every sentence looked at after every access in the first of them",
-    assumptions="sequentially consistent memory; one abstraction function for each protocol; what a thread wrote into its own "
-    "records before it locks is taken as written then",
+    f"scenarios of 2 or 3 threads: {'; '.join(REPLAYED)}; all sentences looked at after every access in the first ones",
+    assumptions="sequentially consistent memory; one abstraction function for each protocol; what a thread wrote into "
+    "its own records before it locks is taken as written then",
 )
 @pytest.mark.parametrize("name", REPLAYED)
 def test_every_execution_is_a_behaviour_of_the_protocols(name: str) -> None:
@@ -67,16 +67,16 @@ def _are_behaviours(found: Replayed, most: int) -> None:
 
 def test_every_step_of_the_protocols_is_seen_in_some_execution() -> None:
     seen: dict[str, Counter[str]] = {}
-    for name in REPLAYED:
-        for protocol, steps in _replayed(name).steps.items():
-            seen[protocol] = seen.get(protocol, Counter()) + steps
+    for scenario in REPLAYED:
+        for title, steps in _replayed(scenario).steps.items():
+            seen[title] = seen.get(title, Counter()) + steps
     for name, (protocol, _) in PROTOCOLS.items():
         assert set(protocol.steps) - set(seen.get(protocol.name, ())) == _IN_THE_MODEL_ONLY[name]
 
 
 @claim(
     "C11",
-    "a fault seeded in the kernels gives an execution that is no behaviour of the protocol, refused with step and guard",
+    "a fault seeded in the kernels gives an execution that is no behaviour of the protocol: refused, by step and guard",
     method=Method.TESTED,
     scope=f"{len(_FAULTS)} changes of the production source",
 )
