@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from model.protocols import bucket, grace, pairs, tag
+from model.protocols import bucket, grace, pairs, pairs_sentences, tag
 from model.protocols.finite import Finite
 from model.protocols.protocol import Protocol
 from model.protocols.terms import every
@@ -13,8 +13,8 @@ Instance = Callable[[Protocol], Finite]
 
 
 def bucket_instance(protocol: Protocol) -> Finite:
-    """One thread, which looks up in the middle of its own commits; one of everything else, but two values."""
-    sizes = {bucket.THREAD: 1, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 2}
+    """One thread, which looks up in the middle of its own commits; one of everything else."""
+    sizes = {bucket.THREAD: 1, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 1}
     beginning = {bucket.home: lambda _slot: 0, bucket.names: lambda _slot: 0}
     return Finite(protocol, sizes, beginning, every([bucket.BUCKET], lambda place: bucket.version(place) <= 1))
 
@@ -46,7 +46,7 @@ def tag_instance(protocol: Protocol) -> Finite:
 PROTOCOLS: Mapping[str, tuple[Protocol, Instance]] = MappingProxyType(
     {
         "bucket": (bucket.bucket, bucket_instance),
-        "pairs": (pairs.pairs, pairs_instance),
+        "pairs": (pairs_sentences.pairs, pairs_instance),
         "grace": (grace.grace, grace_instance),
         "tag": (tag.epoch_tag, tag_instance),
     }

@@ -59,39 +59,29 @@ pairs = Protocol(
 Parts = tuple[dict[str, Term], list[Change]]
 
 
-def _is_mine(thread: Term, entry: Term) -> Term:
+def is_mine(thread: Term, entry: Term) -> Term:
     """The entry is one of the two that a thread has in hand."""
     return (entry == first(thread)) | (entry == second(thread))
 
 
-def _wanted(thread: Term, bucket: Term) -> Term:
+def wanted(thread: Term, bucket: Term) -> Term:
     """The bucket is one of the four of a thread's two keys."""
-    return either(*(bucket == candidate for candidate in _four(thread)))
+    return either(*(bucket == candidate for candidate in four(thread)))
 
 
-def _four(thread: Term) -> tuple[Term, Term, Term, Term]:
+def four(thread: Term) -> tuple[Term, Term, Term, Term]:
+    """The buckets of a thread's two keys."""
     mine, other = key(first(thread)), key(second(thread))
     return one(mine), two(mine), one(other), two(other)
 
 
 def _for_mine(word: Word, thread: Term, value: Term, name: str = "") -> Change:
     """A word of both entries that a thread has in hand."""
-    return set_all(word, lambda entry: choose(_is_mine(thread, entry), value, word(entry)), name)
+    return set_all(word, lambda entry: choose(is_mine(thread, entry), value, word(entry)), name)
 
 
-def _paired(entry: Term) -> Term:
-    """The partner of an entry is linked, names it, and was made with it."""
-    other = partner(entry)
-    return both(
-        other != NO_ENTRY,
-        other != entry,
-        place(other) != NO_BUCKET,
-        partner(other) == entry,
-        making(other) == making(entry),
-    )
-
-
-def _linked(entry: Term) -> Term:
+def linked(entry: Term) -> Term:
+    """A bucket names the entry."""
     return (place(entry) != NO_BUCKET) & (entry != NO_ENTRY)
 
 
@@ -152,7 +142,7 @@ def write_a_half(thread: Term, entry: Term, name: Term) -> Parts:
     """In a record that nobody can reach."""
     return {
         "before any bucket is locked": (phase(thread) == WRITING) & (thread != NOBODY),
-        "its own record": _is_mine(thread, entry),
+        "its own record": is_mine(thread, entry),
     }, [
         set_at(key, [entry], name),
         set_at(making, [entry], stamp(thread)),
@@ -177,7 +167,7 @@ def begin_to_remove(thread: Term, entry: Term, other: Term) -> Parts:
     return {
         "a thread that does nothing else": (phase(thread) == IDLE) & (thread != NOBODY),
         "nobody else has it in hand": taken(entry) == NOBODY,
-        "linked": _linked(entry),
+        "linked": linked(entry),
         "the partner that it names": (partner(entry) == other),
     }, [
         set_at(first, [thread], entry),
@@ -197,11 +187,11 @@ def lock_the_next_bucket(thread: Term, bucket: Term) -> Parts:
     """The lowest of its buckets that it has not locked yet; one that somebody else has is waited for."""
 
     def lower_ones(lower: Term) -> Term:
-        return (_wanted(thread, lower) & (rank(lower) < rank(bucket))) >> (owner(lower) == thread)
+        return (wanted(thread, lower) & (rank(lower) < rank(bucket))) >> (owner(lower) == thread)
 
     return {
         "about to lock": (phase(thread) == LOCKING) & (thread != NOBODY),
-        "a bucket of its keys": _wanted(thread, bucket),
+        "a bucket of its keys": wanted(thread, bucket),
         "nobody has it": owner(bucket) == NOBODY,
         "all lower ones are locked": every([BUCKET], lower_ones),
     }, [set_at(owner, [bucket], thread)]
@@ -212,7 +202,7 @@ def have_all_buckets(thread: Term) -> Parts:
     """From here on they may be changed."""
     return {
         "about to lock": (phase(thread) == LOCKING) & (thread != NOBODY),
-        "every bucket of its keys is locked": both(*(owner(bucket) == thread for bucket in _four(thread))),
+        "every bucket of its keys is locked": both(*(owner(bucket) == thread for bucket in four(thread))),
     }, [set_at(phase, [thread], CHANGING)]
 
 
@@ -222,7 +212,7 @@ def see_that_the_keys_are_absent(thread: Term) -> Parts:
 
     def neither(entry: Term) -> Term:
         mine, other = key(first(thread)), key(second(thread))
-        return _linked(entry) >> ((key(entry) != mine) & (key(entry) != other))
+        return linked(entry) >> ((key(entry) != mine) & (key(entry) != other))
 
     return {
         "every bucket of its keys is locked": (phase(thread) == CHANGING) & (thread != NOBODY),
@@ -236,7 +226,7 @@ def link_a_half(thread: Term, entry: Term, bucket: Term) -> Parts:
     return {
         "every bucket of its keys is locked": (phase(thread) == CHANGING) & (thread != NOBODY),
         "an install": job(thread) == INSTALL,
-        "its own record": _is_mine(thread, entry),
+        "its own record": is_mine(thread, entry),
         "a bucket of its key": (bucket == one(key(entry))) | (bucket == two(key(entry))),
         "the keys were seen to be absent": absent(thread),
     }, [set_at(place, [entry], bucket)]
@@ -247,7 +237,7 @@ def name_the_partner(thread: Term, entry: Term, other: Term) -> Parts:
     """Before anybody can reach the half, or under the locks."""
     return {
         "not after the commit": ((phase(thread) == WRITING) | (phase(thread) == CHANGING)) & (thread != NOBODY),
-        "its own records": both(_is_mine(thread, entry), _is_mine(thread, other)),
+        "its own records": both(is_mine(thread, entry), is_mine(thread, other)),
     }, [set_at(partner, [entry], other)]
 
 
@@ -256,7 +246,7 @@ def unlink_a_half(thread: Term, entry: Term) -> Parts:
     """Of a pair that goes, or because the other half finds no slot."""
     return {
         "every bucket of its keys is locked": (phase(thread) == CHANGING) & (thread != NOBODY),
-        "its own record": _is_mine(thread, entry),
+        "its own record": is_mine(thread, entry),
     }, [set_at(place, [entry], NO_BUCKET)]
 
 
@@ -264,8 +254,8 @@ def unlink_a_half(thread: Term, entry: Term) -> Parts:
 def forget_the_partner(thread: Term, entry: Term) -> Parts:
     """Of a half that is not linked, at any time."""
     return {
-        "its own record": _is_mine(thread, entry) & (phase(thread) != IDLE) & (thread != NOBODY),
-        "its own or its partner's slot is empty, under the locks": ~_linked(entry) | (phase(thread) == CHANGING),
+        "its own record": is_mine(thread, entry) & (phase(thread) != IDLE) & (thread != NOBODY),
+        "its own or its partner's slot is empty, under the locks": ~linked(entry) | (phase(thread) == CHANGING),
     }, [set_at(partner, [entry], NO_ENTRY)]
 
 
@@ -275,8 +265,8 @@ def begin_to_unlock(thread: Term) -> Parts:
     mine, other = first(thread), second(thread)
     return {
         "every bucket of its keys is locked": (phase(thread) == CHANGING) & (thread != NOBODY),
-        "both are linked, or neither": _linked(mine) == _linked(other),
-        "linked halves name each other": _linked(mine) >> ((partner(mine) == other) & (partner(other) == mine)),
+        "both are linked, or neither": linked(mine) == linked(other),
+        "linked halves name each other": linked(mine) >> ((partner(mine) == other) & (partner(other) == mine)),
     }, [set_at(phase, [thread], UNLOCKING)]
 
 
@@ -292,194 +282,12 @@ def unlock_a_bucket(thread: Term, bucket: Term) -> Parts:
 @pairs.step("hash_table.unlock_in_order: return; later reclaim.py, records.give_back", THREAD)
 def finish(thread: Term) -> Parts:
     """What is not linked is free from here on, once nobody can be reading it any more."""
-    gone = ~_linked(first(thread))
+    gone = ~linked(first(thread))
     return {
         "the commit is over": (phase(thread) == UNLOCKING) & (thread != NOBODY),
-        "no bucket is locked": both(*(owner(bucket) != thread for bucket in _four(thread))),
+        "no bucket is locked": both(*(owner(bucket) != thread for bucket in four(thread))),
     }, [
         set_at(phase, [thread], IDLE),
         _for_mine(taken, thread, NOBODY),
-        set_all(free, lambda entry: choose(_is_mine(thread, entry), gone, free(entry))),
+        set_all(free, lambda entry: choose(is_mine(thread, entry), gone, free(entry))),
     ]
-
-
-# --- what holds ---
-
-
-def _at_work(thread: Term) -> Term:
-    return (phase(thread) != IDLE) & (thread != NOBODY)
-
-
-@pairs.always(KEY)
-def each_key_has_two_buckets(name: Term) -> Term:
-    """A key has two candidate buckets, which may be the same."""
-    return (one(name) != NO_BUCKET) & (two(name) != NO_BUCKET)
-
-
-@pairs.always(BUCKET, BUCKET)
-def buckets_have_an_order(bucket: Term, other: Term) -> Term:
-    """No two buckets have one rank."""
-    return (rank(bucket) == rank(other)) >> (bucket == other)
-
-
-@pairs.always(THREAD)
-def what_a_thread_has_in_hand(thread: Term) -> Term:
-    """A thread at work has two entries in hand, which are not free."""
-    mine, other = first(thread), second(thread)
-    return _at_work(thread) >> both(
-        *(mine != other, mine != NO_ENTRY, other != NO_ENTRY),
-        *(taken(mine) == thread, taken(other) == thread),
-        *(~free(mine), ~free(other)),
-    )
-
-
-@pairs.always(ENTRY)
-def who_has_an_entry_in_hand(entry: Term) -> Term:
-    """An entry in hand is one of the two of a thread at work."""
-    thread = taken(entry)
-    return ((thread != NOBODY) & (entry != NO_ENTRY)) >> (_at_work(thread) & _is_mine(thread, entry))
-
-
-@pairs.always(ENTRY)
-def what_is_free(entry: Term) -> Term:
-    """A free entry is in nobody's hand and in no bucket."""
-    return (free(entry) & (entry != NO_ENTRY)) >> ((taken(entry) == NOBODY) & (place(entry) == NO_BUCKET))
-
-
-@pairs.always(BUCKET)
-def who_has_a_bucket(bucket: Term) -> Term:
-    """A locked bucket is one of the four of a thread that locks, changes or unlocks."""
-    thread = owner(bucket)
-    busy = either(phase(thread) == LOCKING, phase(thread) == CHANGING, phase(thread) == UNLOCKING)
-    return (thread != NOBODY) >> (busy & _wanted(thread, bucket))
-
-
-@pairs.always(THREAD)
-def all_buckets_while_changing(thread: Term) -> Term:
-    """A thread that changes buckets has all four."""
-    changing = (phase(thread) == CHANGING) & (thread != NOBODY)
-    return changing >> both(*(owner(bucket) == thread for bucket in _four(thread)))
-
-
-@pairs.always(ENTRY)
-def where_an_entry_is(entry: Term) -> Term:
-    """A linked entry is in a bucket of its key."""
-    return _linked(entry) >> ((place(entry) == one(key(entry))) | (place(entry) == two(key(entry))))
-
-
-@pairs.always(ENTRY)
-def pairs_at_rest(entry: Term) -> Term:
-    """A linked entry in nobody's hand is paired, and its partner is in nobody's hand either."""
-    return (_linked(entry) & (taken(entry) == NOBODY)) >> (_paired(entry) & (taken(partner(entry)) == NOBODY))
-
-
-@pairs.always(THREAD)
-def pairs_in_hand(thread: Term) -> Term:
-    """Before a commit nothing is linked that comes, and all is that goes; after it both halves are, or neither."""
-    mine, other = first(thread), second(thread)
-    neither = ~_linked(mine) & ~_linked(other)
-    whole = both(_linked(mine), _linked(other), partner(mine) == other, partner(other) == mine)
-    return _at_work(thread) >> both(
-        (phase(thread) == WRITING) >> (neither & (job(thread) == INSTALL)),
-        (phase(thread) == LOCKING) >> choose(job(thread) == INSTALL, neither, whole),
-        (phase(thread) == UNLOCKING) >> (neither | whole),
-    )
-
-
-@pairs.always(THREAD)
-def one_making_in_hand(thread: Term) -> Term:
-    """From when the buckets are locked on, both halves in hand are of one making, and have two keys."""
-    mine, other = first(thread), second(thread)
-    written = _at_work(thread) & (phase(thread) != WRITING)
-    return written >> (making(mine) == making(other))
-
-
-@pairs.always(THREAD)
-def absent_is_seen_under_the_locks(thread: Term) -> Term:
-    """Nothing is known of the keys before all buckets are locked."""
-    early = (phase(thread) == WRITING) | (phase(thread) == LOCKING)
-    return (_at_work(thread) & early) >> ~absent(thread)
-
-
-@pairs.always(THREAD, ENTRY)
-def absent_while_locked(thread: Term, entry: Term) -> Term:
-    """What was seen to be absent stays so until the thread itself links it."""
-    looked = both(phase(thread) == CHANGING, thread != NOBODY, absent(thread), _linked(entry))
-    same = (key(entry) == key(first(thread))) | (key(entry) == key(second(thread)))
-    return (looked & same) >> _is_mine(thread, entry)
-
-
-@pairs.always(ENTRY)
-def makings_are_numbered(entry: Term) -> Term:
-    """No entry is of a making to come."""
-    return making(entry) <= makings()
-
-
-@pairs.always(THREAD, ENTRY)
-def a_stamp_is_nobody_elses(thread: Term, entry: Term) -> Term:
-    """No linked entry is of the making that a thread is about to install, but its own."""
-    installs = _at_work(thread) & (job(thread) == INSTALL)
-    others = _linked(entry) & ~_is_mine(thread, entry)
-    return installs >> ((stamp(thread) <= makings()) & (others >> (making(entry) != stamp(thread))))
-
-
-@pairs.always(THREAD, THREAD)
-def stamps_differ(thread: Term, other: Term) -> Term:
-    """No two threads install one making."""
-    installs = both(_at_work(thread), job(thread) == INSTALL, _at_work(other), job(other) == INSTALL)
-    return (installs & (stamp(thread) == stamp(other))) >> (thread == other)
-
-
-@pairs.always(THREAD)
-def stamped_when_written(thread: Term) -> Term:
-    """From when the buckets are locked on, what a thread installs is of its making."""
-    installs = both(_at_work(thread), job(thread) == INSTALL, phase(thread) != WRITING)
-    return installs >> ((making(first(thread)) == stamp(thread)) & (making(second(thread)) == stamp(thread)))
-
-
-@pairs.always(THREAD)
-def two_keys_in_hand(thread: Term) -> Term:
-    """What a thread installs or removes has two keys."""
-    return (_at_work(thread) & (phase(thread) != WRITING)) >> (key(first(thread)) != key(second(thread)))
-
-
-@pairs.always(ENTRY, BUCKET, promised=True)
-def never_half_a_pair(entry: Term, bucket: Term) -> Term:
-    """Whoever finds an entry in a bucket that is not locked: its partner is linked, and names it."""
-    other = partner(entry)
-    visible = both(_linked(entry), place(entry) == bucket, owner(bucket) == NOBODY)
-    return visible >> both(other != NO_ENTRY, other != entry, place(other) != NO_BUCKET, partner(other) == entry)
-
-
-@pairs.always(ENTRY, BUCKET, promised=True)
-def never_another_incarnations_partner(entry: Term, bucket: Term) -> Term:
-    """Whoever finds an entry in a bucket that is not locked: its partner was made with it."""
-    visible = both(_linked(entry), place(entry) == bucket, owner(bucket) == NOBODY)
-    return visible >> (making(partner(entry)) == making(entry))
-
-
-@pairs.always(ENTRY, ENTRY, promised=True)
-def a_making_has_two_halves(entry: Term, other: Term) -> Term:
-    """No third entry that is linked is of their making."""
-    same = both(_linked(entry), _linked(other), making(entry) == making(other))
-    in_hand = (taken(entry) != NOBODY) & _is_mine(taken(entry), other)
-    return same >> either(other == entry, (taken(entry) == NOBODY) & (other == partner(entry)), in_hand)
-
-
-@pairs.always(ENTRY, promised=True)
-def nothing_dangles(entry: Term) -> Term:
-    """No bucket names a free record."""
-    return _linked(entry) >> ~free(entry)
-
-
-@pairs.always(ENTRY, ENTRY, promised=True)
-def one_flow_a_key(entry: Term, other: Term) -> Term:
-    """No two linked entries have one key."""
-    return both(_linked(entry), _linked(other), key(entry) == key(other)) >> (entry == other)
-
-
-@pairs.always(THREAD, BUCKET, BUCKET, promised=True)
-def nobody_waits_for_ever(thread: Term, bucket: Term, waited: Term) -> Term:
-    """Who waits for a bucket has lower ones only: who has the highest waits for nobody, so that somebody gets on."""
-    waits = both(phase(thread) == LOCKING, thread != NOBODY, _wanted(thread, waited), owner(waited) != thread)
-    return (waits & (owner(bucket) == thread)) >> (rank(bucket) < rank(waited))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from model.protocols import pairs
+from model.protocols import bucket, pairs
 from model.protocols.finite import NONE, Finite
 from model.protocols.instances import Instance
 from model.protocols.protocol import Protocol
@@ -66,7 +66,16 @@ def _one_pair_installed(protocol: Protocol) -> Finite:
     return Finite(protocol, sizes, beginning)
 
 
-INSTALLED: Mapping[tuple[str, str, str], Instance] = MappingProxyType(
-    {("pairs", "link a half", "the keys were seen to be absent"): _one_pair_installed}
+def _two_values(protocol: Protocol) -> Finite:
+    """One thread, one of everything else, but two values of a word."""
+    sizes = {bucket.THREAD: 1, bucket.BUCKET: 1, bucket.SLOT: 1, bucket.ENTRY: 1, bucket.FIELD: 1, bucket.VALUE: 2}
+    return Finite(protocol, sizes, {bucket.home: lambda _slot: 0, bucket.names: lambda _slot: 0})
+
+
+BEGUN_OTHERWISE: Mapping[tuple[str, str, str], Instance] = MappingProxyType(
+    {
+        ("pairs", "link a half", "the keys were seen to be absent"): _one_pair_installed,
+        ("bucket", "write a word", "every bucket that names it is locked"): _two_values,
+    }
 )
-"""What needs another beginning than `model.protocols.instances` has."""
+"""What needs another beginning, or more elements, than `model.protocols.instances` has."""

@@ -14,7 +14,7 @@ from model.protocols.protocol import Protocol, Step
 from model.search import Outcome, search
 from proofs.ledger import Method, claim
 from proofs.model.induction import Failure, Induction
-from proofs.model.protocol_defects import DEFECTS, INSTALLED
+from proofs.model.protocol_defects import BEGUN_OTHERWISE, DEFECTS
 
 _ANY_NUMBER = "any number of threads, buckets, slots, entries, words of an entry, keys, things and flow records"
 _QUICK = [name for name in PROTOCOLS if name != "pairs"]
@@ -61,6 +61,7 @@ def _proved(name: str) -> None:
     assumptions="each access one step, sequentially consistent; nobody but its owner writes to an entry that no "
     "bucket names",
 )
+@pytest.mark.slow
 def test_a_look_up_sees_one_writers_state() -> None:
     _proved("bucket")
 
@@ -75,6 +76,7 @@ def test_a_look_up_sees_one_writers_state() -> None:
     assumptions="each access one step, sequentially consistent; the look for present keys under the locks is one step; "
     "no two removals of one flow at a time (slow lock)",
 )
+@pytest.mark.slow
 def test_pairs_come_and_go_as_one() -> None:
     _proved("pairs")
 
@@ -109,8 +111,8 @@ def test_the_epoch_tag_keeps_packets_in_the_order_of_rules() -> None:
     "each guard and each change of the protocols is needed for the proof, but for those that are listed as spare: "
     "without it there is a state, over a few elements, from which the step breaks a sentence",
     method=Method.PROVED,
-    scope=f"{sum(len(_siblings(PROTOCOLS[name][0])) for name in _QUICK)} guards and changes of {', '.join(_QUICK)}, left "
-    "out one at a time; those of pairs by `make prove`",
+    scope=f"{sum(len(_siblings(PROTOCOLS[name][0])) for name in _QUICK)} guards and changes of {', '.join(_QUICK)}, "
+    "left out one at a time; those of pairs by `make prove`",
 )
 @pytest.mark.parametrize("name", _QUICK)
 def test_no_guard_is_idle(name: str) -> None:
@@ -154,7 +156,7 @@ def test_a_few_elements_keep_the_sentences_and_can_take_every_step(name: str) ->
 @pytest.mark.parametrize(("name", "step", "part"), DEFECTS, ids=map(": ".join, DEFECTS))
 def test_a_guard_left_out_is_a_defect(name: str, step: str, part: str) -> None:
     protocol, finite = PROTOCOLS[name]
-    finite = INSTALLED.get((name, step, part), finite)
+    finite = BEGUN_OTHERWISE.get((name, step, part), finite)
     result = search(finite(protocol.without(step, part)).system(promised_only=True), limit=25_000)
     assert result.outcome is Outcome.BROKEN, f"{result.outcome.value} after {result.states} states"
     assert result.finding.startswith(DEFECTS[name, step, part])

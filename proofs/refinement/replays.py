@@ -22,7 +22,7 @@ from proofs.refinement.grace_log import GraceLog
 from proofs.refinement.pairs_log import Candidates, PairsLog
 from proofs.refinement.recorder import Log, Recorder
 
-MOST_EXECUTIONS = 25
+MOST_EXECUTIONS = 20
 """Of each scenario, in CI."""
 MANY_EXECUTIONS = 2_000
 """Of each, by `make prove`; most scenarios have fewer."""
