@@ -212,9 +212,9 @@ def finding(rows: Rows) -> str:
         ratio = rows.median(_RATE, design=design, beside=Beside.ALL.value)
         longest = rows.median(_STALL, design=design, beside=Beside.ALL.value, quantile="longest")
         said.append(
-            f"{ratio or 0:.2f} of their throughput with batches of up to {(longest or 0) / 1e3:.1f} ms ({design})"
+            f"{ratio or 0:.2f} of their throughput, with batches of up to {(longest or 0) / 1e3:.1f} ms ({design})"
         )
-    return f"While everything else expires, hits keep of their throughput {'; '.join(said)}"
+    return f"While everything else expires, hits keep {'; '.join(said)}"
 
 
 EXPERIMENT: Final = Experiment(
