@@ -19,9 +19,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--ledger=FILE` and `--prove`."""
+    """Add `--ledger=FILE`, `--prove` and `--second-solver`."""
     parser.addoption("--ledger", type=Path, metavar="FILE", help="write the rows of the claimed checks as JSON")
     parser.addoption("--prove", action="store_true", help="also run the long proofs, which are marked `prove`")
+    parser.addoption("--second-solver", action="store_true", help="put z3's answers in proofs/smt to cvc5 too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,3 +38,22 @@ def pytest_configure(config: pytest.Config) -> None:
     target: Path | None = config.getoption("--ledger")
     if target is not None:
         config.pluginmanager.register(LedgerRecorder(target), "ledger-recorder")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many of z3's answers the second solver has confirmed, and which ones it could not decide."""
+    if not config.getoption("--second-solver"):
+        return
+    reports = [report for many in terminalreporter.stats.values() for report in many]
+    ended = [report for report in reports if getattr(report, "when", "") == "teardown" or hasattr(report, "longrepr")]
+    opinions = {
+        report.nodeid: value
+        for report in ended
+        for name, value in getattr(report, "user_properties", ())
+        if name == "second solver"
+    }
+    terminalreporter.section("second solver")
+    terminalreporter.line(f"{sum(confirmed for confirmed, _ in opinions.values())} answers of z3 confirmed by cvc5")
+    for test, (_, undecided) in sorted(opinions.items()):
+        for what in undecided:
+            terminalreporter.line(f"unknown: {test}: {what}")

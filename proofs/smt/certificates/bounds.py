@@ -89,6 +89,13 @@ class Bounds:
             high = None if high is None or most is None else high + factor * most
         return low, high
 
+    def closed(self, atom: int) -> bool:
+        """Whether bounds are known for an atom and all that it is made of."""
+        made = self.integers.atoms[atom]
+        parts = [made.dividend] if isinstance(made, Quotient) else []
+        parts += [made.then, made.otherwise] if isinstance(made, Choice) else []
+        return None not in self.atoms[atom] and all(self.closed(inner) for part in parts for inner, _ in part.factors)
+
     def _learn(self, form: Linear) -> None:
         """From `form <= 0`: each atom is bounded by the least that the others come to."""
         for atom, factor in form.factors:

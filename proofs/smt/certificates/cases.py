@@ -1,6 +1,7 @@
 """Conditions split into cases, where bounds on an integer are known in each but not in all at once."""
 
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 
 import z3
@@ -57,9 +58,9 @@ def conjuncts(condition: Term, holds: bool = True) -> Iterator[tuple[Term, bool]
             yield part, true
 
 
-def split(conditions: Sequence[Term]) -> list[list[Term]] | None:
-    """Two cases of the conditions: with one of their premises, and without it; None if every premise is decided."""
-    premise = next(_open_premises(conditions), None)
+def split(conditions: Sequence[Term], choices: Sequence[Term] = ()) -> list[list[Term]] | None:
+    """Two cases of the conditions: with one of their premises, or of the choices, and without; None if all is decided."""
+    premise = next(itertools.chain(_open_premises(conditions), *map(_undecided, choices)), None)
     if premise is None:
         return None
     cases = []

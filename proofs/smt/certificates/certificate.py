@@ -67,8 +67,8 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
     """Certificates that together, one for each case, show that z3's answer is right.
 
     Raises:
-        Disagreement: the clauses have a solution.
-        Unknown: the conditions are not translated.
+        Unknown: the clauses have a solution, since some conditions could not be translated.
+        Disagreement: the clauses have a solution, although they say all that the conditions do.
     """
     waiting: list[Sequence[Term]] = [answer.conditions]
     while waiting:
@@ -76,11 +76,11 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
         try:
             translation = Translation(conditions)
         except Untranslatable as refusal:
-            cases = split(conditions)
-            if cases is None:
-                raise Unknown(f"{answer.what}: {refusal}") from refusal
-            waiting += cases
-            continue
+            cases = split(conditions, refusal.choices)
+            if cases is not None:
+                waiting += cases
+                continue
+            translation = Translation(conditions, leave_out=True)
         yield _refutation(translation, answer.what)
 
 
@@ -93,6 +93,8 @@ def _refutation(translation: Translation, what: str) -> Certificate:
         if solved.proof is not None:
             return Certificate(clauses, solved.proof)
         pairs = translation.incongruent(solved.true)
+        if not pairs and translation.left_out:
+            raise Unknown(f"{what}: without bounds for {translation.left_out[0]}")
         if not pairs:
             raise Disagreement(f"{what}: z3 finds no solution, but the clauses have one")
         translation.congruence(pairs)

@@ -99,7 +99,7 @@ class Clauses:
         self._literals.append(literals)
         self._alive.append(True)
         self._present.setdefault(_key(clause), []).append(number)
-        for literal in literals[:2]:
+        for literal in literals[:2] if len(literals) > 1 else ():
             self._watchers[literal].append(number)
         if not literals or self._value[literals[0]] < 0:
             self.contradictory = True

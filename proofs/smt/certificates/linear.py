@@ -4,7 +4,7 @@ An atom is what linear arithmetic does not look into: an unknown, a function's v
 remainder is a difference, `t mod k = t - k * (t div k)`, so that a quotient and its remainder never disagree.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import z3
@@ -14,7 +14,15 @@ from proofs.smt.values import Term
 
 
 class Untranslatable(Exception):
-    """A term that has no translation, or an integer for which no bounds are found: nothing is certified."""
+    """A term that has no translation, or an integer for which no bounds are found.
+
+    Attributes:
+        choices: conditions on which it depends which number has to be bounded.
+    """
+
+    def __init__(self, why: str, choices: Sequence[Term] = ()) -> None:
+        super().__init__(why)
+        self.choices = choices
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,6 @@ class Integers:
         self.conditions: dict[int, Term] = {}
         self._numbers: dict[object, int] = {}
         self._solved: dict[str, Linear] = {}
-        self._applied: dict[int, tuple[Term, Linear]] = {}
         self._read: dict[int, tuple[Term, Linear]] = {}
 
     def read(self, term: Term) -> Linear:
@@ -135,10 +142,7 @@ class Integers:
             name = term.decl().name()
             if not operands:
                 return self._solved.get(name) or self.atom(Unknown(name))
-            # Its arguments stay as they were first read: a solution for them may contain the value itself.
-            if term.get_id() not in self._applied:
-                self._applied[term.get_id()] = term, self.atom(Application(name, tuple(operands)))
-            return self._applied[term.get_id()][1]
+            return self.atom(Application(name, tuple(operands)))
         if kind not in _OPERATIONS:
             raise Untranslatable(f"{term.decl()} of integers")
         return _OPERATIONS[kind](self, operands)
@@ -173,9 +177,12 @@ class Integers:
     def _contains(self, container: int, number: int) -> bool:
         """Whether an atom has another one somewhere inside."""
         atom = self.atoms[container]
-        if isinstance(atom, Quotient):
-            return any(self._contains(inner, number) for inner, _ in atom.dividend.factors)
-        return container == number or isinstance(atom, Choice)  # whose condition may ask for anything
+        if isinstance(atom, Unknown):
+            return container == number
+        if isinstance(atom, Choice):
+            return True  # its condition may ask for anything
+        forms = atom.arguments if isinstance(atom, Application) else (atom.dividend,)
+        return any(self._contains(inner, number) for form in forms for inner, _ in form.factors)
 
     def _known(self, term: Term) -> Linear:
         return self._read[term.get_id()][1]

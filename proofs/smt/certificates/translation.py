@@ -15,7 +15,7 @@ import z3
 
 from proofs.smt.certificates.bit_vector_terms import BIT_VECTORS
 from proofs.smt.certificates.bounds import Bounds, comparisons, differences
-from proofs.smt.certificates.cases import decided, that_matter
+from proofs.smt.certificates.cases import conjuncts, decided, that_matter
 from proofs.smt.certificates.circuit import FALSE, TRUE, Bits, Circuit, Literal, constant, extended
 from proofs.smt.certificates.linear import (
     Application,
@@ -39,12 +39,14 @@ class Translation:
 
     Attributes:
         circuit: holds the clauses.
+        left_out: conditions that no clause says anything of.
         integers, bounds: what its integers are made of, and between what they lie.
     """
 
-    def __init__(self, conditions: Sequence[Term]) -> None:
-        """Translate. Raises Untranslatable."""
+    def __init__(self, conditions: Sequence[Term], leave_out: bool = False) -> None:
+        """Translate; with `leave_out`, conditions that cannot be are left out. Raises Untranslatable."""
         self.circuit = Circuit()
+        self.left_out: list[Term] = []
         self.integers = Integers()
         self.conditions = conditions
         self._terms: dict[int, tuple[Term, Bits]] = {}
@@ -53,9 +55,21 @@ class Translation:
         self.bounds = Bounds(self.integers, ())
         self._read_integers()
         for condition in conditions:
-            self.circuit.require(self.truth(condition))
+            for part, true in conjuncts(condition):
+                self._require(part, true, leave_out)
         for number in sorted(self.bounds.learned):
-            self._atom(number)
+            if self.bounds.closed(number):
+                self._atom(number)
+
+    def _require(self, condition: Term, true: bool, leave_out: bool) -> None:
+        try:
+            literal = self.truth(condition)
+        except Untranslatable:
+            if not leave_out:
+                raise
+            self.left_out.append(condition)
+        else:
+            self.circuit.require(literal if true else -literal)
 
     def _read_integers(self) -> None:
         """Read all integer terms, say as many unknowns by others as equations allow, and find bounds for the rest."""
@@ -168,7 +182,8 @@ class Translation:
         low, high = self.bounds.of(form)
         if low is None or high is None:
             open_atoms = [self.integers.atoms[atom] for atom, _ in form.factors if None in self.bounds.atoms[atom]]
-            raise Untranslatable(f"no bounds are known for {open_atoms}")
+            choices = [self.integers.conditions[atom.condition] for atom in open_atoms if isinstance(atom, Choice)]
+            raise Untranslatable(f"no bounds are known for {open_atoms}", choices)
         return low, high
 
     def _atom(self, number: int) -> Bits:
