@@ -65,8 +65,8 @@ capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl
 test: lint  ## everything CI runs: lint, types, every check
 	@$(RUN) -m pytest -n 2 --ledger=results/ledger.json
 
-prove: $(STAMP)  ## the proofs that CI has no time for
-	@$(RUN) -m pytest -n 2 --prove -m prove proofs/smt --ledger=results/prove.json
+prove: $(STAMP)  ## the proofs that CI has no time for, and every answer of z3's in proofs/smt put to a second solver
+	@$(RUN) -m pytest -n 2 --prove --second-solver proofs/smt --ledger=results/prove.json
 
 quick: lint  ## the inner loop: lint, types, the small fast tests of reference, fast path and models
 	@$(RUN) -m pytest -n 2 -m "not slow" $(REFERENCE_UNITS) proofs/units/fastpath proofs/units/model

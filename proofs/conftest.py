@@ -1,7 +1,9 @@
 """Settings of every check: Hypothesis profiles, and the ledger's recorder."""
 
+import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -41,19 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many of z3's answers the second solver has confirmed, and which ones it could not decide."""
-    if not config.getoption("--second-solver"):
-        return
-    reports = [report for many in terminalreporter.stats.values() for report in many]
-    ended = [report for report in reports if getattr(report, "when", "") == "teardown" or hasattr(report, "longrepr")]
-    opinions = {
-        report.nodeid: value
-        for report in ended
-        for name, value in getattr(report, "user_properties", ())
-        if name == "second solver"
-    }
-    terminalreporter.section("second solver")
-    terminalreporter.line(f"{sum(confirmed for confirmed, _ in opinions.values())} answers of z3 confirmed by cvc5")
-    for test, (_, undecided) in sorted(opinions.items()):
-        for what in undecided:
-            terminalreporter.line(f"unknown: {test}: {what}")
+    """Say what has been certified, how many of z3's answers a second solver has confirmed, and which it has not."""
+    said: dict[str, dict[str, Any]] = {"certificates": {}, "second solver": {}}
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        for name, value in getattr(report, "user_properties", ()):
+            if name in said:
+                said[name][report.nodeid] = value
+    if said["certificates"]:
+        terminalreporter.section("certificates")
+    for tally in said["certificates"].values():
+        terminalreporter.line(tally)
+    if config.getoption("--second-solver"):
+        opinions = said["second solver"]
+        terminalreporter.section("second solver")
+        terminalreporter.line(f"{sum(confirmed for confirmed, _ in opinions.values())} answers of z3 confirmed by cvc5")
+        for test, (_, undecided) in sorted(opinions.items()):
+            for what in undecided:
+                terminalreporter.line(f"unknown: {test}: {what}")

@@ -157,4 +157,3 @@ BIT_VECTORS: Mapping[int, Meaning] = {
     z3.Z3_OP_SLEQ: _comparison(signed=True, swapped=True, negated=True),
     z3.Z3_OP_SGEQ: _comparison(signed=True, swapped=False, negated=True),
 }
-

@@ -59,7 +59,10 @@ def conjuncts(condition: Term, holds: bool = True) -> Iterator[tuple[Term, bool]
 
 
 def split(conditions: Sequence[Term], choices: Sequence[Term] = ()) -> list[list[Term]] | None:
-    """Two cases of the conditions: with one of their premises, or of the choices, and without; None if all is decided."""
+    """Two cases of the conditions: with one of their premises, or of the choices, and without it.
+
+    None if all of these are decided.
+    """
     premise = next(itertools.chain(_open_premises(conditions), *map(_undecided, choices)), None)
     if premise is None:
         return None

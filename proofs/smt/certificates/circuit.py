@@ -4,6 +4,7 @@ A literal is an integer as in DIMACS: a variable, or minus a variable for its ne
 with the clauses that define it, so that an assignment to the inputs extends to exactly one assignment to all gates.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -60,7 +61,7 @@ class Circuit:
     def all(self, literals: Sequence[Literal]) -> Literal:
         """Conjunction of any number of literals."""
         literals = sorted(set(literals) - {TRUE}, key=abs)
-        if FALSE in literals or any(one == -other for one, other in zip(literals, literals[1:], strict=False)):
+        if FALSE in literals or any(one == -other for one, other in itertools.pairwise(literals)):
             return FALSE
         if len(literals) < 2:
             return literals[0] if literals else TRUE
@@ -92,8 +93,7 @@ class Circuit:
         if then in (TRUE, condition) or otherwise in (FALSE, condition):
             return self.both(condition, then) if otherwise in (FALSE, condition) else self.either(condition, otherwise)
         if then in (FALSE, -condition) or otherwise in (TRUE, -condition):
-            free = self.both(-condition, otherwise) if then in (FALSE, -condition) else self.either(-condition, then)
-            return free
+            return self.both(-condition, otherwise) if then in (FALSE, -condition) else self.either(-condition, then)
         if condition < 0:
             condition, then, otherwise = -condition, otherwise, then
         gate, made = self._gate("if", condition, then, otherwise)

@@ -57,7 +57,9 @@ def verify(formula: Sequence[Clause], proof: Sequence[Step]) -> int:
     Raises:
         Rejected: it does not.
     """
-    variables = max((abs(literal) for clause in [*formula, *(s.literals for s in proof)] for literal in clause), default=0)
+    variables = max(
+        (abs(literal) for clause in [*formula, *(s.literals for s in proof)] for literal in clause), default=0
+    )
     clauses = Clauses(variables)
     for clause in formula:
         clauses.add(clause)
@@ -103,11 +105,10 @@ class Clauses:
             self._watchers[literal].append(number)
         if not literals or self._value[literals[0]] < 0:
             self.contradictory = True
-        elif len(literals) == 1 or self._value[literals[1]] < 0:
-            if self._value[literals[0]] == 0:
-                self._reasons.add(number)
-                self._assign(literals[0])
-                self.contradictory |= not self._propagate(self._reasons)
+        elif (len(literals) == 1 or self._value[literals[1]] < 0) and self._value[literals[0]] == 0:
+            self._reasons.add(number)
+            self._assign(literals[0])
+            self.contradictory |= not self._propagate(self._reasons)
 
     def delete(self, clause: Clause) -> None:
         """Take out a clause, if it is there and nothing at top level rests on it."""

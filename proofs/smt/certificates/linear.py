@@ -45,7 +45,7 @@ class Linear:
         return Linear(0).plus(self, factor)
 
     def divided(self, divisor: int) -> "Linear":
-        """A number that all factors are multiples of divides the form, rounded down: of the same sign, 0 at most where this is."""
+        """Divided by what all factors are multiples of, rounded down: below zero exactly where the form is."""
         return Linear(self.constant // divisor, tuple((atom, factor // divisor) for atom, factor in self.factors))
 
 
@@ -221,9 +221,10 @@ class Integers:
         yield 1, quotient.dividend
         for number, _ in form.factors:
             other = self.atoms[number]
-            if isinstance(other, Quotient) and other.dividend == quotient.dividend and other != quotient:
-                if quotient.divisor % other.divisor == 0:
-                    yield other.divisor, Linear(0, ((number, 1),))
+            if not isinstance(other, Quotient) or other == quotient:
+                continue
+            if other.dividend == quotient.dividend and quotient.divisor % other.divisor == 0:
+                yield other.divisor, Linear(0, ((number, 1),))
 
     def _alone(self, form: Linear) -> object:
         """The atom that a form consists of; None if there is more to it."""

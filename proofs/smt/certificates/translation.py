@@ -159,7 +159,9 @@ class Translation:
         negative = tuple((atom, -factor) for atom, factor in rest.factors if factor < 0)
         return (
             self._sum(Linear(max(rest.constant, 0), positive), [one for one in fractions if one[0] > 0]),
-            self._sum(Linear(max(-rest.constant, 0), negative), [(-times, part) for times, part in fractions if times < 0]),
+            self._sum(
+                Linear(max(-rest.constant, 0), negative), [(-times, part) for times, part in fractions if times < 0]
+            ),
         )
 
     def number(self, form: Linear) -> Bits:
@@ -264,7 +266,8 @@ class Translation:
         """State for pairs of values of a function that they are equal if their arguments are."""
         for one, other in pairs:
             first, second = self.integers.atoms[one], self.integers.atoms[other]
-            assert isinstance(first, Application) and isinstance(second, Application)
+            assert isinstance(first, Application)
+            assert isinstance(second, Application)
             same = [
                 self.is_zero(left.plus(right, -1))
                 for left, right in zip(first.arguments, second.arguments, strict=True)
@@ -273,7 +276,7 @@ class Translation:
             self.circuit.require(-self.circuit.all(same), equal)
 
     def reach_arguments(self) -> None:
-        """Give every value of a function that is in use arguments with bits, so that an assignment says what they are."""
+        """Give bits to the arguments of every value of a function in use, so that an assignment says what they are."""
         done: set[int] = set()
         while todo := [one for one in self._atoms if one not in done]:
             for number in todo:

@@ -31,9 +31,7 @@ GUARDED_PROOF = parse(["1 2 3 0", "1 2 0", "1 -2 3 0", "1 0", "0"])
 def pigeons(holes: int) -> list[Clause]:
     """One pigeon more than there are holes, each in a hole of its own: impossible."""
     place = [[holes * pigeon + hole + 1 for hole in range(holes)] for pigeon in range(holes + 1)]
-    shared = [
-        (-one[hole], -other[hole]) for one, other in itertools.combinations(place, 2) for hole in range(holes)
-    ]
+    shared = [(-one[hole], -other[hole]) for one, other in itertools.combinations(place, 2) for hole in range(holes)]
     return [*map(tuple, place), *shared]
 
 
@@ -58,9 +56,9 @@ def test_a_lemma_with_rat_but_not_rup_is_accepted_only_on_its_first_literal() ->
     formula = [(1, 2), (-1, 3)]
     with pytest.raises(Rejected, match="the empty clause is missing"):
         verify(formula, [Step((-4, 1))])  # no clause has 4: anything with -4 first may be added
-    with pytest.raises(Rejected, match="step 0.*neither RUP nor RAT"):
+    with pytest.raises(Rejected, match=r"step 0.*neither RUP nor RAT"):
         verify(formula, [Step((-1, 4))])
-    with pytest.raises(Rejected, match="step 1.*neither RUP nor RAT"):
+    with pytest.raises(Rejected, match=r"step 1.*neither RUP nor RAT"):
         verify(formula, [Step((-4, 1)), Step((4, 3))])  # now one has
 
 
@@ -83,7 +81,14 @@ def test_an_extended_resolution_proof_with_new_variables_is_accepted() -> None:
         (GUARDED_PROOF[-1:], 0),
     ],
     ids=[
-        *("a lemma dropped", "lemmas swapped", "literals flipped", "a literal flipped", "no empty clause", "empty proof"),
+        *(
+            "a lemma dropped",
+            "lemmas swapped",
+            "literals flipped",
+            "a literal flipped",
+            "no empty clause",
+            "empty proof",
+        ),
         *("a needed lemma deleted", "a needed clause deleted", "nothing but the empty clause"),
     ],
 )
@@ -106,7 +111,7 @@ def test_repeated_literals_and_tautologies_do_no_harm() -> None:
 
 @pytest.mark.parametrize("line", ["1 2", "1 0 2 0", "d 1", "x 0"])
 def test_what_is_no_step_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match="step of a proof|invalid literal"):
+    with pytest.raises(ValueError, match=r"step of a proof|invalid literal"):
         parse([line])
 
 
@@ -150,7 +155,8 @@ def test_a_solver_proves_exactly_the_formulas_without_solution(formula: list[Cla
 def test_a_proof_about_pigeons_is_accepted_and_needs_its_steps() -> None:
     formula = pigeons(6)
     proof = solving.solve(formula).proof
-    assert proof is not None and len(proof) > 100
+    assert proof is not None
+    assert len(proof) > 100
     verify(formula, proof)
     with pytest.raises(Rejected):
         verify(formula, proof[-1:])

@@ -15,7 +15,7 @@ NUMBER = z3.Int("a number")
 def test_every_answer_of_a_proof_is_put_to_the_second_solver() -> None:
     opinion = SecondOpinion()
     with witnessed(opinion):
-        prove(WORD & 1 == z3.URem(WORD, 2), "the lowest bit is the remainder by two")
+        prove(z3.URem(WORD, 2) == WORD & 1, "the lowest bit is the remainder by two")
         prove(NUMBER % 4 < 4, "a remainder is small", [NUMBER > 0])
         assert satisfy([NUMBER > 3], "a number above three") is not None
     assert (opinion.confirmed, opinion.undecided) == (2, [])

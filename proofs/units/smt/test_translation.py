@@ -15,7 +15,10 @@ from proofs.smt.values import Term
 pytestmark = pytest.mark.skipif(not solving.available(), reason="python-sat is not there")
 
 NUMBERS = z3.Ints("x y z")
-RANGES = [z3.And(number >= low, number < high) for number, (low, high) in zip(NUMBERS, [(0, 8), (-5, 6), (0, 300)], strict=True)]
+RANGES = [
+    z3.And(number >= low, number < high)
+    for number, (low, high) in zip(NUMBERS, [(0, 8), (-5, 6), (0, 300)], strict=True)
+]
 FUNCTION = z3.Function("f", z3.IntSort(), z3.IntSort())
 WORDS = z3.BitVecs("a b", 5)
 TRUTHS = z3.Bools("p q")
@@ -63,7 +66,14 @@ def words(truths: st.SearchStrategy[Term]) -> st.SearchStrategy[Term]:
     )
 
 
-ORDERS = [lambda a, b: a < b, lambda a, b: a <= b, lambda a, b: a > b, lambda a, b: a >= b, lambda a, b: a == b, lambda a, b: a != b]
+ORDERS = [
+    lambda a, b: a < b,
+    lambda a, b: a <= b,
+    lambda a, b: a > b,
+    lambda a, b: a >= b,
+    lambda a, b: a == b,
+    lambda a, b: a != b,
+]
 UNSIGNED = [z3.ULT, z3.ULE, z3.UGT, z3.UGE]
 SIMPLE = st.sampled_from(TRUTHS) | st.sampled_from([NUMBERS[0] < 3, NUMBERS[1] == NUMBERS[0], WORDS[0] == 3])
 COMPARED = st.one_of(
