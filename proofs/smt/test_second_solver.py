@@ -1,4 +1,4 @@
-"""A cheap sample of z3's answers is put to cvc5 in every run; `make prove` puts all of them to it (`--second-solver`)."""
+"""A sample of z3's answers is put to cvc5 in every run; `make prove` puts all of them to it (`--second-solver`)."""
 
 from types import ModuleType
 
@@ -13,7 +13,7 @@ from proofs.smt.second_solver import SecondOpinion, available
 from proofs.smt.solver import witnessed
 from proofs.smt.theorem import Theorem
 
-pytestmark = pytest.mark.skipif(not available(), reason="not run: cvc5 is not there")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not available(), reason="not run: cvc5 is not there")]
 
 TWO_SOLVERS = "not both solvers are wrong in the same way"
 

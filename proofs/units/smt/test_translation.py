@@ -112,6 +112,7 @@ def contradictory(conditions: list[Term]) -> bool:
     return bool(answer == z3.unsat)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(conditions=st.lists(CONDITIONS, min_size=1, max_size=5))
 def test_conditions_are_refuted_exactly_where_z3_finds_no_solution(conditions: list[Term]) -> None:
@@ -119,6 +120,7 @@ def test_conditions_are_refuted_exactly_where_z3_finds_no_solution(conditions: l
     assert refuted(everything) == contradictory(everything)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(arguments=st.lists(integers(SIMPLE), min_size=2, max_size=4), conditions=st.lists(CONDITIONS, max_size=2))
 def test_functions_give_equal_values_for_equal_arguments(arguments: list[Term], conditions: list[Term]) -> None:
