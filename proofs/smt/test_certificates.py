@@ -56,8 +56,8 @@ def test_the_proofs_about_the_tcp_word_are_certified(
 @pytest.mark.parametrize(
     ("theorem", "answers"),
     [
-        *((sums.UPDATES, 11), (sums.SUMS, 2), (sums.RESIDUE, 2), (sums.KEEPS_ERRORS, 5), (sums.UDP, 8)),
-        *((sums.LIKE_REFERENCE, 6), (sums.CHANGES, 4), (sums.FINISHES, 6)),
+        *((sums.UPDATES, 11), (sums.SUMS, 2), (sums.KEEPS_ERRORS, 5)),
+        *((sums.LIKE_REFERENCE, 6), (sums.CHANGES, 4)),
     ],
     ids=lambda given: given.holds.__name__ if isinstance(given, Theorem) else "",
 )
@@ -65,7 +65,8 @@ def test_the_proofs_about_the_tcp_word_are_certified(
     "C1",
     "every answer of z3's about incremental checksums is refuted anew by a DRAT proof that our own checker accepts",
     method=Method.PROVED,
-    scope="8 theorems, 44 answers; not the step by induction (ADDS) and the sum over bytes of any number",
+    scope="5 of 9 theorems, 28 answers: about 280,000 clauses, 61,000 steps of proof; not those of ADDS, RESIDUE, UDP, "
+    "FINISHES and the sum over bytes of any number",
     assumptions=TRUSTED,
 )
 def test_the_proofs_about_the_checksum_are_certified(
