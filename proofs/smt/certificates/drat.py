@@ -15,8 +15,15 @@ Steps are checked in order, with two watched literals a clause.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+import numpy.typing as npt
 
 from proofs.smt.certificates.circuit import Clause, Literal
+
+Words: TypeAlias = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -57,10 +64,8 @@ def verify(formula: Sequence[Clause], proof: Sequence[Step]) -> int:
     Raises:
         Rejected: it does not.
     """
-    variables = max(
-        (abs(literal) for clause in [*formula, *(s.literals for s in proof)] for literal in clause), default=0
-    )
-    clauses = Clauses(variables)
+    lemmas = [step.literals for step in proof if not step.deletes]
+    clauses = Clauses([*formula, *lemmas])
     for clause in formula:
         clauses.add(clause)
     for number, step in enumerate(proof):
@@ -78,49 +83,58 @@ def verify(formula: Sequence[Clause], proof: Sequence[Step]) -> int:
 class Clauses:
     """A set of clauses, and what follows from them by propagation of unit clauses.
 
+    Arrays indexed by literal have a place for each: a negative index counts from the end.
+
     Attributes:
         contradictory: whether a contradiction follows.
     """
 
-    def __init__(self, variables: int) -> None:
+    def __init__(self, to_come: Sequence[Clause]) -> None:
+        """No clauses as yet, with room for those that will be added, in any order."""
+        literals = 2 * max((abs(literal) for clause in to_come for literal in clause), default=0) + 1
         self.contradictory = False
-        # Indexed by literal; a negative index counts from the end, so that each literal has a place of its own.
-        self._value = [0] * (2 * variables + 1)
-        self._watchers: list[list[int]] = [[] for _ in range(2 * variables + 1)]
-        self._literals: list[list[Literal]] = []
+        self._number = 0
         self._present: dict[Clause, list[int]] = {}
-        self._alive: list[bool] = []
-        self._trail: list[Literal] = []
-        self._propagated = 0
-        self._reasons: set[int] = set()
+        self._value = np.zeros(literals, np.int8)
+        self._trail = np.zeros(literals, np.int64)
+        self._progress = np.zeros(2, np.int64)  # how many literals of the trail are propagated, and how many there are
+        self._pool = np.zeros(sum(map(len, to_come)) + 1, np.int64)
+        self._start = np.zeros(len(to_come) + 2, np.int64)
+        self._alive = np.zeros(len(to_come) + 1, np.bool_)
+        self._reason = np.zeros(len(to_come) + 1, np.bool_)
+        self._first = np.full(literals, -1, np.int64)
+        self._next = np.full(2 * len(to_come) + 2, -1, np.int64)
 
     def add(self, clause: Clause) -> None:
         """Add a clause, and assign at top level what follows."""
-        number = len(self._literals)
+        number, start = self._number, int(self._start[self._number])
         literals = sorted(set(clause), key=lambda literal: self._value[literal] < 0)  # those not false come first
-        self._literals.append(literals)
-        self._alive.append(True)
+        self._number += 1
+        self._start[number + 1] = start + len(literals)
+        self._pool[start : start + len(literals)] = literals
+        self._alive[number] = True
         self._present.setdefault(_key(clause), []).append(number)
-        for literal in literals[:2] if len(literals) > 1 else ():
-            self._watchers[literal].append(number)
+        for side, literal in enumerate(literals[:2] if len(literals) > 1 else ()):
+            self._next[2 * number + side] = self._first[literal]
+            self._first[literal] = 2 * number + side
         if not literals or self._value[literals[0]] < 0:
             self.contradictory = True
         elif (len(literals) == 1 or self._value[literals[1]] < 0) and self._value[literals[0]] == 0:
-            self._reasons.add(number)
+            self._reason[number] = True
             self._assign(literals[0])
-            self.contradictory |= not self._propagate(self._reasons)
+            self.contradictory |= not self._propagate(at_top_level=True)
 
     def delete(self, clause: Clause) -> None:
         """Take out a clause, if it is there and nothing at top level rests on it."""
         numbers = self._present.get(_key(clause))
-        if numbers and numbers[-1] not in self._reasons:
+        if numbers and not self._reason[numbers[-1]]:
             self._alive[numbers.pop()] = False
 
     def implies(self, clause: Iterable[Literal]) -> bool:
         """Whether a clause has RUP."""
         if self.contradictory:
             return True
-        known = len(self._trail)
+        known = int(self._progress[1])
         consistent = True
         for literal in clause:
             if self._value[literal] > 0:
@@ -128,11 +142,10 @@ class Clauses:
                 break
             if self._value[literal] == 0:
                 self._assign(-literal)
-        consistent = consistent and self._propagate(None)
-        for literal in self._trail[known:]:
-            self._value[literal] = self._value[-literal] = 0
-        del self._trail[known:]
-        self._propagated = known
+        consistent = consistent and self._propagate(at_top_level=False)
+        undone = self._trail[known : self._progress[1]]
+        self._value[undone] = self._value[-undone] = 0
+        self._progress[:] = known
         return not consistent
 
     def redundant(self, clause: Clause) -> bool:
@@ -140,52 +153,79 @@ class Clauses:
         if not clause:
             return False
         pivot = clause[0]
-        for number, literals in enumerate(self._literals):
-            if self._alive[number] and -pivot in literals:
-                rest = (literal for literal in literals if literal != -pivot)
-                if not self.implies([*clause, *rest]):
-                    return False
+        for number in np.flatnonzero(self._alive):
+            literals = self._pool[self._start[number] : self._start[number + 1]].tolist()
+            if -pivot in literals and not self.implies([*clause, *(one for one in literals if one != -pivot)]):
+                return False
         return True
 
     def _assign(self, literal: Literal) -> None:
         self._value[literal], self._value[-literal] = 1, -1
-        self._trail.append(literal)
+        self._trail[self._progress[1]] = literal
+        self._progress[1] += 1
 
-    def _propagate(self, reasons: set[int] | None) -> bool:
-        """Assign what follows from unit clauses, until nothing does (True) or a clause is false (False).
+    def _propagate(self, at_top_level: bool) -> bool:
+        return bool(
+            _propagate(
+                *(self._value, self._trail, self._progress, self._pool, self._start, self._alive),
+                *(self._reason, self._first, self._next, at_top_level),
+            )
+        )
 
-        Clauses that something follows from are added to `reasons`.
-        """
-        value, trail = self._value, self._trail
-        while self._propagated < len(trail):
-            false = -trail[self._propagated]
-            self._propagated += 1
-            watchers = self._watchers[false]
-            kept = self._watchers[false] = []
-            for place, number in enumerate(watchers):
-                if not self._alive[number]:
-                    continue
-                literals = self._literals[number]
-                if literals[0] == false:
-                    literals[0], literals[1] = literals[1], false
-                first = literals[0]
-                if value[first] <= 0:
-                    for other in range(2, len(literals)):
-                        if value[literals[other]] >= 0:
-                            literals[1], literals[other] = literals[other], false
-                            self._watchers[literals[1]].append(number)
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _propagate(
+    value: Words,
+    trail: Words,
+    progress: Words,
+    pool: Words,
+    start: Words,
+    alive: Words,
+    reason: Words,
+    first_watch: Words,
+    next_watch: Words,
+    at_top_level: bool,
+) -> bool:
+    """Assign what follows from unit clauses, until nothing does (True) or a clause is false (False).
+
+    A clause is watched at its first two literals in the pool, by watches twice its number and one more; those of a
+    literal are linked. At top level, clauses that something follows from are marked as reasons.
+    """
+    while progress[0] < progress[1]:
+        false = -trail[progress[0]]
+        progress[0] += 1
+        watch = first_watch[false]
+        first_watch[false] = -1
+        consistent = True
+        while watch >= 0:
+            following = next_watch[watch]
+            clause = watch >> 1
+            if alive[clause]:
+                begin = start[clause]
+                if pool[begin] == false:
+                    pool[begin], pool[begin + 1] = pool[begin + 1], false
+                first = pool[begin]
+                goes_to = false
+                if consistent and value[first] <= 0:
+                    for other in range(begin + 2, start[clause + 1]):
+                        if value[pool[other]] >= 0:
+                            goes_to = pool[other]
+                            pool[begin + 1], pool[other] = goes_to, false
                             break
                     else:
-                        kept.append(number)
                         if value[first] < 0:
-                            kept += watchers[place + 1 :]
-                            return False
-                        self._assign(first)
-                        if reasons is not None:
-                            reasons.add(number)
-                    continue
-                kept.append(number)
-        return True
+                            consistent = False
+                        else:
+                            value[first], value[-first] = 1, -1
+                            trail[progress[1]] = first
+                            progress[1] += 1
+                            reason[clause] |= at_top_level
+                next_watch[watch] = first_watch[goes_to]
+                first_watch[goes_to] = watch
+            watch = following
+        if not consistent:
+            return False
+    return True
 
 
 def _key(clause: Clause) -> Clause:
