@@ -173,7 +173,7 @@ class Clauses:
         )
 
 
-@numba.njit  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True)
 def _propagate(
     value: Words,
     trail: Words,
