@@ -59,7 +59,6 @@ def execute(
     options: Contract | None = WALK_OVER_OPTIONS,
     direction: np.uint64 | None = None,
     option_words: int | None = None,
-    longest: int = LONGEST,
 ) -> FastParse:
     """Execute the parser.
 
@@ -68,11 +67,10 @@ def execute(
         options: contract of the walk over Geneve options, which is unrolled without one.
         direction: of the frame; either if it is None.
         option_words: limit on the size of an inbound frame's area of Geneve options, in words of 4 bytes.
-        longest: limit on the length of the frame.
     """
     machine = Machine(Integers())
     start = machine.word("offset", FRAMES)
-    length = machine.word("length", longest)
+    length = machine.word("length", LONGEST)
     way = machine.word("direction", 2) if direction is None else direction
     frame = any_length(machine, start.term, start.term + length.term)
     if option_words is not None:

@@ -1,4 +1,4 @@
-"""What z3 calls contradictory in C1, C2 and C4 is refuted anew by a proof that a checker of our own accepts."""
+"""What z3 calls contradictory in C1 and C4 is refuted anew by a proof that a checker of our own accepts."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -65,8 +65,8 @@ def test_the_proofs_about_the_tcp_word_are_certified(
     "C1",
     "z3's answers about incremental checksums are refuted anew by DRAT proofs that our own checker accepts",
     method=Method.PROVED,
-    scope="8 of 9 theorems, 44 answers: about 390,000 clauses, 370,000 steps of proof; not that one more change adds its "
-    "delta, and not the sum over any number of bytes",
+    scope="8 of 9 theorems, 44 answers: about 390,000 clauses, 370,000 steps of proof; not that one more change "
+    "adds its delta, and not the sum over any number of bytes",
     assumptions=TRUSTED,
 )
 def test_the_proofs_about_the_checksum_are_certified(

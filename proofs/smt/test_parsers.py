@@ -14,7 +14,7 @@ import z3
 from fastpath import layout, parse
 from fastpath.interpreted import interpreted
 from proofs.ledger import Method, claim
-from proofs.smt.fast_parser import LONGEST, FastParse, execute
+from proofs.smt.fast_parser import FastParse, execute
 from proofs.smt.module_copies import ModuleCopies
 from proofs.smt.proxies import BUILTINS, Struct, UnknownBytes, term_of
 from proofs.smt.reexecution import Exploration
@@ -49,16 +49,14 @@ class Disagreement(Exception):
         self.frame = frame
 
 
-def prove_agreement(
-    direction: Direction, module: ModuleType = parse, option_words: int = 0, longest: int = LONGEST
-) -> int:
+def prove_agreement(direction: Direction, module: ModuleType = parse, option_words: int = 0) -> int:
     """Prove that the reference agrees with all that the fast parser says of the frames it accepts; the number of paths.
 
     Raises:
         Disagreement: with a frame for which it does not.
         Unknown: z3 could not decide.
     """
-    fast = execute(module, None, CODES[direction], option_words, longest)
+    fast = execute(module, None, CODES[direction], option_words)
     fast.machine.prove_obligations()
     fast.machine.assume(fast.accepted)
     exploration = Exploration(fast.machine)
