@@ -1,7 +1,9 @@
 """Settings of every check: Hypothesis profiles, and the ledger's recorder."""
 
+import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -19,9 +21,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--ledger=FILE` and `--prove`."""
+    """Add `--ledger=FILE`, `--prove` and `--second-solver`."""
     parser.addoption("--ledger", type=Path, metavar="FILE", help="write the rows of the claimed checks as JSON")
     parser.addoption("--prove", action="store_true", help="also run the long proofs, which are marked `prove`")
+    parser.addoption("--second-solver", action="store_true", help="put z3's answers in proofs/smt to cvc5 too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,3 +40,23 @@ def pytest_configure(config: pytest.Config) -> None:
     target: Path | None = config.getoption("--ledger")
     if target is not None:
         config.pluginmanager.register(LedgerRecorder(target), "ledger-recorder")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what has been certified, how many of z3's answers a second solver has confirmed, and which it has not."""
+    said: dict[str, dict[str, Any]] = {"certificates": {}, "second solver": {}}
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        for name, value in getattr(report, "user_properties", ()):
+            if name in said:
+                said[name][report.nodeid] = value
+    if said["certificates"]:
+        terminalreporter.section("certificates")
+    for tally in said["certificates"].values():
+        terminalreporter.line(tally)
+    if config.getoption("--second-solver"):
+        opinions = said["second solver"]
+        terminalreporter.section("second solver")
+        terminalreporter.line(f"{sum(confirmed for confirmed, _ in opinions.values())} answers of z3 confirmed by cvc5")
+        for test, (_, undecided) in sorted(opinions.items()):
+            for what in undecided:
+                terminalreporter.line(f"unknown: {test}: {what}")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import z3
 
+from proofs.smt.solver import bear_witness
 from proofs.smt.values import WORD_BITS, Term
 
 SAMPLES = 4
@@ -45,7 +46,10 @@ class Lookups:
             return True
         solver = z3.SolverFor("QF_BV")
         solver.add(*self.premises(), one != other)
-        return bool(solver.check() == z3.unsat)
+        same = bool(solver.check() == z3.unsat)
+        if same:
+            bear_witness("two look-ups at the same place", solver.assertions())
+        return same
 
     def _values(self, term: Term) -> tuple[int, ...]:
         """What a term is for some values of its unknowns, which are the same for all terms."""

@@ -13,7 +13,7 @@ import z3
 
 from proofs.ledger import Unknown
 from proofs.smt.machine import Machine
-from proofs.smt.solver import TIMEOUT_MS, Refuted
+from proofs.smt.solver import TIMEOUT_MS, Refuted, bear_witness
 from proofs.smt.values import Term
 
 
@@ -96,6 +96,8 @@ class Exploration:
         self.solver.add(condition)
         answer = self.solver.check()
         model = self.solver.model() if answer == z3.sat else None
+        if answer == z3.unsat:
+            bear_witness("a path or a fault on it", self.solver.assertions())
         self.solver.pop()
         if answer == z3.unknown:
             raise Unknown("z3 cannot tell whether a path is possible")

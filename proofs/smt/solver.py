@@ -1,6 +1,8 @@
 """Asking z3: a goal is proved, refuted with a counterexample, or unknown, which never counts as a pass."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import z3
 
@@ -17,6 +19,35 @@ class Refuted(Exception):
         values = sorted(f"{name} = {counterexample[name]}" for name in counterexample)
         super().__init__(f"{goal} fails for {', '.join(values)}")
         self.counterexample = counterexample
+
+
+@dataclass(frozen=True)
+class Unsatisfiable:
+    """Conditions that z3 has called contradictory: what every proof here rests on."""
+
+    what: str
+    conditions: tuple[Term, ...]
+
+
+_witnesses: list[Callable[[Unsatisfiable], None]] = []
+
+
+@contextlib.contextmanager
+def witnessed(witness: Callable[[Unsatisfiable], None]) -> Iterator[None]:
+    """Show a witness every set of conditions that z3 calls contradictory meanwhile, in the order of the answers."""
+    _witnesses.append(witness)
+    try:
+        yield
+    finally:
+        _witnesses.remove(witness)
+
+
+def bear_witness(what: str, conditions: Iterable[Term]) -> None:
+    """Tell the witnesses that z3 has called conditions contradictory."""
+    if _witnesses:
+        answer = Unsatisfiable(what, tuple(conditions))
+        for witness in _witnesses:
+            witness(answer)
 
 
 def prove(
@@ -65,6 +96,7 @@ def satisfy(
         Unknown: z3 could not decide within the time.
     """
     # A context of its own makes the answer, and the time it takes, independent of what was asked before.
+    conditions = list(conditions)
     context = z3.Context()
     solver = z3.Solver(ctx=context) if logic is None else z3.SolverFor(logic, ctx=context)
     solver.set("timeout", timeout_ms)
@@ -76,7 +108,10 @@ def satisfy(
     answer = solver.check()
     if answer == z3.unknown:
         raise Unknown(f"{what}: z3 says {solver.reason_unknown()}")
-    return solver.model().translate(z3.main_ctx()) if answer == z3.sat else None
+    if answer == z3.sat:
+        return solver.model().translate(z3.main_ctx())
+    bear_witness(what, conditions)
+    return None
 
 
 def value_of(term: Term, assignment: Mapping[Term, Term]) -> Term:

@@ -59,7 +59,7 @@ class Theorem:
             Refuted: it does not.
             Unknown: z3 could not decide.
         """
-        machine, goal = self._execute(module)
+        machine, goal = self.terms(module)
         machine.prove(goal, f"{self.holds.__name__} of {module.__name__}")
 
     def counterexample(self, module: ModuleType) -> dict[str, int] | None:
@@ -68,7 +68,7 @@ class Theorem:
         Raises:
             Unknown: z3 could not decide.
         """
-        machine, goal = self._execute(module)
+        machine, goal = self.terms(module)
         failing = machine.counterexample(goal, self.holds.__name__)
         return None if failing is None else {name: int(failing[name]) for name in self.inputs}
 
@@ -103,7 +103,8 @@ class Theorem:
         small = {name: min(limit, SMALL) for name, limit in self.inputs.items()} if self.contracts else self.inputs
         return replace(self, inputs=small, theory=BitVectors, contracts={}, other_contracts={}, summaries={})
 
-    def _execute(self, module: ModuleType) -> tuple[Machine, Any]:
+    def terms(self, module: ModuleType) -> tuple[Machine, Any]:
+        """A machine that has executed the predicate, and the term of its result."""
         machine = Machine(self.theory())
         contracts = {getattr(module, name): contract for name, contract in self.contracts.items()}
         summaries = {getattr(module, name): summary for name, summary in self.summaries.items()}

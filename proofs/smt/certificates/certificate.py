@@ -1,0 +1,119 @@
+"""Certificates for what z3 calls contradictory: clauses, a DRAT proof, and the check of it.
+
+What remains to be trusted: that the terms are those of the claim (`proofs.smt.executor`), their translation to clauses
+(`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that it uses), and the
+checker (`proofs.smt.certificates.drat`). Neither z3's verdict nor the SAT solver's counts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from proofs.ledger import Unknown
+from proofs.smt.certificates.cases import split
+from proofs.smt.certificates.circuit import Clause
+from proofs.smt.certificates.drat import Step, verify
+from proofs.smt.certificates.linear import Untranslatable
+from proofs.smt.certificates.solving import solve
+from proofs.smt.certificates.translation import Translation
+from proofs.smt.solver import Unsatisfiable, witnessed
+from proofs.smt.values import Term
+
+
+class Disagreement(Exception):
+    """z3 calls conditions contradictory, but their clauses have a solution."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Clauses and a proof that they have no solution."""
+
+    clauses: Sequence[Clause]
+    proof: list[Step]
+
+    def check(self) -> None:
+        """Return if our own checker accepts the proof. Raises Rejected."""
+        verify(self.clauses, self.proof)
+
+
+@dataclass
+class Tally:
+    """How much has been certified: answers of z3, cases of them, clauses, and steps of the proofs."""
+
+    answers: int = 0
+    cases: int = 0
+    clauses: int = 0
+    steps: int = 0
+    largest: tuple[int, int] = (0, 0)
+    """Clauses and steps of the certificate with the longest proof."""
+
+    def __str__(self) -> str:
+        """For the terminal."""
+        return (
+            f"{self.answers} answers in {self.cases} cases: {self.clauses} clauses, {self.steps} steps of proof; "
+            f"the longest proof has {self.largest[1]} steps on {self.largest[0]} clauses"
+        )
+
+    def take(self, certificate: Certificate) -> None:
+        """Check a certificate and count it. Raises Rejected."""
+        certificate.check()
+        size = len(certificate.clauses), len(certificate.proof)
+        self.cases += 1
+        self.clauses += size[0]
+        self.steps += size[1]
+        self.largest = max(self.largest, size, key=lambda pair: pair[1])
+
+
+def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
+    """Certificates that together, one for each case, show that z3's answer is right.
+
+    Raises:
+        Unknown: the clauses have a solution, since some conditions could not be translated.
+        Disagreement: the clauses have a solution, although they say all that the conditions do.
+    """
+    waiting: list[Sequence[Term]] = [answer.conditions]
+    while waiting:
+        conditions = waiting.pop()
+        try:
+            translation = Translation(conditions)
+        except Untranslatable as refusal:
+            cases = split(conditions, refusal.choices)
+            if cases is not None:
+                waiting += cases
+                continue
+            translation = Translation(conditions, leave_out=True)
+        yield _refutation(translation, answer.what)
+
+
+def _refutation(translation: Translation, what: str) -> Certificate:
+    """A certificate for clauses; congruence is added where a solution lacks it."""
+    translation.reach_arguments()
+    while True:
+        clauses = translation.circuit.clauses
+        solved = solve(clauses)
+        if solved.proof is not None:
+            return Certificate(clauses, solved.proof)
+        pairs = translation.incongruent(solved.true)
+        if not pairs and translation.left_out:
+            raise Unknown(f"{what}: without bounds for {translation.left_out[0]}")
+        if not pairs:
+            raise Disagreement(f"{what}: z3 finds no solution, but the clauses have one")
+        translation.congruence(pairs)
+        translation.reach_arguments()
+
+
+def certify(proof: Callable[[], object]) -> Tally:
+    """Run a proof, and certify every answer of z3's that it rests on, as each is given.
+
+    Raises:
+        Disagreement, Rejected: z3 or the solver is wrong, or the translation.
+        Unknown: an answer is not certified.
+    """
+    answers: list[Unsatisfiable] = []
+    with witnessed(answers.append):
+        proof()
+    tally = Tally()
+    for answer in answers:
+        for certificate in certificates(answer):
+            tally.take(certificate)
+        tally.answers += 1
+    return tally

@@ -1,0 +1,77 @@
+"""A sample of z3's answers is put to cvc5 in every run; `make prove` puts all of them to it (`--second-solver`)."""
+
+from types import ModuleType
+
+import pytest
+
+from fastpath import checksum, tcp
+from proofs.ledger import Method, Unknown, claim
+from proofs.smt import test_checksum as sums
+from proofs.smt import test_fast_parser as parsers
+from proofs.smt import test_tcp_word as words
+from proofs.smt.second_solver import SecondOpinion, available
+from proofs.smt.solver import witnessed
+from proofs.smt.theorem import Theorem
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not available(), reason="not run: cvc5 is not there")]
+
+TWO_SOLVERS = "not both solvers are wrong in the same way"
+
+
+def confirm(opinion: SecondOpinion, answers: int) -> None:
+    """Return if all of z3's answers were confirmed, and there were that many. Raises Unknown."""
+    if opinion.undecided:
+        raise Unknown("; ".join(opinion.undecided))
+    assert opinion.confirmed == answers
+
+
+@pytest.mark.parametrize(
+    ("theorem", "answers"),
+    [(sums.UPDATES, 11), (sums.ADDS, 5), (sums.RESIDUE, 2), (sums.UDP, 8), (sums.FINISHES, 6)],
+    ids=lambda given: given.holds.__name__ if isinstance(given, Theorem) else "",
+)
+@claim(
+    "C1",
+    "z3's answers about incremental checksums are confirmed by a second solver, cvc5",
+    method=Method.PROVED,
+    scope="5 theorems, 32 answers; all others in make prove",
+    assumptions=TWO_SOLVERS,
+)
+def test_answers_about_the_checksum_are_confirmed(theorem: Theorem, answers: int) -> None:
+    opinion = SecondOpinion()
+    with witnessed(opinion):
+        theorem.prove(checksum)
+    confirm(opinion, answers)
+
+
+@claim(
+    "C2",
+    "z3's answers about the bytes that the fast parser reads are confirmed by a second solver, cvc5",
+    method=Method.PROVED,
+    scope="3 answers, any frame of less than 2^32 bytes",
+    assumptions=TWO_SOLVERS,
+)
+def test_answers_about_the_fast_parser_are_confirmed() -> None:
+    opinion = SecondOpinion()
+    with witnessed(opinion):
+        parsers.test_the_fast_parser_reads_only_bytes_of_the_frame()
+    confirm(opinion, answers=3)
+
+
+@pytest.mark.parametrize(
+    ("theorem", "module"),
+    [(words.SERVES, tcp), (words.STORES, tcp), (words.KEEPS_STATE, tcp), (words.PACKS, tcp)],
+    ids=lambda given: given.holds.__name__ if isinstance(given, Theorem) else "",
+)
+@claim(
+    "C4",
+    "z3's answers about the TCP word are confirmed by a second solver, cvc5",
+    method=Method.PROVED,
+    scope="4 theorems, 8 answers; all others in make prove",
+    assumptions=TWO_SOLVERS,
+)
+def test_answers_about_the_tcp_word_are_confirmed(theorem: Theorem, module: ModuleType) -> None:
+    opinion = SecondOpinion()
+    with witnessed(opinion):
+        theorem.prove(module)
+    confirm(opinion, answers=2)

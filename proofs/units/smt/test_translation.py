@@ -1,0 +1,174 @@
+"""The clauses of conditions have a solution exactly where the conditions have one."""
+
+import pytest
+import z3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proofs.ledger import Unknown
+from proofs.smt.certificates import solving
+from proofs.smt.certificates.certificate import Disagreement, Tally, certificates, certify
+from proofs.smt.certificates.drat import Rejected, verify
+from proofs.smt.solver import Unsatisfiable, prove
+from proofs.smt.values import Term
+
+pytestmark = pytest.mark.skipif(not solving.available(), reason="python-sat is not there")
+
+NUMBERS = z3.Ints("x y z")
+RANGES = [
+    z3.And(number >= low, number < high)
+    for number, (low, high) in zip(NUMBERS, [(0, 8), (-5, 6), (0, 300)], strict=True)
+]
+FUNCTION = z3.Function("f", z3.IntSort(), z3.IntSort())
+WORDS = z3.BitVecs("a b", 5)
+TRUTHS = z3.Bools("p q")
+
+
+def choices(*options: object) -> st.SearchStrategy[object]:
+    return st.sampled_from(options)
+
+
+def integers(truths: st.SearchStrategy[Term]) -> st.SearchStrategy[Term]:
+    """Integer terms, bounded where the unknowns are."""
+    leaves = st.sampled_from(NUMBERS) | st.integers(-9, 9).map(z3.IntVal)
+    divisors = st.sampled_from([1, 2, 3, 4, 7, 8, 16])
+    return st.recursive(
+        leaves,
+        lambda part: st.one_of(
+            st.tuples(part, part).map(lambda pair: pair[0] + pair[1]),
+            st.tuples(part, part).map(lambda pair: pair[0] - pair[1]),
+            st.tuples(part, st.integers(-4, 8)).map(lambda pair: pair[0] * pair[1]),
+            st.tuples(part, divisors).map(lambda pair: pair[0] / z3.IntVal(pair[1])),
+            st.tuples(part, divisors).map(lambda pair: pair[0] % z3.IntVal(pair[1])),
+            st.tuples(truths, part, part).map(lambda three: z3.If(*three)),
+        ),
+        max_leaves=5,
+    )
+
+
+def words(truths: st.SearchStrategy[Term]) -> st.SearchStrategy[Term]:
+    """Terms of five bits."""
+    operations = [
+        *(lambda one, two: one + two, lambda one, two: one - two, lambda one, two: one * two),
+        *(lambda one, two: one & two, lambda one, two: one | two, lambda one, two: one ^ two),
+        *(lambda one, two: one << two, z3.LShR, lambda one, two: one >> two),
+        lambda one, two: z3.Concat(z3.Extract(2, 0, one), z3.Extract(4, 3, two)),
+        lambda one, two: z3.Extract(5, 1, z3.SignExt(3, one) + z3.ZeroExt(3, ~two)),
+    ]
+    return st.recursive(
+        st.sampled_from(WORDS) | st.integers(0, 31).map(lambda value: z3.BitVecVal(value, 5)),
+        lambda part: st.one_of(
+            st.tuples(st.sampled_from(operations), part, part).map(lambda three: three[0](three[1], three[2])),
+            st.tuples(truths, part, part).map(lambda three: z3.If(*three)),
+            part.map(lambda one: -one),
+        ),
+        max_leaves=5,
+    )
+
+
+ORDERS = [
+    lambda a, b: a < b,
+    lambda a, b: a <= b,
+    lambda a, b: a > b,
+    lambda a, b: a >= b,
+    lambda a, b: a == b,
+    lambda a, b: a != b,
+]
+UNSIGNED = [z3.ULT, z3.ULE, z3.UGT, z3.UGE]
+SIMPLE = st.sampled_from(TRUTHS) | st.sampled_from([NUMBERS[0] < 3, NUMBERS[1] == NUMBERS[0], WORDS[0] == 3])
+COMPARED = st.one_of(
+    st.tuples(st.sampled_from(ORDERS), integers(SIMPLE), integers(SIMPLE)),
+    st.tuples(st.sampled_from(ORDERS + UNSIGNED), words(SIMPLE), words(SIMPLE)),
+).map(lambda three: three[0](three[1], three[2]))
+CONDITIONS = st.recursive(
+    COMPARED | SIMPLE,
+    lambda part: st.one_of(
+        st.lists(part, min_size=2, max_size=3).map(z3.And),
+        st.lists(part, min_size=2, max_size=3).map(z3.Or),
+        st.tuples(part, part).map(lambda pair: z3.Implies(*pair)),
+        st.tuples(part, part).map(lambda pair: pair[0] == pair[1]),
+        part.map(z3.Not),
+    ),
+    max_leaves=3,
+)
+
+
+def refuted(conditions: list[Term]) -> bool:
+    """Whether there are certificates for the conditions; those that there are, are checked."""
+    try:
+        for certificate in certificates(Unsatisfiable("conditions", tuple(conditions))):
+            certificate.check()
+    except Disagreement:
+        return False
+    return True
+
+
+def contradictory(conditions: list[Term]) -> bool:
+    """What z3 says."""
+    solver = z3.Solver()
+    solver.add(*conditions)
+    answer = solver.check()
+    assert answer != z3.unknown
+    return bool(answer == z3.unsat)
+
+
+@pytest.mark.slow
+@settings(max_examples=40)
+@given(conditions=st.lists(CONDITIONS, min_size=1, max_size=5))
+def test_conditions_are_refuted_exactly_where_z3_finds_no_solution(conditions: list[Term]) -> None:
+    everything = [*RANGES, *conditions]
+    assert refuted(everything) == contradictory(everything)
+
+
+@pytest.mark.slow
+@settings(max_examples=15)
+@given(arguments=st.lists(integers(SIMPLE), min_size=2, max_size=4), conditions=st.lists(CONDITIONS, max_size=2))
+def test_functions_give_equal_values_for_equal_arguments(arguments: list[Term], conditions: list[Term]) -> None:
+    values = [FUNCTION(argument) for argument in arguments]
+    bounded = [z3.And(value >= 0, value < 4) for value in values]
+    differ = [values[0] != value for value in values[1:]]
+    everything = [*RANGES, *bounded, *conditions, *differ]
+    assert refuted(everything) == contradictory(everything)
+
+
+def test_unknowns_without_bounds_in_one_case_are_certified_case_by_case() -> None:
+    total, ghost, x = z3.Ints("total ghost x")
+    known = z3.Implies(x > 0, z3.And(total == 3 * ghost, ghost >= 0, ghost <= x))
+    answer = Unsatisfiable("cases", (z3.And(x >= 0, x < 9), known, z3.And(x > 0, total % 3 == 1)))
+    tally = Tally()
+    for certificate in certificates(answer):
+        tally.take(certificate)
+    assert tally.cases == 2
+
+
+def test_what_depends_on_an_unknown_without_bounds_is_unknown() -> None:
+    x, y = z3.Ints("x y")
+    with pytest.raises(Unknown, match="without bounds"):
+        list(certificates(Unsatisfiable("no bounds", (x < y, y < x))))
+
+
+def test_a_wrong_answer_of_z3_is_noticed() -> None:
+    with pytest.raises(Disagreement, match="the clauses have one"):
+        list(certificates(Unsatisfiable("wrongly answered", (z3.UGT(WORDS[0], WORDS[1]),))))
+
+
+def test_a_sabotaged_certificate_is_rejected() -> None:
+    a, b = z3.BitVecs("a b", 16)
+    (certificate,) = certificates(Unsatisfiable("distribution", ((a ^ b) + 2 * (a & b) != a + b,)))
+    certificate.check()
+    with pytest.raises(Rejected):
+        verify(certificate.clauses, certificate.proof[:-1])
+    with pytest.raises(Rejected):
+        verify(certificate.clauses, certificate.proof[len(certificate.proof) // 2 :])
+    with pytest.raises(Rejected):
+        verify(certificate.clauses[:-1], certificate.proof)
+
+
+def test_every_answer_of_a_proof_is_certified_and_counted() -> None:
+    def proof() -> None:
+        prove(WORDS[0] & WORDS[1] == WORDS[1] & WORDS[0], "and commutes")
+        prove(NUMBERS[0] / z3.IntVal(4) * 4 <= NUMBERS[0], "rounding down", [NUMBERS[0] >= 0, NUMBERS[0] < 999])
+
+    tally = certify(proof)
+    assert (tally.answers, tally.cases) == (2, 2)
+    assert tally.clauses > 2
