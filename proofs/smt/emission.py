@@ -25,8 +25,6 @@ from fastpath.layout import (
     FRAME_LENGTH,
     FRAME_OFFSET,
     FRAME_VERDICT,
-    HEADROOM,
-    LOW_32,
     TRANSFORM_WORDS,
     TRANSFORMS_AT,
     VERDICT_MODIFIED,
@@ -37,22 +35,27 @@ from fastpath.layout import (
     WORK_WORDS,
 )
 from fastpath.policy import NO_OLD_WAYS
+from proofs.smt.emission_scene import ETHERNET, Scene, scene_of
 from proofs.smt.executor import Executor
-from proofs.smt.folds import Folds
 from proofs.smt.machine import Machine
 from proofs.smt.module_copies import ModuleCopies
-from proofs.smt.octet_integers import OctetIntegers
 from proofs.smt.octets import MEMORY
 from proofs.smt.proxies import UnknownInt, integer, term_of
-from proofs.smt.reexecution import Exploration
-from proofs.smt.reference_frames import MEANINGS, Buffer, Finished, Octets, StructModule, numbers_as_they_are, octet_terms
+from proofs.smt.reference_frames import (
+    MEANINGS,
+    Buffer,
+    Finished,
+    Octets,
+    StructModule,
+    numbers_as_they_are,
+    octet_terms,
+)
 from proofs.smt.solver import Refuted
 from proofs.smt.source import source_of
 from proofs.smt.theory import Demand
 from proofs.smt.transform_shapes import Shape
 from proofs.smt.values import Cells, Kind, Number, Term, Value
-from proofs.smt.written_frames import FRAME_ACCESSORS, WrittenFrame, theory_of
-from reference.direction import Direction
+from proofs.smt.written_frames import FRAME_ACCESSORS, WrittenFrame
 from reference.packet.protocol import IpProtocol
 from reference.semantics import Semantics
 
@@ -70,106 +73,13 @@ COPIED = (
     "reference.transform",
 )
 
-ETHERNET, IPV6, OUTER = 14, 40, 70
-"""Bytes of an Ethernet, an IPv6 and an outer header without options."""
-FRAMES = 1 << 40
-"""Limit on offsets in the array of frames."""
-LONGEST = 1 << 32
-"""Limit on the length of a frame."""
 ARENA_AT, RECORD = 64, 2
 """Where transform records begin in the arena of the proof, and which one is in use."""
-
-LENGTHS = {IpProtocol.TCP: 20, IpProtocol.UDP: 8, IpProtocol.ICMP: 8, IpProtocol.ICMPV6: 8}
-WIDTHS = {"ether": 6, "ip": 0, "source": 2, "destination": 2, "icmp": 2}
 
 
 def _smaller(machine: Machine, _: Demand, one: Value, other: Value) -> Value:
     """What a call of `min` gives."""
     return machine.choose(machine.compare(ast.Lt, other, one), other, one)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One shape's packets: the bytes, the places of the headers, and what the transform sets.
-
-    Attributes:
-        shape: the transform's shape.
-        header: bytes of the inner network header.
-        start, length: of the frame.
-        encapsulation: bytes in front of the inner frame.
-        parameters: what the fields are set to, by name: bytes or numbers.
-    """
-
-    shape: Shape
-    header: int
-    exploration: Exploration
-    start: Number
-    length: Number
-    encapsulation: Value
-    parameters: Mapping[str, Any]
-    folds: Folds
-
-    @property
-    def machine(self) -> Machine:
-        """The machine with all unknowns."""
-        return self.exploration.machine
-
-    @property
-    def inner(self) -> Term:
-        """Offset of the inner frame, from which distances count."""
-        return z3.simplify(self.start.term + term_of(self.encapsulation))
-
-    def fold(self, _: Machine, __: Demand, total: Value) -> Value:
-        """What a call of `fold` gives."""
-        return Number(self.folds.folded(self.machine.term(total, Kind.WORD)), Kind.WORD)
-
-    def frame(self) -> WrittenFrame:
-        """The frame as it arrives, with the room that its slot has in front."""
-        frame = WrittenFrame(self.machine, self.start.term, self.length.term, self.inner, _headers(self.shape, self.header), HEADROOM)
-        if self.shape.family == 4:
-            frame.written[ETHERNET] = z3.IntVal(0x40 | self.header // 4)
-        return frame
-
-
-def _headers(shape: Shape, header: int) -> int:
-    """Bytes of the inner headers, options of TCP left out."""
-    return ETHERNET + header + LENGTHS[IpProtocol(shape.protocol)]
-
-
-def scene_of(shape: Shape, header_words: int) -> Scene:
-    """The packets of a shape, with an IPv4 header of so many words of 4 bytes."""
-    machine = Machine(OctetIntegers())
-    header = 4 * header_words if shape.family == 4 else IPV6
-    start = machine.word("offset", FRAMES)
-    machine.assume(start.term >= HEADROOM)
-    length = machine.word("length", LONGEST)
-    encapsulation: Value = np.uint64(0)
-    if shape.direction is Direction.IN:
-        options = machine.word("option words", 64)
-        encapsulation = Number(OUTER + 4 * options.term, Kind.WORD)
-    inner_length = length.term - term_of(encapsulation)
-    machine.assume(inner_length >= _headers(shape, header))
-    exploration = Exploration(machine)
-    parameters = {field: _parameter(exploration, shape, field) for field in shape.fields}
-    if shape.options is not None:
-        sizes = {"ethernet_destination": 6, "source": 16, "destination": 16, "vni": 3, "source_port": 2}
-        for name, size in {**sizes, "options": shape.options}.items():
-            octets = _octets(exploration, f"outer {name}", size)
-            parameters[f"outer {name}"] = octets.number() if name in ("vni", "source_port") else octets
-    return Scene(shape, header, exploration, start, length, encapsulation, parameters, Folds(machine))
-
-
-def _parameter(exploration: Exploration, shape: Shape, field: str) -> Any:
-    if field.startswith("ether"):
-        return _octets(exploration, field, 6)
-    if field.startswith("ip_"):
-        return _octets(exploration, field, 4 if shape.family == 4 else 16)
-    return _octets(exploration, field, 2).number()
-
-
-def _octets(exploration: Exploration, name: str, count: int) -> Octets:
-    numbers = [exploration.machine.integer(f"{name} {place}", 256) for place in range(count)]
-    return Octets(exploration, [number.term for number in numbers])
 
 
 # --- the reference ---
@@ -212,7 +122,7 @@ class ReferenceSide:
             ),
         }
         self.copies = ModuleCopies(COPIED, MEANINGS, substitutes, rewrites)
-        self.copies.module("reference.packet.checksum").fold = self._fold
+        vars(self.copies.module("reference.packet.checksum"))["fold"] = self._fold
 
     def _fold(self, total: Any) -> Any:
         return integer(self.scene.exploration, self.scene.folds.folded(term_of(total)))
@@ -251,24 +161,24 @@ class ReferenceSide:
         header = module.HeaderTransform(inner=inner, push=push, pop=push is None)
         return module.compile_transform([header], [], scene.shape.internal)
 
-    def run(self, flow_hash: Any) -> "ReferenceRun":
+    def run(self) -> "ReferenceRun":
         """What the reference makes of the packet, and the words of its flow."""
         packet, flow_transform = self.packet(), self.transform()
         compile_flow = self.copies.module("fastpath.compile_flow")
         zero_as_ones = self.semantics.udp_zero_as_ones
         compiled = compile_flow.compile_flow(packet.flow, flow_transform.compiled, zero_as_ones)
         key = compile_flow.key_words(self.scene.shape.direction, packet.flow)
-        verdict = self._hit(packet, flow_transform, flow_hash)
+        verdict = self._hit(packet, flow_transform)
         return ReferenceRun(key, compiled.transform, compiled.rewrite, verdict)
 
-    def _hit(self, packet: Any, flow_transform: Any, flow_hash: Any) -> Any:
+    def _hit(self, packet: Any, flow_transform: Any) -> Any:
         """The port's verdict about a hit of a flow whose connection is not tracked."""
         counters = SimpleNamespace(uft_hit=0, modified=0)
         port = SimpleNamespace(
             data=SimpleNamespace(statistics=SimpleNamespace(of=lambda _: counters)), semantics=self.semantics
         )
         entry = SimpleNamespace(
-            hit=lambda _: None, tcp_flow=None, transform=flow_transform, l4_hash=flow_hash
+            hit=lambda _: None, tcp_flow=None, transform=flow_transform, l4_hash=self.scene.flow_hash
         )
         return self.copies.module("reference.port").Port._process_hit(port, entry, packet, 0)
 
@@ -298,7 +208,7 @@ class KernelRun:
     descriptor: list[Value]
 
 
-def apply_kernels(scene: Scene, reference: ReferenceRun, flow_hash: UnknownInt, module: ModuleType) -> KernelRun:
+def apply_kernels(scene: Scene, reference: ReferenceRun, module: ModuleType) -> KernelRun:
     """Execute `apply` of a module on the frame, with the words that the flow was compiled to."""
     arena: list[Value] = [np.uint64(0)] * (ARENA_AT + (RECORD + 1) * TRANSFORM_WORDS)
     arena[TRANSFORMS_AT] = np.uint64(ARENA_AT)
@@ -314,22 +224,16 @@ def apply_kernels(scene: Scene, reference: ReferenceRun, flow_hash: UnknownInt, 
     frame = scene.frame()
     folds = source_of(module.finish).surroundings["fold"]
     meanings = {**MEMORY, **FRAME_ACCESSORS, folds: scene.fold, min: _smaller}
-    action = Number(theory_of(scene.machine).compose([*_hash_octets(scene), z3.IntVal(RECORD)]), Kind.WORD)
-    Executor(scene.machine, meanings).call(
-        module.apply, Cells(arena), frame, Cells(descriptor), 0, Cells(work), 0, action, _word(reference.rewrite),
-        NO_OLD_WAYS,
-    )  # fmt: skip
+    action = _word(scene.flow_hash | RECORD << 32)
+    arrays = Cells(arena), frame, Cells(descriptor), 0, Cells(work), 0
+    Executor(scene.machine, meanings).call(module.apply, *arrays, action, _word(reference.rewrite), NO_OLD_WAYS)
     return KernelRun(frame, descriptor)
-
-
-def _hash_octets(scene: Scene) -> list[Term]:
-    return _octets(scene.exploration, "L4 hash", 4).terms
 
 
 # --- both ---
 
 
-def differences(scene: Scene, reference: ReferenceRun, kernels: KernelRun, flow_hash: UnknownInt) -> list[tuple[str, Term]]:
+def differences(scene: Scene, reference: ReferenceRun, kernels: KernelRun) -> list[tuple[str, Term]]:
     """The claims that together say that frame and verdict are the same."""
     verdict, descriptor, machine = reference.verdict, kernels.descriptor, scene.machine
     finished = verdict.packet if isinstance(verdict.packet, Finished) else Finished([], verdict.packet)
@@ -346,8 +250,8 @@ def differences(scene: Scene, reference: ReferenceRun, kernels: KernelRun, flow_
     emitted = dict(enumerate(headers, begins))
     places = sorted({place for place in (*tail.frame.written, *kernels.frame.written) if place >= tail.first})
     emitted |= {place: tail.frame.at(place) for place in places}
-    claims += [(f"byte {place - begins} is another", kernels.frame.at(place) == octet) for place, octet in emitted.items()]
-    return claims
+    found = [(f"byte {place - begins}", kernels.frame.at(place) == octet) for place, octet in emitted.items()]
+    return [*claims, *((f"{what} is another", claim) for what, claim in found)]
 
 
 def prove_emission(
@@ -357,7 +261,7 @@ def prove_emission(
     semantics: Semantics = Semantics.CORRECT,
     rewrites: Mapping[str, Rewrite] | None = None,
 ) -> int:
-    """Prove that the kernels leave the reference's frame, for any packet of a shape; the number of paths.
+    """Prove that the kernels leave the reference's frame, for any packet of a shape; how many paths can be taken.
 
     Raises:
         Refuted: they do not.
@@ -373,20 +277,19 @@ def prove_scene(
     """As `prove_emission`, for a scene about which more may be assumed."""
     machine, exploration = scene.machine, scene.exploration
     side = ReferenceSide(scene, semantics, rewrites)
-    flow_hash = UnknownInt(exploration, theory_of(machine).compose(_hash_octets(scene)))
 
     def both() -> tuple[ReferenceRun, KernelRun]:
         machine.obligations.clear()
-        reference = side.run(flow_hash)
-        return reference, apply_kernels(scene, reference, flow_hash, module)
+        reference = side.run()
+        return reference, apply_kernels(scene, reference, module)
 
     paths = 0
     for outcome in exploration.outcomes(both, ZeroDivisionError):
         reference, kernels = outcome.returned
-        claims = differences(scene, reference, kernels, flow_hash)
+        claims = differences(scene, reference, kernels)
         claims += [(obligation.what, obligation.holds) for obligation in machine.obligations]
         prove_claims(scene, claims)
-        paths += 1
+        paths += exploration.possible(z3.BoolVal(True))
     return paths
 
 

@@ -11,7 +11,8 @@ import z3
 from fastpath import compile_flow, parse
 from fastpath.layout import FRAME_FLAGS, FRAME_L4_HASH, HEADROOM, TRANSFORM_WORDS, TRANSFORMS_AT
 from proofs.equivalence.frames import Tunnel
-from proofs.smt.emission import ARENA_AT, ETHERNET, LENGTHS, RECORD, Scene
+from proofs.smt.emission import ARENA_AT, RECORD
+from proofs.smt.emission_scene import ETHERNET, LENGTHS, Scene
 from proofs.smt.proxies import UnknownInt
 from proofs.smt.reference_frames import Octets
 from proofs.smt.written_frames import BYTE_AT
@@ -70,9 +71,7 @@ class Example:
         verdict = finish(packet, self.transform, self.l4_hash, compiled.internal_destination, self.semantics)
         return Emitted(verdict.packet, verdict.l4_hash, verdict.mtu_unrestricted)
 
-    def by_kernels(
-        self, kernels: ModuleType, compiler: ModuleType = compile_flow, *, watched: bool = False
-    ) -> Emitted:
+    def by_kernels(self, kernels: ModuleType, compiler: ModuleType = compile_flow, *, watched: bool = False) -> Emitted:
         """What kernels make of the frame; the flow's words are by `compiler`.
 
         Watched, kernels without the compiler raise `Trespass` when they write outside the slot.

@@ -1,8 +1,8 @@
 """Folded sums, as terms: known by what is proved about `fold`, and the same term wherever they are the same number.
 
 `fold` keeps a sum's residue modulo 0xffff, and gives 0 only for 0 (claim C1). So two sums that differ by a multiple of
-0xffff fold to the same number, unless just one of them is 0. Which sums do is looked for by comparing coefficients; that
-they do, z3 has to confirm.
+0xffff fold to the same number, unless just one of them is 0. Which sums do is looked for by comparing coefficients;
+that they do, z3 has to confirm.
 """
 
 from collections.abc import Mapping

@@ -112,7 +112,7 @@ _Octets = tuple[Term, ...]
 def _known(octets: _Octets) -> int | None:
     if not all(map(z3.is_int_value, octets)):
         return None
-    return sum(octet.as_long() << 8 * place for place, octet in enumerate(octets))
+    return sum(int(octet.as_long()) << 8 * place for place, octet in enumerate(octets))
 
 
 def _bytes_in_shift(count: _Octets) -> int | None:

@@ -106,11 +106,14 @@ class Buffer:
         return self.octets(index.start or 0, count, UnsupportedConstruct)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        first = index.start if isinstance(index, slice) else index
-        octets = octet_terms(value) if isinstance(index, slice) else octet_terms_of(self.exploration, value, 1)
-        if isinstance(index, slice):
-            assert self.frame.distance(self._offset(index.stop)) - self.frame.distance(self._offset(first)) == len(octets)
-        self.put(first, octets, IndexError)
+        if not isinstance(index, slice):
+            self.put(index, octet_terms_of(self.exploration, value, 1), IndexError)
+            return
+        count = self.frame.distance(self._offset(index.stop)) - self.frame.distance(self._offset(index.start))
+        octets = octet_terms(value)
+        if count != len(octets):
+            raise UnsupportedConstruct("a frame that would change its length")
+        self.put(index.start, octets, IndexError)
 
     def octets(self, index: Any, count: int, failure: type[Exception]) -> Octets:
         """`count` bytes from `index` on; raises `failure` where they are not all there."""

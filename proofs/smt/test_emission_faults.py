@@ -7,8 +7,9 @@ import pytest
 
 from fastpath import compile_flow, transform
 from fastpath.interpreted import Rewrite, interpreted, replace_once
-from proofs.smt.emission import prove_scene, scene_of
+from proofs.smt.emission import prove_scene
 from proofs.smt.emission_replay import Example, assume_accepted, example_of
+from proofs.smt.emission_scene import scene_of
 from proofs.smt.solver import Refuted
 from proofs.smt.source import broken
 from proofs.smt.transform_shapes import EVERY_SHAPE, Shape
@@ -32,6 +33,7 @@ def counterexample(shape: Shape, module: ModuleType, rewrites: Mapping[str, Rewr
     return example_of(scene, refuted.value.counterexample, Semantics.CORRECT)
 
 
+PUSHING = "out IPv4 TCP: ether_destination,"
 KERNEL_FAULTS = [
     ("out IPv4 TCP: ether", "(frames, ethernet + 4, address)", "(frames, ethernet + 3, address)"),
     ("in IPv4 TCP: ether", "(frames, ethernet + 6, address >>", "(frames, ethernet + 5, address >>"),
@@ -47,9 +49,9 @@ KERNEL_FAULTS = [
     ("in IPv4 TCP: ether_source+ip", "    store_be16(frames, network + 10, _NOTHING)\n", ""),
     ("in IPv4 TCP: ether_source,", "start += encapsulation", "start += 70"),
     ("in IPv4 TCP: ether_source,", "length -= encapsulation", "length -= 70"),
-    ("out IPv4 TCP: ether_destination,", "min(pushed - OUTER_TRANSPORT + length, GREATEST_LENGTH)", "pushed + length - 54"),
-    ("out IPv4 TCP: ether_destination,", "outer + OUTER_TRANSPORT + 4, payload", "outer + OUTER_TRANSPORT + 6, payload"),
-    ("out IPv4 TCP: ether_destination,", "rewrite >> REWRITE_OUTER_PORT_SHIFT", "rewrite >> REWRITE_SOURCE_PORT_SHIFT"),
+    (PUSHING, "min(pushed - OUTER_TRANSPORT + length, GREATEST_LENGTH)", "pushed + length - 54"),
+    (PUSHING, "outer + OUTER_TRANSPORT + 4, payload", "outer + OUTER_TRANSPORT + 6, payload"),
+    (PUSHING, "rewrite >> REWRITE_OUTER_PORT_SHIFT", "rewrite >> REWRITE_SOURCE_PORT_SHIFT"),
     ("out IPv4 TCP: ether_destination, push with 8", "flags & TRANSFORM_INTERNAL", "flags & TRANSFORM_POP"),
     ("in IPv4 TCP: ether_source,", "else action & LOW_32", "else action >> SHIFT_32"),
     ("out IPv4 UDP: ether_destination,", "word_count = (pushed + 7) // 8", "word_count = pushed // 8"),
@@ -57,7 +59,9 @@ KERNEL_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "old", "new"), KERNEL_FAULTS, ids=[f"{old} -> {new}" for _, old, new in KERNEL_FAULTS])
+@pytest.mark.parametrize(
+    ("shape", "old", "new"), KERNEL_FAULTS, ids=[f"{old} -> {new}" for _, old, new in KERNEL_FAULTS]
+)
 def test_a_fault_in_the_kernels_is_refuted_by_a_frame_that_comes_out_wrong(shape: str, old: str, new: str) -> None:
     faulty = broken(transform, old, new)
     example = counterexample(shape_named(shape), faulty)
@@ -71,7 +75,7 @@ COMPILER_FAULTS = [
     ("in IPv4 ICMP: ether_source+ip", "if flow.protocol != IpProtocol.ICMP:", "if flow.protocol != IpProtocol.ICMPV6:"),
     ("in IPv6 UDP: ether_source+ip", "(flow.destination, inner.ip_destination)", "(flow.source, inner.ip_destination)"),
     ("in IPv4 ICMP: ether_source+ip", "if is_echo(flow.protocol, flow.source_port) else None", ""),
-    ("out IPv4 TCP: ether_destination,", "shared[OUTER_TRANSPORT : OUTER_TRANSPORT + 2] = bytes(2)", "shared[0:2] = bytes(2)"),
+    (PUSHING, "shared[OUTER_TRANSPORT : OUTER_TRANSPORT + 2] = bytes(2)", "shared[0:2] = bytes(2)"),
 ]
 
 
@@ -89,7 +93,7 @@ def test_a_fault_in_what_compiles_flows_is_refuted_by_a_frame_that_comes_out_wro
 def test_a_kernel_that_writes_in_front_of_the_slot_is_refuted_and_does_so_on_the_frame_found() -> None:
     line = "    outer = start - pushed\n"
     faulty = broken(transform, line + "    payload", line + "    store_be16(frames, start - 130, rewrite)\n    payload")
-    scene = scene_of(shape_named("out IPv4 TCP: ether_destination,"), 5)
+    scene = scene_of(shape_named(PUSHING), 5)
     assume_accepted(scene)
     with pytest.raises(Refuted, match="the bytes written are inside the frame or the room in front of it") as refuted:
         prove_scene(scene, faulty, Semantics.CORRECT, None)

@@ -196,7 +196,8 @@ def test_a_fault_in_the_intervals_of_routes_is_refuted_by_a_packet_that_takes_an
     copies = Interpreted({name: rewrite})
     vars(copies.module(name))[SOURCE_TEXT] = rewrite(Path(str(intervals.__file__)).read_text(encoding="utf-8"))
     engine = Engine(*(copies.module(f"fastpath.{part}") for part in ("rule_compiler", "match", "destinations")))
-    port = with_routes([Route(Cidr.parse(text), INTERNET_GATEWAY, RouterClass.SYSTEM) for text in ROUTES], replaces=True)
+    some = [Route(Cidr.parse(text), INTERNET_GATEWAY, RouterClass.SYSTEM) for text in ROUTES]
+    port = with_routes(some, replaces=True)
     assert departs(engine, engine.match, port, [("router", Direction.OUT, 4), ("router", Direction.OUT, 6)])
 
 

@@ -156,9 +156,9 @@ def packets(draw: st.DrawFn) -> Packet:
     numbers = st.sampled_from((0, 3, 8, 128, 129, 1000, 1025))
     first = draw(numbers.filter(lambda number: number < 256) if protocol in REQUEST else numbers)
     direction = draw(examples.directions)
-    ends = (near, far) if direction is Direction.OUT else (far, near)
+    source, destination = (near, far) if direction is Direction.OUT else (far, near)
     vni = draw(st.sampled_from((vpc.VNI, vpc.BOUNDARY_VNI)))
-    return Packet(direction, FlowId(protocol, family, *ends, first, draw(numbers)), vni)
+    return Packet(direction, FlowId(protocol, family, source, destination, first, draw(numbers)), vni)
 
 
 @claim(

@@ -1,7 +1,8 @@
 """What a compiled transform can be: which fields it sets, and what it pushes or pops.
 
-A shape leaves open what the fields are set to. `EVERY_SHAPE` lists what the layers of a VPC port can compile: encapsulation
-outbound, decapsulation inbound, and one of the three ways of NAT (none, one address for another, a shared address).
+A shape leaves open what the fields are set to. `EVERY_SHAPE` lists what the layers of a VPC port can compile:
+encapsulation outbound, decapsulation inbound, and one of the three ways of NAT (none, one address for another, a shared
+address).
 """
 
 from collections.abc import Iterator

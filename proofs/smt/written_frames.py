@@ -90,7 +90,7 @@ class WrittenFrame(SymbolicFrame):
 
     def inside(self, first: int, count: int, room: int = 0) -> Term:
         """Whether `count` bytes at a distance from the origin are in the frame, or in the room in front of it."""
-        if 0 <= first and first + count <= self.sure:
+        if first >= 0 and first + count <= self.sure:
             return z3.BoolVal(True)
         begins = self.origin + first
         return z3.And(begins >= self.start - room, begins + count <= self.end)

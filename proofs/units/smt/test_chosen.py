@@ -31,7 +31,10 @@ def test_an_index_that_is_a_sum_of_choices_is_followed_case_by_case(answers: tup
     assert z3.simplify(z3.substitute(found, *known)).as_long() == 100 + (lower + 4 if answers[2] else lower)
 
 
-@pytest.mark.parametrize("index", [z3.BitVec("any", 64), ROW + z3.BitVec("any", 64), z3.If(FIRST, ROW, z3.BitVec("any", 64))])
+ANY = z3.BitVec("any", 64)
+
+
+@pytest.mark.parametrize("index", [ANY, ROW + ANY, z3.If(FIRST, ROW, ANY)], ids=["unknown", "sum", "choice"])
 def test_an_index_of_which_some_case_is_not_known_is_left_alone(index: z3.BitVecRef) -> None:
     assert case_by_case(index) is None
     assert by_choice(MEMBERS, index) is None
