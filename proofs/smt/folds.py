@@ -20,8 +20,8 @@ MODULUS = 0xFFFF
 
 _ONE = z3.IntVal(1)
 
-Linear = dict[Term, int]
-"""Coefficients by unknown; of `_ONE` the constant."""
+Linear = dict[int, int]
+"""Coefficients by the number that z3 knows an unknown by; of `_ONE` the constant."""
 
 
 @dataclass
@@ -36,8 +36,9 @@ class Folds:
     machine: Machine
     definitions: list[Term] = field(default_factory=list)
     _folded: dict[Term, Term] = field(default_factory=dict)
-    _parts: dict[Term, tuple[Term, Term, Term]] = field(default_factory=dict)
-    _alike: dict[frozenset[tuple[Term, int]], list[Term]] = field(default_factory=dict)
+    _parts: list[tuple[Term, Term, Term, Term]] = field(default_factory=list)
+    _alike: dict[frozenset[tuple[int, int]], list[Term]] = field(default_factory=dict)
+    _unknowns: dict[int, Term] = field(default_factory=dict)
 
     def folded(self, total: Term) -> Term:
         """What a natural number folds to: a number of two bytes."""
@@ -60,7 +61,7 @@ class Folds:
         result = theory.compose([low, high])
         self.machine.define(z3.And(low >= 0, low < 256, high >= 0, high < 256))
         self.definitions += [carries >= 0, total == result + MODULUS * carries, (result == 0) == (total == 0)]
-        self._parts[low] = high, carries, total
+        self._parts.append((low, high, carries, total))
         return result
 
     def _is_twin(self, one: Term, other: Term) -> bool:
@@ -68,7 +69,7 @@ class Folds:
         difference = self._expanded(one, exactly=True)
         for unknown, factor in self._expanded(other, exactly=True).items():
             difference[unknown] = difference.get(unknown, 0) - factor
-        quotient = z3.Sum([factor // MODULUS * unknown for unknown, factor in difference.items()])
+        quotient = z3.Sum([factor // MODULUS * self._unknowns[unknown] for unknown, factor in difference.items()])
         goal = z3.And(one - other == MODULUS * quotient, (one == 0) == (other == 0))
         try:
             prove(goal, "sums fold to the same number", [*self.machine.facts, *self.definitions])
@@ -76,47 +77,51 @@ class Folds:
             return False
         return True
 
-    def _residue(self, total: Term) -> frozenset[tuple[Term, int]]:
+    def _residue(self, total: Term) -> frozenset[tuple[int, int]]:
         reduced = {unknown: factor % MODULUS for unknown, factor in self._expanded(total, exactly=False).items()}
         return frozenset((unknown, factor) for unknown, factor in reduced.items() if factor)
 
     def _expanded(self, total: Term, *, exactly: bool) -> Linear:
         """A sum without folded ones in it: each is what it was folded from, less the carries, a multiple of 0xffff."""
-        found = linear(total)
-        for low, (high, carries, inner) in reversed(self._parts.items()):
-            factor = found.get(low, 0)
-            if factor and (found.get(high, 0) - 256 * factor) % MODULUS == 0:
-                del found[low]
-                found[high] = found.get(high, 0) - 256 * factor
-                for unknown, inner_factor in linear(inner).items():
-                    found[unknown] = found.get(unknown, 0) + factor * inner_factor
+        found = self._linear(total)
+        for low, high, carries, inner in reversed(self._parts):
+            factor = found.get(low.get_id(), 0)
+            if factor and (found.get(high.get_id(), 0) - 256 * factor) % MODULUS == 0:
+                del found[low.get_id()]
+                self._add(found, high, -256 * factor)
+                for unknown, inner_factor in self._linear(inner).items():
+                    self._add(found, self._unknowns[unknown], factor * inner_factor)
                 if exactly:
-                    found[carries] = found.get(carries, 0) - MODULUS * factor
+                    self._add(found, carries, -MODULUS * factor)
         return found
 
+    def _linear(self, term: Term) -> Linear:
+        """A linear term as coefficients; parts that are not linear count as unknowns."""
+        found: Linear = {}
+        waiting = [(term, 1)]
+        while waiting:
+            part, factor = waiting.pop()
+            kind = part.decl().kind()
+            if kind == z3.Z3_OP_ANUM:
+                self._add(found, _ONE, factor * part.as_long())
+            elif kind == z3.Z3_OP_ADD:
+                waiting += [(child, factor) for child in part.children()]
+            elif kind == z3.Z3_OP_SUB:
+                first, *others = part.children()
+                waiting += [(first, factor), *((child, -factor) for child in others)]
+            elif kind == z3.Z3_OP_MUL and part.num_args() == 2 and z3.is_int_value(part.arg(0)):
+                waiting.append((part.arg(1), factor * part.arg(0).as_long()))
+            elif kind == z3.Z3_OP_MUL and part.num_args() == 2 and z3.is_int_value(part.arg(1)):
+                waiting.append((part.arg(0), factor * part.arg(1).as_long()))
+            else:
+                self._add(found, part, factor)
+        return found
 
-def linear(term: Term) -> Linear:
-    """A linear term as coefficients; parts that are not linear count as unknowns."""
-    found: Linear = {}
-    waiting = [(term, 1)]
-    while waiting:
-        part, factor = waiting.pop()
-        if z3.is_int_value(part):
-            found[_ONE] = found.get(_ONE, 0) + factor * part.as_long()
-        elif z3.is_add(part):
-            waiting += [(child, factor) for child in part.children()]
-        elif z3.is_sub(part):
-            first, *others = part.children()
-            waiting += [(first, factor), *((child, -factor) for child in others)]
-        elif z3.is_mul(part) and part.num_args() == 2 and any(map(z3.is_int_value, part.children())):
-            one, other = part.children()
-            known, rest = (one, other) if z3.is_int_value(one) else (other, one)
-            waiting.append((rest, factor * known.as_long()))
-        elif z3.is_app_of(part, z3.Z3_OP_UMINUS):
-            waiting.append((part.arg(0), -factor))
-        else:
-            found[part] = found.get(part, 0) + factor
-    return found
+    def _add(self, sums: Linear, unknown: Term, factor: int) -> None:
+        """Add a multiple of an unknown, which is kept, so that its number stays its own."""
+        number = unknown.get_id()
+        self._unknowns[number] = unknown
+        sums[number] = sums.get(number, 0) + factor
 
 
 def same_residue_folds_alike() -> tuple[Term, Mapping[str, Term]]:
