@@ -60,7 +60,8 @@ class Folds:
         low, high, carries = z3.Int(f"{name} low"), z3.Int(f"{name} high"), z3.Int(f"{name} carries")
         result = theory.compose([low, high])
         self.machine.define(z3.And(low >= 0, low < 256, high >= 0, high < 256))
-        self.definitions += [carries >= 0, total == result + MODULUS * carries, (result == 0) == (total == 0)]
+        known = z3.And(carries >= 0, total == result + MODULUS * carries, (result == 0) == (total == 0))
+        self.definitions.append(z3.Implies(total >= 0, known))
         self._parts.append((low, high, carries, total))
         return result
 
@@ -70,7 +71,7 @@ class Folds:
         for unknown, factor in self._expanded(other, exactly=True).items():
             difference[unknown] = difference.get(unknown, 0) - factor
         quotient = z3.Sum([factor // MODULUS * self._unknowns[unknown] for unknown, factor in difference.items()])
-        goal = z3.And(one - other == MODULUS * quotient, (one == 0) == (other == 0))
+        goal = z3.And(one >= 0, other >= 0, one - other == MODULUS * quotient, (one == 0) == (other == 0))
         try:
             prove(goal, "sums fold to the same number", [*self.machine.facts, *self.definitions])
         except (Refuted, Unknown):

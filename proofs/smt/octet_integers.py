@@ -20,9 +20,14 @@ ALL_ONES = 0xFF
 
 
 class OctetIntegers(Integers):
-    """The theory of linear integer arithmetic, with numbers that are known byte by byte."""
+    """The theory of linear integer arithmetic, with numbers that are known byte by byte.
+
+    Attributes:
+        lowest: unknowns for the lowest bytes of numbers that are not known byte by byte, by number and count.
+    """
 
     def __init__(self) -> None:
+        self.lowest: dict[tuple[Term, int], list[Term]] = {}
         self._octets: dict[int, tuple[Term, tuple[Term, ...]]] = {}
         self._made: dict[tuple[Any, ...], tuple[Any, Term]] = {}
 

@@ -26,7 +26,8 @@ ANY_BYTES = (
     "any area of Geneve options in what is popped, all values of all fields set"
 )
 GIVEN = (
-    "offsets and flow id are those of the reference's parser (C2); fold is known by what C1 proves; "
+    "design `fine`; offsets and flow id are those of the reference's parser (C2); the transform's words are those of "
+    "compile_flow; fold is known by what C1 proves; "
     "Python's bytes, int and struct behave as in proofs/smt/reference_frames.py"
 )
 

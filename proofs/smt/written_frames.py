@@ -31,19 +31,20 @@ def theory_of(machine: Machine) -> OctetIntegers:
 
 
 def octets_of(machine: Machine, term: Term, count: int) -> list[Term]:
-    """The lowest `count` bytes of a natural number, the least significant first."""
+    """The lowest `count` bytes of a number, the least significant first."""
     theory = theory_of(machine)
     known = theory.octets(term)
-    if known is None:
-        places = range(max(count, 8))
+    if known is not None:
+        return [known[place] if place < len(known) else z3.IntVal(0) for place in range(count)]
+    if (term, count) not in theory.lowest:
         name = machine.new_name("bytes of a number")
-        octets = [z3.Int(f"{name} {place}") for place in places]
+        octets, rest = [z3.Int(f"{name} {place}") for place in range(count)], z3.Int(f"{name}, the rest")
         for octet in octets:
             machine.define(z3.And(octet >= 0, octet < 256))
-        machine.define(term == z3.Sum([256**place * octet for place, octet in enumerate(octets)]))
-        theory.remember(term, octets)
-        known = tuple(octets)
-    return [known[place] if place < len(known) else z3.IntVal(0) for place in range(count)]
+        # Every number is this of some bytes and some rest, so that nothing is assumed about it.
+        machine.define(term == z3.Sum([256**place * octet for place, octet in enumerate([*octets, rest])]))
+        theory.lowest[term, count] = octets
+    return theory.lowest[term, count]
 
 
 class WrittenFrame(SymbolicFrame):
