@@ -8,7 +8,7 @@ flow's own entry. Pushed bytes were serialised once; a packet adds its lengths. 
 
 import numpy as np
 
-from fastpath.atomics import load_be16, load_plain, store_be16, store_be32, store_be64, store_le64
+from fastpath.atomics import load_be16, load_plain, load_u8, store_be16, store_be32, store_be64, store_le64
 from fastpath.checksum import finish, internet_sum, update, update_udp
 from fastpath.compiler import kernel
 from fastpath.flow_hash import flow_hash
@@ -201,7 +201,7 @@ def update_transport_checksum(
 @kernel
 def recompute_ipv4_checksum(frames: Frame, network: Index) -> None:
     """Sum the whole header, so that a wrong checksum becomes right (upstream: `compute_checksum` in `ip/v4.rs`)."""
-    header = (np.uint64(frames[network]) & _IHL_MASK) * _FOUR
+    header = (load_u8(frames, network) & _IHL_MASK) * _FOUR
     store_be16(frames, network + 10, _NOTHING)
     store_be16(frames, network + 10, finish(internet_sum(frames, np.uint64(network), header)))
 

@@ -19,8 +19,49 @@ def element(members: Sequence[Term], index: Term) -> Term:
 
 
 def by_choice(members: Sequence[Term], index: Term) -> Term | None:
-    """The member, where the index is a choice between known numbers; else None."""
-    return _by_choice(members, index, {})
+    """The member, where the index is a choice between known numbers, or made of such choices; else None."""
+    settled = case_by_case(index)
+    return None if settled is None else _by_choice(members, settled, {})
+
+
+def case_by_case(term: Term) -> Term | None:
+    """A term that is made of choices between known numbers, as one choice; None for another term.
+
+    In a binary search an index is the former one or that and something more: the sum of a choice and a number, from
+    which nothing can be read, becomes a choice between sums.
+    """
+    return _settled(term, {})
+
+
+def _settled(term: Term, found: dict[Term, Term | None]) -> Term | None:
+    if z3.is_bv_value(term):
+        return term
+    if term not in found:
+        if z3.is_app_of(term, z3.Z3_OP_ITE):
+            condition, *branches = term.children()
+            first, second = (_settled(branch, found) for branch in branches)
+            found[term] = None if first is None or second is None else _choice(condition, first, second)
+        else:
+            parts = [_settled(part, found) if z3.is_bv(part) else None for part in term.children()]
+            known = [part for part in parts if part is not None]
+            found[term] = _applied(term.decl(), known) if parts and len(known) == len(parts) else None
+    return found[term]
+
+
+def _applied(operation: z3.FuncDeclRef, operands: list[Term]) -> Term:
+    """An operation on choices, as a choice between what it gives."""
+    for place, operand in enumerate(operands):
+        if not z3.is_bv_value(operand):
+            condition, *branches = operand.children()
+            first, second = (
+                _applied(operation, [*operands[:place], branch, *operands[place + 1 :]]) for branch in branches
+            )
+            return _choice(condition, first, second)
+    return z3.simplify(operation(*operands))
+
+
+def _choice(condition: Term, first: Term, second: Term) -> Term:
+    return first if first.eq(second) else z3.If(condition, first, second)
 
 
 class Constants(Sequence[Term]):

@@ -181,10 +181,13 @@ class Machine:
         """The term of a number, known or not."""
         return value.term if isinstance(value, Number) else self.constant(value, kind).term
 
-    def binary(self, operator: type[ast.operator], left: Value, right: Value, demand: Demand) -> Number:
+    def binary(self, operator: type[ast.operator], left: Value, right: Value, demand: Demand) -> Value:
         """`left operator right`. Raises IncomparableValues, UnsupportedOperation."""
         kind = self._common_kind(left, right)
-        return Number(self.theory.binary(operator, self.term(left, kind), self.term(right, kind), kind, demand), kind)
+        term = self.theory.binary(operator, self.term(left, kind), self.term(right, kind), kind, demand)
+        if z3.is_int_value(term):
+            return np.uint64(term.as_long()) if kind is Kind.WORD else int(term.as_long())
+        return Number(term, kind)
 
     def compare(self, operator: type[ast.cmpop], left: Value, right: Value) -> Term:
         """`left operator right`. Raises IncomparableValues."""

@@ -30,7 +30,7 @@ def _operator(operation: type[ast.operator], swapped: bool = False) -> Callable[
             return NotImplemented
         left, right = (other, self) if swapped else (self, other)
         number = self.machine.binary(operation, _number(left), _number(right), self.require)
-        return UnknownInt(self.exploration, number.term)
+        return integer(self.exploration, number.term) if isinstance(number, Number) else number
 
     return operate
 
@@ -66,6 +66,7 @@ class UnknownInt:
     __mul__, __rmul__ = _operator(ast.Mult), _operator(ast.Mult, swapped=True)
     __and__, __rand__ = _operator(ast.BitAnd), _operator(ast.BitAnd, swapped=True)
     __or__, __ror__ = _operator(ast.BitOr), _operator(ast.BitOr, swapped=True)
+    __xor__, __rxor__ = _operator(ast.BitXor), _operator(ast.BitXor, swapped=True)
     __lshift__, __rshift__ = _operator(ast.LShift), _operator(ast.RShift)
     __floordiv__, __mod__ = _operator(ast.FloorDiv), _operator(ast.Mod)
     __lt__, __le__ = _comparison(ast.Lt), _comparison(ast.LtE)
@@ -79,6 +80,11 @@ class UnknownInt:
 
     def __index__(self) -> int:
         raise UnsupportedConstruct("an unknown number where Python needs a known one")
+
+
+def integer(exploration: Exploration, term: Term) -> Any:
+    """The Python integer that a term is, where it is one, or one that is not known."""
+    return int(term.as_long()) if z3.is_int_value(term) else UnknownInt(exploration, term)
 
 
 def term_of(value: Any) -> Term:

@@ -1,31 +1,36 @@
 """Compiled rule sets find the rule that the reference finds, for every packet; and a fault in them is found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastpath import match
+from fastpath import intervals, match
+from fastpath.interpreted import Interpreted, replace_once
 from proofs.ledger import Method, claim
 from proofs.smt.rule_sets import agreement, found_for_real
-from proofs.smt.source import broken
+from proofs.smt.source import SOURCE_TEXT, broken
 from proofs.units.fastpath import rule_examples as examples
 from proofs.units.fastpath.rule_agreement import new_port, running_port
 from proofs.units.fastpath.rule_engines import COMPILED, LAYERS, Change, Engine, Rules, interpreted_engine
 from reference import Port
 from reference.action import SimpleAction
+from reference.address import Cidr
 from reference.direction import Direction
 from reference.rule import Rule
 from reference.vpc.firewall import FirewallRule
 from reference.vpc.gateway import DhcpMessageType
+from reference.vpc.router import INTERNET_GATEWAY, Route, RouterClass
 
 EVERY_PACKET = "every packet with an IP header, every VNI and router target noted"
 AS_NOTED = "passages have fields and tags as misses write them; a rule left to the reference is the reference's"
 
-IN_CI = settings(max_examples=10)
-AT_LENGTH = settings(max_examples=120)
+IN_CI = settings(max_examples=5)
+AT_LENGTH = settings(max_examples=80)
 
 
 def prove_agreement(port: Port, layer: str, direction: Direction) -> None:
@@ -64,6 +69,17 @@ def with_any_rules(rules: list[Rule]) -> Port:
     return port
 
 
+def with_routes(some: list[Route], *, replaces: bool) -> Port:
+    """A port with these routes, in place of the rule that lets multicast pass, or beside it."""
+    port = new_port()
+    if replaces:
+        port.router.replace(some)
+    else:
+        for route in some:
+            port.router.add(*route)
+    return port
+
+
 ANY_RULE = st.builds(
     Rule,
     priority=st.integers(0, 2),
@@ -76,7 +92,7 @@ ANY_RULE = st.builds(
 
 
 def over_generated_rules(effort: settings) -> list[Callable[[], None]]:
-    """The proof for firewalls and rules of any predicates, as many of each as the effort says."""
+    """The proof for firewalls, rules of any predicates and routes, as many of each as the effort says."""
 
     @effort
     @given(rules=st.lists(examples.firewall_rules, max_size=6), direction=examples.directions)
@@ -88,10 +104,15 @@ def over_generated_rules(effort: settings) -> list[Callable[[], None]]:
     def any_rules(rules: list[Rule]) -> None:
         prove_agreement(with_any_rules(rules), "firewall", Direction.OUT)
 
-    return [firewalls, any_rules]
+    @effort
+    @given(some=st.lists(examples.routes(), max_size=8), replaces=st.booleans())
+    def routes(some: list[Route], replaces: bool) -> None:
+        prove_agreement(with_routes(some, replaces=replaces), "router", Direction.OUT)
+
+    return [firewalls, any_rules, routes]
 
 
-KINDS = ("firewalls", "any predicates")
+KINDS = ("firewalls", "any predicates", "routes")
 
 
 @pytest.mark.slow
@@ -100,7 +121,7 @@ KINDS = ("firewalls", "any predicates")
     "C6",
     "compiled rules find the rule that the reference's find",
     method=Method.PROVED,
-    scope=f"20 generated rule sets: firewalls, rules of any predicates; {EVERY_PACKET}",
+    scope=f"15 generated rule sets: firewalls, rules of any predicates, routes; {EVERY_PACKET}",
     assumptions=AS_NOTED,
 )
 def test_generated_rules_decide_like_the_reference(kind: int) -> None:
@@ -113,7 +134,7 @@ def test_generated_rules_decide_like_the_reference(kind: int) -> None:
     "C6",
     "compiled rules find the rule that the reference's find",
     method=Method.PROVED,
-    scope=f"240 generated rule sets: firewalls, rules of any predicates; {EVERY_PACKET}",
+    scope=f"240 generated rule sets: firewalls, rules of any predicates, routes; {EVERY_PACKET}",
     assumptions=AS_NOTED,
 )
 def test_many_generated_rules_decide_like_the_reference(kind: int) -> None:
@@ -136,6 +157,14 @@ FIREWALL = [
         "dir=in priority=12 action=allow hosts=vni=7",
     )
 ]
+ROUTES = ("10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "172.16.0.0/12", "fd00::/8", "fd00:0:0:1::/64")
+Place: TypeAlias = tuple[str, Direction, int]
+"""A table and a family of packets."""
+FIREWALL_AND_NAT: Sequence[Place] = (
+    ("firewall", Direction.IN, 4),
+    ("firewall", Direction.IN, 6),
+    ("nat", Direction.OUT, 4),
+)
 
 
 @pytest.mark.parametrize("change", COMPILER_FAULTS, ids=[change.new for change in COMPILER_FAULTS])
@@ -155,16 +184,32 @@ def test_a_fault_in_the_search_is_refuted_by_a_packet_that_meets_another_rule(ol
     assert departs(COMPILED._replace(match=faulty), faulty)
 
 
-def departs(engine: Engine, module: ModuleType) -> bool:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(high == other_high and low < other_low)", "(high == other_high and low <= other_low)"),
+        ("high, low = (high, low + ONE) if low != _ONES", "high, low = (high, low) if low != _ONES"),
+    ],
+)
+def test_a_fault_in_the_intervals_of_routes_is_refuted_by_a_packet_that_takes_another_route(old: str, new: str) -> None:
+    name, rewrite = intervals.__name__, replace_once(old, new)
+    copies = Interpreted({name: rewrite})
+    vars(copies.module(name))[SOURCE_TEXT] = rewrite(Path(str(intervals.__file__)).read_text(encoding="utf-8"))
+    engine = Engine(*(copies.module(f"fastpath.{part}") for part in ("rule_compiler", "match", "destinations")))
+    some = [Route(Cidr.parse(text), INTERNET_GATEWAY, RouterClass.SYSTEM) for text in ROUTES]
+    port = with_routes(some, replaces=True)
+    assert departs(engine, engine.match, port, [("router", Direction.OUT, 4), ("router", Direction.OUT, 6)])
+
+
+def departs(
+    engine: Engine, module: ModuleType, port: Port | None = None, places: Sequence[Place] = FIREWALL_AND_NAT
+) -> bool:
     """Whether the claim is refuted for some layer, by a packet for which the faulty rules really find another rule."""
-    port = running_port()
-    port.set_firewall_rules(FIREWALL)
+    if port is None:
+        port = running_port()
+        port.set_firewall_rules(FIREWALL)
     rules, right = Rules(engine, port), Rules(COMPILED, port)
-    for layer, direction, family in (
-        ("firewall", Direction.IN, 4),
-        ("firewall", Direction.IN, 6),
-        ("nat", Direction.OUT, 4),
-    ):
+    for layer, direction, family in places:
         machine, goal, _ = agreement(rules, layer, direction, family, module)
         values = machine.counterexample(goal, layer)
         if values is not None:

@@ -51,7 +51,7 @@ class Encapsulation:
         ipv6 = struct.pack(">IHBB16s16s", 6 << 28, 0, IpProtocol.UDP, _HOP_LIMIT, self.source, self.destination)
         udp = struct.pack(">HHHH", self.source_port, GENEVE_PORT, 0, 0)
         geneve = struct.pack(">BBHI", len(self.options) // 4, 0, _ETHERNET_IN_GENEVE, self.vni << 8)
-        return b"".join((ethernet, ipv6, udp, geneve, self.options))
+        return ethernet + ipv6 + udp + geneve + self.options
 
     def wrap(self, frame: bytes | bytearray) -> bytes:
         """The frame with the headers in front. A length too great for its field is written as 0xffff."""
