@@ -16,6 +16,7 @@ from proofs.interleavings.scenarios import (
     port,
     port_misses,
     table,
+    translation,
 )
 
 _EVERY = (
@@ -29,6 +30,7 @@ _EVERY = (
     *expiry.SCENARIOS,
     *closing.SCENARIOS,
     *port.SCENARIOS,
+    *translation.SCENARIOS,
     *port_misses.SCENARIOS,
 )
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _EVERY})
