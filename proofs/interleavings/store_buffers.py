@@ -120,4 +120,5 @@ class StoreBuffers(SequentialConsistency):
         request.words[request.position] = request.value
         if before != request.value:
             self._changed_at[request.location] = step
-        return Access("drain", request.location, Mode.WRITE, (), before, request.value, causes=causes)
+        mode = Mode.WRITE if before != request.value else Mode.READ
+        return Access("drain", request.location, mode, (), before, request.value, causes=causes)
