@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from experiments.experiment import Chart, Experiment, Measured, Rows
 from experiments.figure import STYLE
@@ -17,6 +18,10 @@ from experiments.records import Record, replacing
 
 _TITLE_WIDTH, _NOTE_WIDTH = 74, 118
 _PANEL_INCHES, _HEIGHT_INCHES = 5.2, 4.6
+_COLUMNS = 2
+"""Panels beside each other; more go below."""
+_WIDEST_NAMES = 48
+"""Letters that stand beside each other along the axis of a panel that is alone."""
 _DIFFERENT_COLOURS = 6
 
 
@@ -25,10 +30,10 @@ def draw(experiment: Experiment, record: Record, folder: Path) -> list[Path]:
     drawn = []
     rows = Rows([*record.rows.all, *experiment.known])
     for number, chart in enumerate(experiment.charts):
-        if record.rows.where(chart.quantity):
+        if chart.rows(record.rows):
             title = experiment.finding(record.rows) if number == 0 else ""
             path = folder / f"{experiment.name}{f'-{number + 1}' if number else ''}.svg"
-            _draw(chart, rows.where(chart.quantity), experiment.known, title, _note(experiment, record), path)
+            _draw(chart, chart.rows(rows), experiment.known, title, _note(experiment, record), path)
             drawn.append(path)
     return drawn
 
@@ -48,19 +53,8 @@ def _note(experiment: Experiment, record: Record) -> str:
 
 
 def _draw(chart: Chart, rows: Sequence[Measured], known: Sequence[Measured], title: str, note: str, path: Path) -> None:
-    panels = _values(rows, chart.panel) if chart.panel else [""]
     with plt.style.context(STYLE), replacing(path) as unfinished:
-        size = (max(8.0, _PANEL_INCHES * len(panels)), _HEIGHT_INCHES)
-        figure, grid = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
-        for axes, panel in zip(grid[0], panels, strict=True):
-            chosen = [row for row in rows if not chart.panel or row.setting.get(chart.panel) == panel]
-            _panel(axes, chart, chosen, known, _values(rows, chart.series))
-            if panel:
-                axes.set_title(f"{chart.panel}: {panel}", fontsize=11, fontweight="normal")
-        unit = next((row.unit for row in rows if row.unit), "")
-        grid[0][0].set_ylabel(f"{chart.quantity}, {unit}" if unit else chart.quantity)
-        if chart.series:
-            grid[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=chart.series)
+        figure = plot(chart, rows, known)
         if title:
             figure.suptitle(textwrap.fill(title, _TITLE_WIDTH), x=0.01, ha="left", fontsize=13, fontweight="bold")
         figure.text(0.01, -0.02, note, fontsize=8.5, color="#555555", va="top")
@@ -68,7 +62,44 @@ def _draw(chart: Chart, rows: Sequence[Measured], known: Sequence[Measured], tit
         plt.close(figure)
 
 
-def _panel(axes: Axes, chart: Chart, rows: Sequence[Measured], known: Sequence[Measured], names: Sequence[str]) -> None:
+def plot(chart: Chart, rows: Sequence[Measured], known: Sequence[Measured]) -> Figure:
+    """The figure without title and note: a panel for each value of the chart's variable, all with the same axis.
+
+    `known` are those of the rows that others have published.
+    """
+    panels = _values(rows, chart.panel)
+    columns, lines = min(len(panels), _COLUMNS), -(-len(panels) // _COLUMNS)
+    size = (max(8.0, _PANEL_INCHES * columns), _HEIGHT_INCHES * lines)
+    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, sharey=True)
+    for unused in grid.flat[len(panels) :]:
+        unused.set_axis_off()
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        chosen = [row for row in rows if not chart.panel or row.setting.get(chart.panel) == panel]
+        _panel(axes, chart, chosen, known, _values(rows, chart.series), alone=len(panels) == 1)
+        if panel:
+            axes.set_title(f"{chart.panel}: {panel}", fontsize=11, fontweight="normal")
+    if not chart.log_y:
+        # When all panels are drawn: it ends the search for limits of an axis that they share.
+        grid[0][0].set_ylim(bottom=0)
+    if chart.only:
+        figure.supxlabel(", ".join(f"{name}: {value}" for name, value in chart.only.items()), fontsize=11)
+    unit = next((row.unit for row in rows if row.unit), "")
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"{chart.quantity}, {unit}" if unit else chart.quantity)
+    if chart.series:
+        grid[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=chart.series)
+    return figure
+
+
+def _panel(
+    axes: Axes,
+    chart: Chart,
+    rows: Sequence[Measured],
+    known: Sequence[Measured],
+    names: Sequence[str],
+    *,
+    alone: bool,
+) -> None:
     places = _values(rows, chart.x)
     for number, name in enumerate(names):
         mine = [row for row in rows if not chart.series or row.setting.get(chart.series) == name]
@@ -90,20 +121,18 @@ def _panel(axes: Axes, chart: Chart, rows: Sequence[Measured], known: Sequence[M
             axes.bar(left, y, width * 0.92, yerr=None if published else whiskers, label=name, **bars)
     if chart.base is not None:
         axes.axhline(chart.base, color="#777777", linewidth=1, linestyle=":")
-    _scales(axes, chart, places)
+    _scales(axes, chart, places, _WIDEST_NAMES if alone else _WIDEST_NAMES // _COLUMNS)
 
 
-def _scales(axes: Axes, chart: Chart, places: Sequence[str]) -> None:
+def _scales(axes: Axes, chart: Chart, places: Sequence[str], widest: int) -> None:
     axes.set_xlabel(chart.x)
     if chart.log_x:
         axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
     if not chart.lines:
-        crowded = sum(map(len, places)) > 48
+        crowded = sum(map(len, places)) > widest
         axes.set_xticks(range(len(places)), places, rotation=35 if crowded else 0, ha="right" if crowded else "center")
-    if not chart.log_y:
-        axes.set_ylim(bottom=0)
 
 
 def _whiskers(rows: Sequence[Measured]) -> list[list[float]]:

@@ -6,7 +6,7 @@ and keeps their data, `charts.py` and `page.py` draw from the data alone.
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from experiments.measure import Series
@@ -95,6 +95,7 @@ class Chart:
         x: the variable along the axis.
         series: the variable that has colours, if any.
         panel: the variable that has a plot of its own for each value, if any.
+        only: variables of which one value alone is drawn; the table beside has all.
         lines: whether values along the axis are numbers, joined by lines; bars otherwise.
         log_x, log_y: logarithmic axes.
         base: a value to compare with, drawn as a line.
@@ -108,6 +109,11 @@ class Chart:
     log_x: bool = False
     log_y: bool = False
     base: float | None = None
+    only: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self, rows: Rows) -> list[Measured]:
+        """Those that are drawn."""
+        return [row for row in rows.where(self.quantity) if self.only.items() <= row.setting.items()]
 
 
 Measure: TypeAlias = Callable[[str, Effort, Advance], list[Measured]]

@@ -52,7 +52,7 @@ def measure(part: str, effort: Effort, advance: Advance) -> list[Measured]:
     check_machine()
     offload = part == OFFLOADED
     seconds, rounds = effort.choose(1, 1, 3), effort.choose(2, 4, 10)
-    designs = effort.choose([Design.FINE], list(Design), list(Design))
+    designs = effort.choose([Design.FINE], [Design.MUTEX, Design.FINE], list(Design))
     with contextlib.ExitStack() as stack:
         pair = stack.enter_context(guests(addresses(2), offload=offload))
         network = stack.enter_context(Network(addresses(2), [guest.device for guest in pair], None))

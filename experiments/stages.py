@@ -172,14 +172,14 @@ def measure(part: str, effort: Effort, advance: Advance) -> list[Measured]:
                 (late - early) / (BATCHES * BATCH) * 1e9
                 for late, early in zip(this.samples, before.samples, strict=True)
             ]
-            setting = {"design": part, "direction": way.value, "flows": f"{flows:,}", "stage": name}
+            setting = {"design": part, "packets": f"{way.value}, {flows:,} flows", "stage": name}
             found.append(Measured(_QUANTITY, "ns a packet", setting, tuple(spent)))
     return found
 
 
 def finding(rows: Rows) -> str:
     """The dearest stage, under fine where it was measured."""
-    mine = rows.where(_QUANTITY, design="fine", flows="1,000", direction="out") or list(rows.all[: len(NAMES)])
+    mine = rows.where(_QUANTITY, design="fine", packets="out, 1,000 flows") or list(rows.all[: len(NAMES)])
     dearest = max(mine, key=lambda row: row.series.median)
     total = sum(row.series.median for row in mine)
     said = ", ".join(f"{row.setting['stage']} {row.series.median:.0f}" for row in mine)
@@ -191,8 +191,7 @@ EXPERIMENT: Final = Experiment(
     question="Where does the time of a hit go?",
     variables={
         "design": "mutex and fine: their ways with a packet, without the port lock",
-        "direction": "in and out",
-        "flows": "1,000, and 100,000, which no longer fit the caches",
+        "packets": "in and out, of 1,000 flows, and of 100,000, which no longer fit the caches",
         "stage": "; ".join(NAMES.values()),
     },
     method="Compiled loops around the production kernels take the same packets as far as each stage, in turn in the "
@@ -200,6 +199,6 @@ EXPERIMENT: Final = Experiment(
     "memory that an earlier one has asked for looks cheap. Payloads of 0 and 1,400 bytes in turn, one thread.",
     parts=("mutex", "fine"),
     measure=measure,
-    charts=(Chart(_QUANTITY, x="stage", series="flows", panel="direction"),),
+    charts=(Chart(_QUANTITY, x="stage", series="packets", panel="design"),),
     finding=finding,
 )

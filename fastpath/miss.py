@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from fastpath.atomics import load_acquire, load_relaxed
+from fastpath.atomics import load_relaxed
 from fastpath.capacity import undo_use, use
 from fastpath.claims import claimed, prefetch_claims
 from fastpath.close import close_flow
@@ -156,12 +156,11 @@ def perform_miss(
         thread: the thread's number.
         may_close: whether hits notice dead marks, so that connections may end here.
     """
-    # Acquire: as in `hit.reach`. The word does not change while this thread is inside a miss.
-    control = load_acquire(words, CONTROL)
+    # Relaxed, as below: it changes with the gate closed, whose opening this thread has seen.
+    control = load_relaxed(words, CONTROL)
     epoch = control >> CONTROL_EPOCH_SHIFT
     if rules[RULES_EPOCH] == _NOTHING or control & CONTROL_STATE_MASK != STATE_RUNNING:
         return LEAVE
-    # Relaxed: it changes with the gate closed, whose opening this thread has seen.
     if rules[RULES_NUMBER] != load_relaxed(words, RULES_WANTED):
         return WAIT
     entry = find(words, work, record + WORK_KEY, work[record + WORK_HASH])[0]

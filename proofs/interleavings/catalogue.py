@@ -7,6 +7,7 @@ from proofs.interleavings.scenario import Scenario, UnknownNameError
 from proofs.interleavings.scenarios import (
     closing,
     commits,
+    counting,
     crowds,
     expiry,
     flow,
@@ -25,6 +26,7 @@ _EVERY = (
     *handover.SCENARIOS,
     *lifecycles.SCENARIOS,
     *misses.SCENARIOS,
+    *counting.SCENARIOS,
     *crowds.SCENARIOS,
     *commits.SCENARIOS,
     *expiry.SCENARIOS,

@@ -11,6 +11,7 @@ _GATE = "fastpath.gate"
 _LOCK = "fastpath.spin_lock"
 _TRANSFORMS = "fastpath.transforms"
 _UFT = "fastpath.uft"
+_COUNTS = "fastpath.rule_counts"
 _WEAK = (MemoryName.TSO, MemoryName.RA)
 _RA = (MemoryName.RA,)
 
@@ -94,6 +95,16 @@ NEEDED_BY_MISSES: Mapping[str, Removal] = MappingProxyType(
                 "store_relaxed(words, slot, (hash_ >> SHIFT_32) << SHIFT_32 | number)",
             ),
         ),
+        "packet counted without release": _removal(
+            "adding up beside misses",
+            "a miss is counted by a relaxed store, after what was counted for it",
+            (_COUNTS, "store_release(counts, place + COUNT_MISS,", "store_relaxed(counts, place + COUNT_MISS,"),
+        ),
+        "packets looked at without acquire": _removal(
+            "adding up beside misses",
+            "who adds up looks by relaxed loads how many packets there have been",
+            (_COUNTS, "packets = load_acquire(counts,", "packets = load_relaxed(counts,"),
+        ),
         "datagram counted without release": _removal(
             "bringing home beside a datagram",
             "a hit of an entry without connection is counted by a relaxed addition",
@@ -129,6 +140,32 @@ NOT_NEEDED_BESIDE_MISSES: Mapping[str, Removal] = MappingProxyType(
             "slow operations and misses are ordered by the gate, and hits hand nothing over to a miss but the word",
             ("fastpath.segment", "load_acquire, load_relaxed", "load_relaxed"),
             ("fastpath.segment", "word = load_acquire(words, at)", "word = load_relaxed(words, at)"),
+        ),
+        "word advanced by a miss by a relaxed swap": _removal(
+            "segment taken along beside a hit",
+            "for the same reason; a read-modify-write always meets the last value",
+            ("fastpath.segment", "import compare_and_swap, fetch", "import compare_and_swap_relaxed, fetch"),
+            (
+                "fastpath.segment",
+                "compare_and_swap(words, at, word, advanced)",
+                "compare_and_swap_relaxed(words, at, word, advanced)",
+            ),
+        ),
+        "word read without acquire by what ends the connection": _removal(
+            "closing: FIN and acknowledgement",
+            "a segment that sees the word and not the number of its FIN is left to the reference",
+            ("fastpath.close", "import compare_and_swap, load_acquire,", "import compare_and_swap,"),
+            ("fastpath.close", "word = load_acquire(words, at)", "word = load_relaxed(words, at)"),
+        ),
+        "word ended by a relaxed swap": _removal(
+            "closing: FIN and acknowledgement",
+            "nobody goes on from a dead word; the locks of the buckets order the rest",
+            ("fastpath.close", "import compare_and_swap,", "import compare_and_swap_relaxed,"),
+            (
+                "fastpath.close",
+                "compare_and_swap(words, at, word, word | DEAD)",
+                "compare_and_swap_relaxed(words, at, word, word | DEAD)",
+            ),
         ),
     }
 )

@@ -13,14 +13,17 @@ from proofs.interleavings.exploring import (
     scope,
 )
 from proofs.interleavings.scenario import Scenario
-from proofs.interleavings.scenarios.misses import SCENARIOS
+from proofs.interleavings.scenarios import counting, misses
 from proofs.ledger import Method, claim
+
+SCENARIOS = (*misses.SCENARIOS, *counting.SCENARIOS)
 
 
 @claim(
     "C7",
     "no record is taken twice or lost; a transform has one record, which reads back; nobody is inside a miss behind a "
-    "closed gate; no more entries begin than there is room for; no deadlock",
+    "closed gate; no more entries begin than there is room for; a packet is counted after what is counted for it; no "
+    "deadlock",
     method=Method.EXHAUSTIVE,
     scope=scope(SCENARIOS),
     assumptions=ASSUMPTIONS,

@@ -6,8 +6,9 @@ from dataclasses import fields
 import pytest
 
 from experiments import hit_speed, ladder
+from experiments.experiment import Measured, Rows
 from experiments.hit_speed import Setting
-from experiments.ladder import FINE, MUTEX, SWITCHES, measure, steps, table_of
+from experiments.ladder import FINE, MUTEX, RATIO, SWITCHES, finding, measure, steps, table_of
 from experiments.measure import Series
 from fastpath.policy import Policy
 
@@ -51,3 +52,15 @@ def test_a_step_can_be_measured() -> None:
     chosen = [step for step in ladder.steps() if step.series == "fine but for" and step.name == "push"]
     (result,) = measure(chosen, rounds=2, seconds=0)
     assert all(0 < taken < 1e6 for taken in (*result.one_thread, *result.two_threads))
+
+
+def test_the_finding_names_the_greatest_step() -> None:
+    speeds = [1.0, 1.5, *(3.0 for _ in SWITCHES[1:])]
+    rows = Rows(
+        Measured(RATIO, "", {"series": "one by one", "switch": step.name, "threads": threads}, (speed, speed))
+        for threads in ("one thread", "two threads")
+        for step, speed in zip([step for step in steps() if step.series == "one by one"], speeds, strict=True)
+    )
+    said = finding(rows)
+    assert "3.0 times as fast on one thread and 3.0 times on two" in said
+    assert f"the greatest step on one thread is {SWITCHES[1]} (2.0 times)" in said

@@ -65,8 +65,12 @@ def test_a_smoke_of_each_is_measured_and_drawn(name: str, tmp_path: Path, monkey
     for row in record.rows.all:
         assert row.samples
         assert set(row.setting) <= set(chosen.variables)
+    for chart in chosen.charts:
+        drawn_by = (chart.x, chart.series, chart.panel)
+        places = [tuple(row.setting.get(name or "") for name in drawn_by) for row in chart.rows(record.rows)]
+        assert len(set(places)) == len(places) > 0, "two marks stand in one place"
     drawn = charts.draw(chosen, record, tmp_path)
-    assert len(drawn) == len([chart for chart in chosen.charts if record.rows.where(chart.quantity)]) > 0
+    assert len(drawn) == len(chosen.charts)
     assert all(SVG in path.read_bytes() for path in drawn)
     assert len(chosen.finding(record.rows)) > 20
 
@@ -156,6 +160,20 @@ def test_the_page_stands_alone_with_findings_figures_and_every_row(tmp_path: Pat
     assert text.count("<tr>") == 1 + 4
     assert "python -m experiments run not_measured" in text
     assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", text)
+
+
+def test_nothing_stands_out_of_any_panel() -> None:
+    rows = [
+        Measured("speed", "", {"threads": "1", "design": panel}, (value, value, value))
+        for panel, value in (("a", 1.0), ("b", 8.0), ("c", 3.0))
+    ]
+    figure = charts.plot(Chart("speed", x="threads", panel="design"), rows, ())
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert len(panels) == 3
+    for axes, row in zip(panels, rows, strict=True):
+        low, high = axes.get_ylim()
+        assert low == 0
+        assert row.samples[0] < high
 
 
 def test_figures_are_drawn_from_the_data_alone_and_are_the_same_each_time(tmp_path: Path) -> None:
