@@ -54,8 +54,8 @@ class Access(NamedTuple):
     Attributes:
         operation: "load", "store", "update", "compare-and-swap", "drain", "fence", "go on", "call", "return".
         location: number of the word touched.
-        mode: how it is touched: a compare-and-swap that fails, and an update that leaves the value as it was, turn
-            out to be reads.
+        mode: how it is touched: in one memory that all share, whatever leaves the value as it was turns out to be a
+            read, be it a compare-and-swap that fails or a store of the same value.
         waits: after a pause, what the thread watched; it goes on when one of them has changed.
         before: the word's value when it was touched.
         after: its value then.

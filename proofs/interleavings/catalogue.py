@@ -17,6 +17,7 @@ from proofs.interleavings.scenarios import (
     port,
     port_misses,
     table,
+    translation,
 )
 
 _EVERY = (
@@ -31,6 +32,7 @@ _EVERY = (
     *expiry.SCENARIOS,
     *closing.SCENARIOS,
     *port.SCENARIOS,
+    *translation.SCENARIOS,
     *port_misses.SCENARIOS,
 )
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _EVERY})

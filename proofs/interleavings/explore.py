@@ -5,7 +5,7 @@ start. Reduced search is dynamic partial-order reduction with source sets and sl
 Sagonas: Optimal Dynamic Partial Order Reduction, POPL 2014, algorithm 1): it runs at least one member of
 each class of runs that differ only in the order of accesses that do not conflict, and so reaches every
 outcome. Its happens-before order is found with vector clocks over the accesses really made: a failed
-compare-and-swap counts as a read.
+compare-and-swap counts as a read, and so does a store of the value that is there.
 
 Where a memory model leaves a choice, such as which store a load reads, an actor has options. An actor that is tried is
 tried with all of them. A source set is a set of actors, for what comes later may add options (`access.conflict`); a

@@ -364,3 +364,13 @@ COUNT_WITHOUT_UPDATE = Fault(
         )
     ],
 )
+MAPPINGS_UNSEEN = Fault(
+    "a packet does not look whether mappings have changed since",
+    [
+        (
+            "fastpath.port",
+            "        if batch.count and self._slow_path.is_behind_mappings:\n",
+            "        if not batch.count:\n",
+        )
+    ],
+)

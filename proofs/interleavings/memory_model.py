@@ -67,9 +67,9 @@ class MemoryModel(ABC):
         """Whether the access takes effect at a later step than the one at which the thread makes it."""
         return False
 
-    def perform_private(self, thread: int, request: Request, step: int) -> Any:
-        """Make an immediate access to a word that no other thread touches; the value read."""
-        return self.perform(thread, request, 0, step)[1]
+    def perform_private(self, thread: int, request: Request, step: int) -> tuple[Access, Any]:
+        """Make an access to a word that no other thread touches, as `perform` does, whether it has a turn or not."""
+        return self.perform(thread, request, 0, step)
 
     @abstractmethod
     def pause(self, thread: int) -> Request | None:

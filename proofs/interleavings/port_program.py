@@ -19,6 +19,7 @@ from fastpath.policy import Misses
 from proofs.interleavings.arena import label_of
 from proofs.interleavings.linearizability import History, Operation, Specification
 from proofs.interleavings.locks import Threading
+from proofs.interleavings.mappings import SeenMappings
 from proofs.interleavings.observed import observed
 from proofs.interleavings.program import Instance, Program
 from proofs.units.reference import scene
@@ -26,6 +27,7 @@ from proofs.units.reference_packet.frames import TCP, ipv4
 from reference import Direction
 from reference.address import Cidr
 from reference.vpc.firewall import FirewallRule
+from reference.vpc.mappings import Mappings
 from reference.vpc.router import RouterClass, RouterTarget
 
 Port = Any
@@ -106,11 +108,15 @@ def port_program(
     limits: reference.TableLimits,
     *,
     misses: Misses = Misses.REFERENCE,
+    external: reference.ExternalIps | None = None,
+    mappings_change: bool = False,
 ) -> Program:
     """Threads that make calls on a port on which the calls of `before` have been made.
 
     `misses` says who decides about misses. What compiled ones count is not observed: each thread has words of its own,
-    which are read with the gate closed.
+    which are read with the gate closed. `external` are the guest's external addresses, if not those of `scene`. Calls
+    find the mappings that the port goes by in its attribute `mappings`; where `mappings_change`, what is done to them
+    is observed.
     """
     threading = modules.substitutes["threading"]
     assert isinstance(threading, Threading)
@@ -124,9 +130,11 @@ def port_program(
     _count_unobserved(modules)
     calls = {call.name: call for thread in threads for call in thread} | {"snapshot": SNAPSHOT}
 
-    def prepare(kind: Callable[..., Port], **options: Any) -> Port:
+    def prepare(kind: Callable[..., Port], mappings: Mappings | None = None, **options: Any) -> Port:
+        mappings = mappings or scene.mappings()
         with np.errstate(over="ignore"):
-            port = kind(scene.vpc_config(with_ipv6=False), limits, scene.mappings(), **options)
+            port = kind(scene.vpc_config(external, with_ipv6=False), limits, mappings, **options)
+            port.mappings = mappings
             for call in START:
                 call(port)
             for call in before:
@@ -137,7 +145,8 @@ def port_program(
 
     def start() -> Instance:
         threading.renew()
-        port = prepare(module.Port, design=design.value, policy=policy, threads=len(threads) + 1, seed=1)
+        mappings = SeenMappings(scene.mappings()) if mappings_change else None
+        port = prepare(module.Port, mappings, design=design.value, policy=policy, threads=len(threads) + 1, seed=1)
         if misses is Misses.COMPILED:
             _provide(modules, port.words)
         history = History()
@@ -152,7 +161,11 @@ def port_program(
             return history.results()
 
         return Instance(
-            shared={"words": port.words, "locks": threading.words},
+            shared={
+                "words": port.words,
+                "locks": threading.words,
+                **({"mappings": mappings.words} if mappings else {}),
+            },
             threads=[functools.partial(body, number) for number in range(len(threads))],
             finish=finish,
             constant={"words": range(layout.BUCKET_MASK, layout.HEADER_WORDS)},

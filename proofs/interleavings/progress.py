@@ -39,8 +39,9 @@ class Rounds:
 
         `last_steps` are the last steps of all others who can go on. None when the state is new.
         """
-        earlier = self._seen.setdefault(state, step)
-        if earlier == step:
+        earlier = self._seen.get(state)
+        if earlier is None:
+            self._seen[state] = step
             return None
         return {actor for actor, last in last_steps.items() if last <= earlier}
 

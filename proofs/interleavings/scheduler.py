@@ -159,7 +159,11 @@ class Scheduler(Memory):
     def next_immediate(self, thread: int) -> int | None:
         """The location that a thread is about to touch, if it waits for nothing; else None."""
         pending = self.threads[thread].pending
-        return pending.location if pending is not None and self._model.is_immediate(thread, pending) else None
+        return pending.location if pending is not None and self._goes_on(thread, pending) else None
+
+    def _goes_on(self, thread: int, request: Request) -> bool:
+        """Whether a thread need not wait with an access: for a change, for its store buffer, or for those kept out."""
+        return thread not in self._held and self._model.is_immediate(thread, request)
 
     def next_drained(self, thread: int) -> int | None:
         """The location that a thread's store buffer drains to next; None if there is nothing in it."""
@@ -240,22 +244,25 @@ class Scheduler(Memory):
         model, number = self._model, thread.number
         local = model.is_local(number, request)
         # An access that has to wait tells as well who touches what.
-        concerns_nobody = (not local or model.acts_later(request)) and self._is_private(number, request)
-        private = concerns_nobody and model.is_immediate(number, request)
-        if not (local or private):
+        private = (not local or model.acts_later(request)) and self._is_private(number, request)
+        without_turn = local or (private and self._goes_on(number, request))
+        if not without_turn:
             thread.pending = request
             self._hub.switch()
         if request.location in self._constant and request.operation != "load":
             raise ConstantChangedError(f"{self.name(request.location)} was declared constant")
-        if private:
+        if private and without_turn:
             # A loop over words that nobody else touches has no turns to be counted by.
             self._without_turn += 1
             if self._without_turn > MOST_STEPS:
                 raise EndlessRunError(f"still running after {MOST_STEPS} accesses to words of its own")
-            return model.perform_private(number, request, self.steps)
-        if local:
-            return model.perform(number, request, 0, self.steps)[1]
-        self._done, value = model.perform(number, request, thread.option, self.steps)
+        if private:
+            access, value = model.perform_private(number, request, self.steps)
+        else:
+            option = 0 if without_turn else thread.option
+            access, value = model.perform(number, request, option, self.steps)
+        if not without_turn:
+            self._done = access
         return value
 
     def _place(self, words: Words, index: SupportsIndex) -> tuple[_SharedArray, int]:

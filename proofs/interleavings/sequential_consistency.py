@@ -56,13 +56,12 @@ class SequentialConsistency(MemoryModel):
             return self._mark(thread, request, step), np.uint64(0)
         value = words[position]
         before = after = int(value)
-        mode = Mode.READ
         if operation == "store":
-            mode, after = Mode.WRITE, request.value
+            after = request.value
         elif request.change is not None:
             changed = request.change(before)
             after = before if changed is None else changed & MASK
-            mode = Mode.WRITE if after != before else Mode.READ
+        mode = Mode.WRITE if after != before else Mode.READ
         if mode is Mode.WRITE:
             words[position] = after
         access = Access(operation, location, mode, self._waits[thread], before, after)

@@ -51,10 +51,15 @@ class StoreBuffers(SequentialConsistency):
     def acts_later(self, request: Request) -> bool:
         return request.operation == "store"
 
-    def perform_private(self, thread: int, request: Request, step: int) -> Any:
-        """Past the buffer: nobody else sees when a store to a private word arrives."""
+    def perform_private(self, thread: int, request: Request, step: int) -> tuple[Access, Any]:
+        """Past the buffer: nobody else sees when a store to a private word arrives.
+
+        All stores to such a word go by, also one that had to wait: a load that looks behind the buffer finds them.
+        """
+        access, value = super().perform(thread, request, 0, step)
+        self._has_changed_memory[thread] |= request.operation == "store"  # as in the buffer, whatever is stored
         self._note_barrier(thread, request)
-        return super().perform(thread, request, 0, step)[1]
+        return self._after_barrier(thread, access), value
 
     def perform(self, thread: int, request: Request, option: int, step: int) -> tuple[Access, Any]:
         if request.operation in _BUFFERED:
@@ -68,9 +73,11 @@ class StoreBuffers(SequentialConsistency):
         else:
             access, value = super().perform(thread, request, option, step)
         self._note_barrier(thread, request)
-        if self._drained_before[thread]:
-            access = access._replace(causes=(self._drained_before[thread],))
-        return access, value
+        return self._after_barrier(thread, access), value
+
+    def _after_barrier(self, thread: int, access: Access) -> Access:
+        drained = self._drained_before[thread]
+        return access._replace(causes=(drained,)) if drained else access
 
     def _note_barrier(self, thread: int, request: Request) -> None:
         """What follows a barrier comes after the drain that emptied the buffer, also if the barrier had no turn."""
@@ -113,4 +120,5 @@ class StoreBuffers(SequentialConsistency):
         request.words[request.position] = request.value
         if before != request.value:
             self._changed_at[request.location] = step
-        return Access("drain", request.location, Mode.WRITE, (), before, request.value, causes=causes)
+        mode = Mode.WRITE if before != request.value else Mode.READ
+        return Access("drain", request.location, mode, (), before, request.value, causes=causes)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fastpath.designs import Design
+from proofs.interleavings.campaign.coverage import coverage
 from proofs.interleavings.campaign.dask_cluster import ClusterError, DaskCluster
 from proofs.interleavings.campaign.job import Done, Job, jobs_of
 from proofs.interleavings.campaign.local_processes import LocalProcesses
@@ -43,6 +44,9 @@ def campaign(  # noqa: PLR0913, PLR0917 - one parameter for each option
     ] = None,
     results: Annotated[Path, typer.Option(help="Where results go; what stands there is not done again.")] = RESULTS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary here too.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write a table of scenarios by memory models here.")
+    ] = None,
 ) -> None:
     """Look at scenarios under designs, memory models and seeds, on many processes; go on where an earlier one ended.
 
@@ -66,6 +70,8 @@ def campaign(  # noqa: PLR0913, PLR0917 - one parameter for each option
     console.print(str(summary), markup=False, highlight=False, soft_wrap=True)
     if json_file is not None:
         json_file.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
+    if markdown_file is not None:
+        markdown_file.write_text(coverage(summary.findings))
     raise typer.Exit(summary.exit_code)
 
 

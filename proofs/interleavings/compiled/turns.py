@@ -215,7 +215,7 @@ def _note(search: Search, thread: int, location: int, operation: int, changed: n
     """Keep what an access turned out to be. Without branches: what it was cannot be foreseen."""
     state, threads = search.state, search.threads
     moment = state[BASE] + state[STEPS]
-    state[MODE] = WRITE * (np.int64(operation == _STORE) | changed)
+    state[MODE] = WRITE * changed
     state[CHANGED] = changed
     if (operation != _LOAD) & (0 <= location - state[CONSTANT_FROM] < state[CONSTANT_WORDS]):
         state[STATUS] = _CONSTANT_CHANGED

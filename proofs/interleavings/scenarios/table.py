@@ -330,7 +330,7 @@ SCENARIOS = (
         ("find", "remove the half, install it anew in the same record"),
         look_up_beside_reinstall,
         {"no re-check": NO_RECHECK},
-        long=True,
+        slow=True,
     ),
     Scenario(
         "hit beside reuse",

@@ -21,7 +21,7 @@ from proofs.units.interleavings import litmus, textbook
 from proofs.units.interleavings.generated import generated_program
 
 PROGRAMS = {MemoryName.SC: 220, MemoryName.TSO: 200, MemoryName.RA: 200}
-MOST = {MemoryName.SC: 1_500, MemoryName.TSO: 400, MemoryName.RA: 400}
+MOST = {MemoryName.SC: 600, MemoryName.TSO: 400, MemoryName.RA: 400}
 """Executions of the plain search."""
 MEMORIES = list(MemoryName)
 

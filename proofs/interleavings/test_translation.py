@@ -1,0 +1,57 @@
+"""Translated addresses on the whole port: source NAT's ports and moving destinations, in every interleaving."""
+
+import pytest
+
+from fastpath.designs import Design
+from proofs.interleavings.exploring import (
+    ASSUMPTIONS,
+    assert_found,
+    assert_holds,
+    assert_program_holds,
+    cases,
+    fault_cases,
+    fault_scope,
+    scope,
+)
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.scenario import Scenario
+from proofs.interleavings.scenarios.translation import SCENARIOS
+from proofs.ledger import Method, claim
+
+WEAK = [
+    (scenario, memory)
+    for scenario in SCENARIOS
+    for memory in (MemoryName.TSO, MemoryName.RA)
+    if not scenario.long and scenario.designs != (Design.FINE,)
+]
+
+
+@claim(
+    "C7",
+    "packets whose addresses are translated are linearizable against the reference port beside each other, beside "
+    "expiry and beside changes of mappings",
+    method=Method.EXHAUSTIVE,
+    scope=scope(SCENARIOS),
+    assumptions=ASSUMPTIONS,
+)
+@pytest.mark.parametrize(("scenario", "design"), cases(SCENARIOS))
+def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None:
+    assert_holds(scenario, design)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "memory"), [pytest.param(*case, id=f"{case[0].name}, {case[1]}") for case in WEAK]
+)
+def test_holds_in_every_execution_under_weak_memory(scenario: Scenario, memory: MemoryName) -> None:
+    assert_program_holds(scenario.program(), scenario.name, memory=memory)
+
+
+@claim(
+    "C11",
+    "each seeded fault of translation is found by exploring, and its schedule replays",
+    method=Method.TESTED,
+    scope=fault_scope(SCENARIOS),
+)
+@pytest.mark.parametrize(("scenario", "fault"), fault_cases(SCENARIOS))
+def test_finds_the_seeded_fault(scenario: Scenario, fault: str) -> None:
+    assert assert_found(scenario, fault) is not None
