@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: .venv help run live figures capture test prove quick lint units ledger notebooks conformance coverage mutation lock
+.PHONY: .venv help run live figures capture test prove quick lint ledger notebooks conformance coverage mutation lock
 .PHONY: clean always
 
 VENV := .venv
@@ -60,7 +60,7 @@ live: $(STAMP)  ## real guests in network namespaces talk through the ports (Lin
 figures: $(STAMP)  ## draw all figures and results/index.html anew from the data there (python -m experiments all)
 	@$(RUN) -m experiments figures
 
-capture: $(STAMP)  ## record the bundled capture anew (Linux, root, iperf3, curl and ping)
+capture: $(STAMP)  ## record the bundled capture anew (Linux, root, ethtool, iperf3, curl and ping)
 	@$(RUN) -m experiments.record_capture
 
 test: lint  ## everything CI runs: lint, types, every check

@@ -1,6 +1,7 @@
 """The experiments' command: `python -m experiments list|run NAME|all|figures`.
 
-Exit status: 0, or 1 when something was measured that cannot be right, or 2 for what the user must change.
+Exit status: 0, or 1 when something was measured that cannot be right, or 2 for what the user must change, or 130 when
+interrupted.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """How a plain function becomes machine instructions: the LLVM side of `fastpath.atomics`.
 
 `lowers_to` registers a Python function with numba, so that a compiled kernel that calls it gets
-what an emitter builds with llvmlite instead of a call. Only `fastpath.atomics` uses this file, and the clock of
-measurements.
+what an emitter builds with llvmlite instead of a call. `fastpath.atomics` is made with it; so are the clock of
+measurements and the system calls of live guests.
 """
 # mypy: disallow-untyped-calls=False
 

@@ -1,6 +1,7 @@
 """The arena's copies of the reference's entries, kept in step.
 
-The reference port owns every flow; the arena holds copies of what hits need. `Mirror` watches the reference's tables.
+The reference port owns every flow that is not native (`docs/misses.md`); of those the arena holds copies of what hits
+need. `Mirror` watches the reference's tables.
 When the reference looks at an entry, what hits have left in the arena is brought home first, and the flow's TCP word
 is frozen, so that no hit moves on from a state that is being decided about. When the reference is done, `commit`
 makes the arena follow: halves that are gone are removed, new ones installed, frozen words thawed. All of it runs

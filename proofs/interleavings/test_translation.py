@@ -28,8 +28,8 @@ WEAK = [
 
 @claim(
     "C7",
-    "packets whose addresses are translated are linearizable against the reference port beside each other, beside "
-    "expiry and beside changes of mappings",
+    "packets whose addresses are translated, where the reference alone decides about misses, are linearizable against "
+    "the reference port beside each other, beside expiry and beside changes of mappings",
     method=Method.EXHAUSTIVE,
     scope=scope(SCENARIOS),
     assumptions=ASSUMPTIONS,

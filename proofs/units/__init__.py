@@ -1,1 +1,1 @@
-"""Small checks, one file per source file, named alike."""
+"""Small checks, named after the source files that they are about."""

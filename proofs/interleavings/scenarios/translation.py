@@ -1,4 +1,7 @@
-"""The whole production port where addresses are translated: source NAT's ports, and where a destination is."""
+"""The whole production port where addresses are translated: source NAT's ports, and where a destination is.
+
+The reference alone decides about misses here.
+"""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
