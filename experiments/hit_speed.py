@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from experiments.arriving import write_batch
 from experiments.forwarding import RESTORED_BYTES
 from experiments.measure import Series, TooNoisy, interleaved
 from experiments.population import (
@@ -39,10 +40,9 @@ from experiments.population import (
 )
 from experiments.replay import BATCH
 from fastpath import Design, FrameBatch
-from fastpath.atomics import store_be32
 from fastpath.compiler import OPTIONS
 from fastpath.designs import POLICIES
-from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM
+from fastpath.layout import HEADROOM
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_under
@@ -59,7 +59,6 @@ BATCHES: Final = 1_000
 WARM_UP_ROUNDS: Final = 3
 THREADS: Final = 2
 FRAME_SIZE: Final = 1_536
-_HEADER_WORDS: Final = RESTORED_BYTES // 8
 _IP_AND_TCP: Final = 40
 _ENCAPSULATION: Final = 70
 _SEED: Final = 435
@@ -220,14 +219,7 @@ def sending_loop(policy: Policy) -> Any:
     ) -> int:
         undecided = 0
         for turn in range(BATCHES):
-            for frame in range(BATCH):
-                at = (frame * slot + HEADROOM) // 8
-                for word in range(_HEADER_WORDS):
-                    frame_words[at + word] = headers[frame * _HEADER_WORDS + word]
-                store_be32(frames, frame * slot + ports_at, ports[turn * BATCH + frame])
-                store_be32(frames, frame * slot + ports_at + 4, np.uint64(turn * BATCH + frame))
-                for word in range(DESCRIPTOR_WORDS):
-                    descriptors[frame * DESCRIPTOR_WORDS + word] = pristine[frame * DESCRIPTOR_WORDS + word]
+            write_batch(frame_words, frames, descriptors, headers, pristine, ports, turn * BATCH, ports_at, slot, True)
             if process:
                 undecided += BATCH - int(
                     process_batch(words, frames, descriptors, work, rules, counts, 0, BATCH, now, seat)

@@ -11,14 +11,14 @@ from typing import Any, Final
 import numba
 import numpy as np
 
+from experiments.arriving import write_batch
 from experiments.clock import nanoseconds
-from experiments.forwarding import RESTORED_BYTES
 from experiments.packets import Stream
 from experiments.replay import BATCH
 from fastpath import Port
-from fastpath.atomics import fetch_add, load_acquire, load_relaxed, store_be32
+from fastpath.atomics import fetch_add, load_acquire, load_relaxed
 from fastpath.compiler import OPTIONS, kernel
-from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM, LINE, Index
+from fastpath.layout import LINE, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.pipeline import process_batch_under
@@ -28,7 +28,6 @@ from fastpath.port_lock import wait_a_moment
 STOP: Final = LINE
 """In `signals`: the time at which the loop is to end, 0 as long as there is none. Word 0 counts the threads that have
 come to a meeting."""
-_HEADER_WORDS: Final = RESTORED_BYTES // 8
 _BATCH_NUMBER, _POSITION = 0, 1
 
 
@@ -170,13 +169,7 @@ def sending_loop(policy: Policy) -> Any:
         while number < batches and (position > 0 or goes_on(signals, stamps[number])):
             if position == 0:
                 turn = (first + number) % period * BATCH
-                for frame in range(BATCH):
-                    at = (frame * slot + HEADROOM) // 8
-                    for word in range(_HEADER_WORDS):
-                        frame_words[at + word] = headers[frame * _HEADER_WORDS + word]
-                    store_be32(frames, frame * slot + ports_at, ports[turn + frame])
-                    for word in range(DESCRIPTOR_WORDS):
-                        descriptors[frame * DESCRIPTOR_WORDS + word] = pristine[frame * DESCRIPTOR_WORDS + word]
+                write_batch(frame_words, frames, descriptors, headers, pristine, ports, turn, ports_at, slot, False)
             if process:
                 position = np.int64(
                     process_batch(words, frames, descriptors, work, rules, counts, position, BATCH, now, seat)

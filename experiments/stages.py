@@ -13,19 +13,18 @@ from typing import Any, Final
 import numba
 import numpy as np
 
+from experiments.arriving import write_batch
 from experiments.experiment import Advance, Chart, Effort, Experiment, Measured, Rows
-from experiments.forwarding import RESTORED_BYTES
 from experiments.hit_speed import BATCHES, Lane, NotHit
 from experiments.measure import interleaved
 from experiments.population import populated
 from experiments.replay import BATCH
 from fastpath import Design
-from fastpath.atomics import store_be32
 from fastpath.compiler import OPTIONS, kernel
 from fastpath.designs import POLICIES
 from fastpath.hash_table import entry_at
 from fastpath.hit import reach, tracking
-from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM, WINDOW, WORK_WORDS, Index
+from fastpath.layout import DESCRIPTOR_WORDS, WINDOW, WORK_WORDS, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.pipeline import prepare
@@ -35,7 +34,6 @@ from fastpath.transform import apply
 from reference.direction import Direction
 
 SIZES: Final = (1_000, 100_000)
-_HEADER_WORDS: Final = RESTORED_BYTES // 8
 _QUANTITY: Final = "a stage"
 
 
@@ -63,7 +61,7 @@ NAMES: Final = {
 
 
 @functools.cache
-def loop(policy: Policy) -> Any:  # noqa: C901 - as what it makes
+def loop(policy: Policy) -> Any:
     """A compiled loop that takes batches as far as a stage; returns how many packets found no flow."""
     track = tracking(policy)
     old_ways = policy.old_ways
@@ -104,14 +102,7 @@ def loop(policy: Policy) -> Any:  # noqa: C901 - as what it makes
     ) -> int:
         missed = 0
         for turn in range(BATCHES):
-            for frame in range(BATCH):
-                at = (frame * slot + HEADROOM) // 8
-                for word in range(_HEADER_WORDS):
-                    frame_words[at + word] = headers[frame * _HEADER_WORDS + word]
-                store_be32(frames, frame * slot + ports_at, ports[turn * BATCH + frame])
-                store_be32(frames, frame * slot + ports_at + 4, np.uint64(turn * BATCH + frame))
-                for word in range(DESCRIPTOR_WORDS):
-                    descriptors[frame * DESCRIPTOR_WORDS + word] = pristine[frame * DESCRIPTOR_WORDS + word]
+            write_batch(frame_words, frames, descriptors, headers, pristine, ports, turn * BATCH, ports_at, slot, True)
             if stage > 0:
                 enter(words, 0)
                 for first in range(0, BATCH, WINDOW):
