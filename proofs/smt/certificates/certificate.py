@@ -67,7 +67,7 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
     """Certificates that together, one for each case, show that z3's answer is right.
 
     Raises:
-        Unknown: the clauses have a solution, since some conditions could not be translated.
+        Unknown: the clauses have a solution, since some conditions could not be translated; or none could be.
         Disagreement: the clauses have a solution, although they say all that the conditions do.
     """
     waiting: list[Sequence[Term]] = [answer.conditions]
@@ -80,8 +80,16 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
             if cases is not None:
                 waiting += cases
                 continue
-            translation = Translation(conditions, leave_out=True)
+            translation = _what_can_be(conditions, answer.what)
         yield _refutation(translation, answer.what)
+
+
+def _what_can_be(conditions: Sequence[Term], what: str) -> Translation:
+    """A translation of those conditions that have one. Raises Unknown if some integer cannot even be read."""
+    try:
+        return Translation(conditions, leave_out=True)
+    except Untranslatable as refusal:
+        raise Unknown(f"{what}: {refusal}") from refusal
 
 
 def _refutation(translation: Translation, what: str) -> Certificate:
@@ -94,7 +102,7 @@ def _refutation(translation: Translation, what: str) -> Certificate:
             return Certificate(clauses, solved.proof)
         pairs = translation.incongruent(solved.true)
         if not pairs and translation.left_out:
-            raise Unknown(f"{what}: without bounds for {translation.left_out[0]}")
+            raise Unknown(f"{what}: no translation, or no bounds, for {translation.left_out[0]}")
         if not pairs:
             raise Disagreement(f"{what}: z3 finds no solution, but the clauses have one")
         translation.congruence(pairs)
