@@ -15,12 +15,8 @@ from proofs.smt.certificates.drat import Step, verify
 from proofs.smt.certificates.linear import Untranslatable
 from proofs.smt.certificates.solving import solve
 from proofs.smt.certificates.translation import Translation
-from proofs.smt.solver import Unsatisfiable, witnessed
+from proofs.smt.solver import Disagreement, Unsatisfiable, witnessed
 from proofs.smt.values import Term
-
-
-class Disagreement(Exception):
-    """z3 calls conditions contradictory, but their clauses have a solution."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from proofs.ledger import Unknown
 from proofs.smt.certificates import solving
-from proofs.smt.certificates.certificate import Disagreement, Tally, certificates, certify
+from proofs.smt.certificates.certificate import Tally, certificates, certify
 from proofs.smt.certificates.drat import Rejected, verify
-from proofs.smt.solver import Unsatisfiable, prove
+from proofs.smt.solver import Disagreement, Unsatisfiable, prove
 from proofs.smt.values import Term
 
 pytestmark = pytest.mark.skipif(not solving.available(), reason="python-sat is not there")
