@@ -18,7 +18,10 @@ from proofs.smt.values import as_truth, negation
 
 pytestmark = pytest.mark.skipif(not solving.available(), reason="not run: python-sat is not there")
 
-TRUSTED = "the terms, their translation to clauses and the checker are right (proofs/smt/certificates); z3 need not be"
+TRUSTED = (
+    "the terms, with z3's simplifier and substitution, their translation to clauses and the checker, as numba compiles "
+    "it, are right (proofs/smt/certificates); z3's verdict need not be"
+)
 
 
 @pytest.fixture

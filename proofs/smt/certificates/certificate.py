@@ -1,8 +1,9 @@
 """Certificates for what z3 calls contradictory: clauses, a DRAT proof, and the check of it.
 
-What remains to be trusted: that the terms are those of the claim (`proofs.smt.executor`), their translation to clauses
-(`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that it uses), and the
-checker (`proofs.smt.certificates.drat`). Neither z3's verdict nor the SAT solver's counts.
+What remains to be trusted: that the terms are those of the claim (`proofs.smt.executor`), with z3's simplifier, which
+has a part in building them, and its substitution, by which cases are told apart; their translation to clauses
+(`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that it uses); and the
+checker (`proofs.smt.certificates.drat`) as numba compiles it. Neither z3's verdict nor the SAT solver's counts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -106,7 +107,7 @@ def _refutation(translation: Translation, what: str) -> Certificate:
 
 
 def certify(proof: Callable[[], object]) -> Tally:
-    """Run a proof, and certify every answer of z3's that it rests on, as each is given.
+    """Run a proof to its end, and then certify every answer of z3's that it rests on, in the order of the answers.
 
     Raises:
         Disagreement, Rejected: z3 or the solver is wrong, or the translation.

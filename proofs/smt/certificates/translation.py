@@ -5,7 +5,8 @@ ever wraps around. A function of integers is an unknown for each of its argument
 arguments give equal values, is stated for those pairs that are asked for. Every assignment that meets the conditions
 therefore meets the clauses; stating less congruence, or wider bounds, only adds assignments.
 
-z3 has no part in this beyond the terms themselves: nothing is simplified by it, and no tactic of it is used.
+z3 has no part in this beyond the terms themselves, as it has built, simplified and substituted them before: here
+nothing is simplified by it, and no tactic of it is used.
 """
 
 import math

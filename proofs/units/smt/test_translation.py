@@ -131,6 +131,7 @@ def test_functions_give_equal_values_for_equal_arguments(arguments: list[Term], 
     assert refuted(everything) == contradictory(everything)
 
 
+@pytest.mark.slow  # the first one to compile the checker
 def test_unknowns_without_bounds_in_one_case_are_certified_case_by_case() -> None:
     total, ghost, x = z3.Ints("total ghost x")
     known = z3.Implies(x > 0, z3.And(total == 3 * ghost, ghost >= 0, ghost <= x))
