@@ -4,6 +4,7 @@ It gets the conditions as SMT-LIB text, as z3 writes it, and nothing else of z3.
 decide with its resources, or cannot read, is unknown, and counted as such.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,9 @@ RESOURCES = 3_000_000
 TIMEOUT_MS = 300_000
 """Far beyond what the units take; whatever does not count them must end too."""
 
+SIMPLIFIED_DIVISION = re.compile(r"\((bvudiv|bvurem|bvsdiv|bvsrem|bvsmod)_i ")
+"""What z3's simplifier makes of divisions: the same function, by a name of its own that is not SMT-LIB's."""
+
 
 def available() -> bool:
     """Whether the second solver is there."""
@@ -33,7 +37,7 @@ def text_of(conditions: Iterable[Term]) -> str:
     """Conditions in SMT-LIB 2.6, without the question."""
     solver = z3.Solver()
     solver.add(*conditions)
-    lines = solver.to_smt2().splitlines()
+    lines = SIMPLIFIED_DIVISION.sub(r"(\1 ", solver.to_smt2()).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("(set-info", "(check-sat)", ";")))
 
 

@@ -1,5 +1,6 @@
 """The second solver confirms what is right, notices what is not, and does not count what it cannot decide."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,21 @@ def test_without_a_second_solver_nothing_is_confirmed(monkeypatch: pytest.Monkey
     assert (opinion.confirmed, opinion.undecided) == (0, ["nothing is added: cvc5 is not there"])
     with pytest.raises(Unknown, match="1 answers are not confirmed: nothing is added"):
         second_opinion.unexpected("a test", opinion.undecided)
+
+
+@pytest.mark.parametrize(
+    "divided",
+    [z3.URem, z3.UDiv, z3.SRem, lambda one, other: one / other, lambda one, other: one % other],
+    ids=["bvurem", "bvudiv", "bvsrem", "bvsdiv", "bvsmod"],
+)
+def test_divisions_that_z3_has_simplified_are_the_same_to_the_second_solver(
+    divided: Callable[[z3.BitVecRef, z3.BitVecRef], z3.BitVecRef],
+) -> None:
+    division = divided(*z3.BitVecs("dividend divisor", 4))
+    assert not z3.simplify(division).eq(division)
+    opinion = SecondOpinion()
+    opinion(Unsatisfiable("division", (z3.simplify(division) != division,)))
+    assert (opinion.confirmed, opinion.undecided) == (1, [])
 
 
 @pytest.mark.slow
