@@ -12,7 +12,7 @@ import z3
 
 from proofs.ledger import Unknown
 from proofs.smt.solver import Disagreement, Unsatisfiable
-from proofs.smt.values import Term
+from proofs.smt.values import FALSE, TRUE, Term
 
 try:
     import cvc5
@@ -36,7 +36,8 @@ def available() -> bool:
 def text_of(conditions: Iterable[Term]) -> str:
     """Conditions in SMT-LIB 2.6, without the question."""
     solver = z3.Solver()
-    solver.add(*conditions)
+    # z3 writes the connectives of nothing as names without parentheses, which SMT-LIB does not have.
+    solver.add(*(z3.substitute(one, (z3.Or([]), FALSE), (z3.And([]), TRUE)) for one in conditions))
     lines = SIMPLIFIED_DIVISION.sub(r"(\1 ", solver.to_smt2()).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("(set-info", "(check-sat)", ";")))
 

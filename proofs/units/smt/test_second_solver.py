@@ -117,6 +117,13 @@ def test_divisions_that_z3_has_simplified_are_the_same_to_the_second_solver(
     assert (opinion.confirmed, opinion.undecided) == (1, [])
 
 
+def test_connectives_of_nothing_are_read() -> None:
+    named = z3.Bool("this and that, or neither")
+    opinion = SecondOpinion()
+    opinion(Unsatisfiable("connectives", (z3.Or(z3.Or([]), z3.Not(z3.And([])), z3.Not(named)), named)))
+    assert (opinion.confirmed, opinion.undecided) == (1, [])
+
+
 @pytest.mark.slow
 def test_a_claim_with_an_undecided_answer_is_unknown_unless_that_is_written_down(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
