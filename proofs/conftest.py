@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--ledger=FILE`, `--prove` and `--second-solver`."""
     parser.addoption("--ledger", type=Path, metavar="FILE", help="write the rows of the claimed checks as JSON")
     parser.addoption("--prove", action="store_true", help="also run the long proofs, which are marked `prove`")
-    parser.addoption("--second-solver", action="store_true", help="put z3's answers in proofs/smt to cvc5 too")
+    parser.addoption("--second-solver", action="store_true", help="put z3's answers to cvc5 too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

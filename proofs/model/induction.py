@@ -23,6 +23,7 @@ from model.trace import changes, words
 from proofs.ledger import Unknown
 from proofs.model.structure import Structure
 from proofs.model.vocabulary import Environment, Reading, Vocabulary
+from proofs.smt.solver import bear_witness
 from proofs.smt.values import Term as Formula
 
 TIMEOUT_MS = 10_000
@@ -173,6 +174,7 @@ class Induction:
             else:
                 widen = False
             if answer == z3.unsat:
+                bear_witness(self.protocol.name, solver.assertions())
                 return None
             if answer == z3.unknown:
                 raise Unknown(f"{self.protocol.name}: z3 says {solver.reason_unknown()}")

@@ -1,28 +1,31 @@
 """A second solver, cvc5, is asked what z3 has answered: a proof should not hang on the mistakes of one program.
 
-It gets the conditions as SMT-LIB text, as z3 writes it, and nothing else of z3. Whatever it cannot decide in its time,
-or cannot read, is unknown, and counted as such.
+It gets the conditions as SMT-LIB text, as z3 writes it, and nothing else of z3. Whatever it cannot
+decide with its resources, or cannot read, is unknown, and counted as such.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import z3
 
 from proofs.ledger import Unknown
-from proofs.smt.solver import Unsatisfiable
-from proofs.smt.values import Term
+from proofs.smt.solver import Disagreement, Unsatisfiable
+from proofs.smt.values import FALSE, TRUE, Term
 
 try:
     import cvc5
 except ImportError:  # a platform that cvc5 has no wheel for
     cvc5 = None
 
-TIMEOUT_MS = 10_000
+RESOURCES = 3_000_000
+"""So many of cvc5's own units of work an answer may take: about ten seconds, but the same ones on every machine."""
+TIMEOUT_MS = 300_000
+"""Far beyond what the units take; whatever does not count them must end too."""
 
-
-class Disagreement(Exception):
-    """What one solver calls contradictory, the other one has a solution for."""
+SIMPLIFIED_DIVISION = re.compile(r"\((bvudiv|bvurem|bvsdiv|bvsrem|bvsmod)_i ")
+"""What z3's simplifier makes of divisions: the same function, by a name of its own that is not SMT-LIB's."""
 
 
 def available() -> bool:
@@ -33,16 +36,20 @@ def available() -> bool:
 def text_of(conditions: Iterable[Term]) -> str:
     """Conditions in SMT-LIB 2.6, without the question."""
     solver = z3.Solver()
-    solver.add(*conditions)
-    lines = solver.to_smt2().splitlines()
+    # z3 writes the connectives of nothing as names without parentheses, which SMT-LIB does not have.
+    solver.add(*(z3.substitute(one, (z3.Or([]), FALSE), (z3.And([]), TRUE)) for one in conditions))
+    lines = SIMPLIFIED_DIVISION.sub(r"(\1 ", solver.to_smt2()).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("(set-info", "(check-sat)", ";")))
 
 
-def contradictory(text: str, timeout_ms: int = TIMEOUT_MS) -> bool:
-    """What the second solver says of conditions in SMT-LIB. Raises Unknown."""
+def contradictory(text: str, resources: int = RESOURCES) -> bool:
+    """What the second solver says of conditions in SMT-LIB. Raises Unknown, also where there is no second solver."""
+    if not available():
+        raise Unknown("cvc5 is not there")
     terms = cvc5.TermManager()
     solver = cvc5.Solver(terms)
-    solver.setOption("tlimit-per", str(timeout_ms))
+    solver.setOption("rlimit-per", str(resources))
+    solver.setOption("tlimit-per", str(TIMEOUT_MS))
     solver.setLogic("ALL")
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "conditions")
@@ -58,23 +65,24 @@ def contradictory(text: str, timeout_ms: int = TIMEOUT_MS) -> bool:
     return bool(answer.isUnsat())
 
 
-@dataclass
+@dataclass(eq=False)
 class SecondOpinion:
     """A witness of z3's answers (`proofs.smt.solver.witnessed`) that puts them to the second solver.
 
     Attributes:
+        resources: units of work that cvc5 may spend on each.
         confirmed: how many it has confirmed.
         undecided: what it could not tell of the others.
     """
 
-    timeout_ms: int = TIMEOUT_MS
+    resources: int = RESOURCES
     confirmed: int = 0
     undecided: list[str] = field(default_factory=list)
 
     def __call__(self, answer: Unsatisfiable) -> None:
         """Ask for the same. Raises Disagreement."""
         try:
-            agrees = contradictory(text_of(answer.conditions), self.timeout_ms)
+            agrees = contradictory(text_of(answer.conditions), self.resources)
         except Unknown as unknown:
             self.undecided.append(f"{answer.what}: {unknown}")
             return

@@ -21,6 +21,10 @@ class Refuted(Exception):
         self.counterexample = counterexample
 
 
+class Disagreement(Exception):
+    """z3 calls conditions contradictory, but somebody else has a solution for them."""
+
+
 @dataclass(frozen=True)
 class Unsatisfiable:
     """Conditions that z3 has called contradictory: what every proof here rests on."""
@@ -39,7 +43,7 @@ def witnessed(witness: Callable[[Unsatisfiable], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        _witnesses.remove(witness)
+        del _witnesses[max(place for place, other in enumerate(_witnesses) if other is witness)]
 
 
 def bear_witness(what: str, conditions: Iterable[Term]) -> None:

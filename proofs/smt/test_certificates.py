@@ -10,15 +10,18 @@ from proofs.ledger import Method, claim
 from proofs.smt import test_checksum as sums
 from proofs.smt import test_tcp_word as words
 from proofs.smt.certificates import solving
-from proofs.smt.certificates.certificate import Disagreement, Tally, certificates, certify
-from proofs.smt.solver import Unsatisfiable
+from proofs.smt.certificates.certificate import Tally, certificates, certify
+from proofs.smt.solver import Disagreement, Unsatisfiable
 from proofs.smt.source import broken
 from proofs.smt.theorem import Theorem
 from proofs.smt.values import as_truth, negation
 
 pytestmark = pytest.mark.skipif(not solving.available(), reason="not run: python-sat is not there")
 
-TRUSTED = "the terms, their translation to clauses and the checker are right (proofs/smt/certificates); z3 need not be"
+TRUSTED = (
+    "the terms, with z3's simplifier and substitution, their translation to clauses and the checker, as numba compiles "
+    "it, are right (proofs/smt/certificates); z3's verdict need not be"
+)
 
 
 @pytest.fixture
@@ -43,13 +46,13 @@ def certified(request: pytest.FixtureRequest) -> Callable[[Theorem, ModuleType],
     "C4",
     "every answer of z3's about the TCP word is refuted anew by a DRAT proof that our own checker accepts",
     method=Method.PROVED,
-    scope="6 theorems, 12 answers: about 31,000 clauses, 9,300 steps of proof",
+    scope="6 theorems, at least 12 answers: about 31,000 clauses, 9,300 steps of proof",
     assumptions=TRUSTED,
 )
 def test_the_proofs_about_the_tcp_word_are_certified(
     theorem: Theorem, certified: Callable[[Theorem, ModuleType], Tally]
 ) -> None:
-    assert certified(theorem, tcp).answers == 2
+    assert certified(theorem, tcp).answers >= 2
 
 
 @pytest.mark.prove
@@ -65,14 +68,14 @@ def test_the_proofs_about_the_tcp_word_are_certified(
     "C1",
     "z3's answers about incremental checksums are refuted anew by DRAT proofs that our own checker accepts",
     method=Method.PROVED,
-    scope="8 of 9 theorems, 44 answers: about 390,000 clauses, 370,000 steps of proof; not that one more change "
-    "adds its delta, and not the sum over any number of bytes",
+    scope="8 of 9 theorems, at least 44 answers: about 390,000 clauses, 370,000 steps of proof; not that one more "
+    "change adds its delta, and not the sum over any number of bytes",
     assumptions=TRUSTED,
 )
 def test_the_proofs_about_the_checksum_are_certified(
     theorem: Theorem, answers: int, certified: Callable[[Theorem, ModuleType], Tally]
 ) -> None:
-    assert certified(theorem, checksum).answers == answers
+    assert certified(theorem, checksum).answers >= answers
 
 
 @pytest.mark.slow

@@ -18,15 +18,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not available(), reason="not 
 TWO_SOLVERS = "not both solvers are wrong in the same way"
 
 
-def confirm(opinion: SecondOpinion, answers: int) -> None:
-    """Return if all of z3's answers were confirmed, and there were that many. Raises Unknown."""
+def confirm(opinion: SecondOpinion, goals: int) -> None:
+    """Return if all of z3's answers were confirmed, and there were no fewer. Raises Unknown.
+
+    There are more where z3 is asked for obligations one by one, since it has had no time for them at once.
+    """
     if opinion.undecided:
         raise Unknown("; ".join(opinion.undecided))
-    assert opinion.confirmed == answers
+    assert opinion.confirmed >= goals
 
 
 @pytest.mark.parametrize(
-    ("theorem", "answers"),
+    ("theorem", "goals"),
     [(sums.UPDATES, 11), (sums.ADDS, 5), (sums.RESIDUE, 2), (sums.UDP, 8), (sums.FINISHES, 6)],
     ids=lambda given: given.holds.__name__ if isinstance(given, Theorem) else "",
 )
@@ -34,28 +37,28 @@ def confirm(opinion: SecondOpinion, answers: int) -> None:
     "C1",
     "z3's answers about incremental checksums are confirmed by a second solver, cvc5",
     method=Method.PROVED,
-    scope="5 theorems, 32 answers; all others in make prove",
+    scope="5 theorems, at least 32 answers; all others in make prove",
     assumptions=TWO_SOLVERS,
 )
-def test_answers_about_the_checksum_are_confirmed(theorem: Theorem, answers: int) -> None:
+def test_answers_about_the_checksum_are_confirmed(theorem: Theorem, goals: int) -> None:
     opinion = SecondOpinion()
     with witnessed(opinion):
         theorem.prove(checksum)
-    confirm(opinion, answers)
+    confirm(opinion, goals)
 
 
 @claim(
     "C2",
     "z3's answers about the bytes that the fast parser reads are confirmed by a second solver, cvc5",
     method=Method.PROVED,
-    scope="3 answers, any frame of less than 2^32 bytes",
+    scope="at least 3 answers, any frame of less than 2^32 bytes",
     assumptions=TWO_SOLVERS,
 )
 def test_answers_about_the_fast_parser_are_confirmed() -> None:
     opinion = SecondOpinion()
     with witnessed(opinion):
         parsers.test_the_fast_parser_reads_only_bytes_of_the_frame()
-    confirm(opinion, answers=3)
+    confirm(opinion, goals=3)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +70,11 @@ def test_answers_about_the_fast_parser_are_confirmed() -> None:
     "C4",
     "z3's answers about the TCP word are confirmed by a second solver, cvc5",
     method=Method.PROVED,
-    scope="4 theorems, 8 answers; all others in make prove",
+    scope="4 theorems, at least 8 answers; all others in make prove",
     assumptions=TWO_SOLVERS,
 )
 def test_answers_about_the_tcp_word_are_confirmed(theorem: Theorem, module: ModuleType) -> None:
     opinion = SecondOpinion()
     with witnessed(opinion):
         theorem.prove(module)
-    confirm(opinion, answers=2)
+    confirm(opinion, goals=2)

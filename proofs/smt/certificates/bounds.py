@@ -32,7 +32,7 @@ def differences(conditions: Iterable[Term], integers: Integers) -> Iterator[tupl
     """Linear forms that are not above zero where all the conditions hold, and whether they are zero."""
     for condition in conditions:
         for part, true in conjuncts(condition):
-            if part.num_args() != 2 or not z3.is_int(part.arg(0)):
+            if not z3.is_app(part) or part.num_args() != 2 or not z3.is_int(part.arg(0)):
                 continue
             difference = integers.read(part.arg(0)).plus(integers.read(part.arg(1)), -1)
             kind = part.decl().kind()

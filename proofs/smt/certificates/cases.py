@@ -61,7 +61,7 @@ def conjuncts(condition: Term, holds: bool = True) -> Iterator[tuple[Term, bool]
 def split(conditions: Sequence[Term], choices: Sequence[Term] = ()) -> list[list[Term]] | None:
     """Two cases of the conditions: with one of their premises, or of the choices, and without it.
 
-    None if all of these are decided.
+    None if all of these are decided. The premise is replaced by z3, whose substitution is trusted here.
     """
     premise = next(itertools.chain(_open_premises(conditions), *map(_undecided, choices)), None)
     if premise is None:

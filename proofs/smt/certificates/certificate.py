@@ -1,8 +1,9 @@
 """Certificates for what z3 calls contradictory: clauses, a DRAT proof, and the check of it.
 
-What remains to be trusted: that the terms are those of the claim (`proofs.smt.executor`), their translation to clauses
-(`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that it uses), and the
-checker (`proofs.smt.certificates.drat`). Neither z3's verdict nor the SAT solver's counts.
+What remains to be trusted: that the terms are those of the claim (`proofs.smt.executor`), with z3's simplifier, which
+has a part in building them, and its substitution, by which cases are told apart; their translation to clauses
+(`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that it uses); and the
+checker (`proofs.smt.certificates.drat`) as numba compiles it. Neither z3's verdict nor the SAT solver's counts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +16,8 @@ from proofs.smt.certificates.drat import Step, verify
 from proofs.smt.certificates.linear import Untranslatable
 from proofs.smt.certificates.solving import solve
 from proofs.smt.certificates.translation import Translation
-from proofs.smt.solver import Unsatisfiable, witnessed
+from proofs.smt.solver import Disagreement, Unsatisfiable, witnessed
 from proofs.smt.values import Term
-
-
-class Disagreement(Exception):
-    """z3 calls conditions contradictory, but their clauses have a solution."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
     """Certificates that together, one for each case, show that z3's answer is right.
 
     Raises:
-        Unknown: the clauses have a solution, since some conditions could not be translated.
+        Unknown: the clauses have a solution, since some conditions could not be translated; or none could be.
         Disagreement: the clauses have a solution, although they say all that the conditions do.
     """
     waiting: list[Sequence[Term]] = [answer.conditions]
@@ -80,8 +77,16 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
             if cases is not None:
                 waiting += cases
                 continue
-            translation = Translation(conditions, leave_out=True)
+            translation = _what_can_be(conditions, answer.what)
         yield _refutation(translation, answer.what)
+
+
+def _what_can_be(conditions: Sequence[Term], what: str) -> Translation:
+    """A translation of those conditions that have one. Raises Unknown if some integer cannot even be read."""
+    try:
+        return Translation(conditions, leave_out=True)
+    except Untranslatable as refusal:
+        raise Unknown(f"{what}: {refusal}") from refusal
 
 
 def _refutation(translation: Translation, what: str) -> Certificate:
@@ -94,7 +99,7 @@ def _refutation(translation: Translation, what: str) -> Certificate:
             return Certificate(clauses, solved.proof)
         pairs = translation.incongruent(solved.true)
         if not pairs and translation.left_out:
-            raise Unknown(f"{what}: without bounds for {translation.left_out[0]}")
+            raise Unknown(f"{what}: no translation, or no bounds, for {translation.left_out[0]}")
         if not pairs:
             raise Disagreement(f"{what}: z3 finds no solution, but the clauses have one")
         translation.congruence(pairs)
@@ -102,7 +107,7 @@ def _refutation(translation: Translation, what: str) -> Certificate:
 
 
 def certify(proof: Callable[[], object]) -> Tally:
-    """Run a proof, and certify every answer of z3's that it rests on, as each is given.
+    """Run a proof to its end, and then certify every answer of z3's that it rests on, in the order of the answers.
 
     Raises:
         Disagreement, Rejected: z3 or the solver is wrong, or the translation.

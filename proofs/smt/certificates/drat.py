@@ -1,4 +1,4 @@
-"""A checker of DRAT proofs (Wetzler, Heule, Hunt 2014): whoever trusts this file need not trust a SAT solver.
+"""A checker of DRAT proofs (Wetzler, Heule, Hunt 2014): whoever trusts it, and numba, need not trust a SAT solver.
 
 A proof is a list of steps on a growing and shrinking set of clauses, which starts as the formula:
 
@@ -63,7 +63,10 @@ def verify(formula: Sequence[Clause], proof: Sequence[Step]) -> int:
 
     Raises:
         Rejected: it does not.
+        ValueError: 0 stands among the literals, where nothing is written for a clause's end.
     """
+    if any(0 in clause for clause in (*formula, *(step.literals for step in proof))):
+        raise ValueError("0 is no literal")
     lemmas = [step.literals for step in proof if not step.deletes]
     clauses = Clauses([*formula, *lemmas])
     for clause in formula:
@@ -166,7 +169,7 @@ class Clauses:
 
     def _propagate(self, at_top_level: bool) -> bool:
         return bool(
-            _propagate(
+            propagate(
                 *(self._value, self._trail, self._progress, self._pool, self._start, self._alive),
                 *(self._reason, self._first, self._next, at_top_level),
             )
@@ -174,7 +177,7 @@ class Clauses:
 
 
 @numba.njit(nogil=True)
-def _propagate(
+def propagate(
     value: Words,
     trail: Words,
     progress: Words,

@@ -125,6 +125,8 @@ class Integers:
         return Linear(0, ((self._numbers[atom], 1),))
 
     def _linear(self, term: Term) -> Linear:
+        if not z3.is_app(term):
+            raise Untranslatable(f"{term} is bound by a quantifier")
         kind = term.decl().kind()
         if z3.is_int_value(term):
             return Linear(term.as_long())

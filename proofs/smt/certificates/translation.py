@@ -5,7 +5,8 @@ ever wraps around. A function of integers is an unknown for each of its argument
 arguments give equal values, is stated for those pairs that are asked for. Every assignment that meets the conditions
 therefore meets the clauses; stating less congruence, or wider bounds, only adds assignments.
 
-z3 has no part in this beyond the terms themselves: nothing is simplified by it, and no tactic of it is used.
+z3 has no part in this beyond the terms themselves, as it has built, simplified and substituted them before: here
+nothing is simplified by it, and no tactic of it is used.
 """
 
 import math
@@ -95,12 +96,14 @@ class Translation:
         return self.bits(term)[0]
 
     def bits(self, term: Term) -> Bits:
-        """A bit-vector as its bits; a condition as one bit."""
+        """A bit-vector as its bits; a condition as one bit. Raises Untranslatable for any other sort."""
         for part in parts_first(term, lambda part: z3.is_int(part) or part.get_id() in self._terms, that_matter):
             self._terms[part.get_id()] = part, self._translated(part)
         return self._terms[term.get_id()][1]
 
     def _translated(self, term: Term) -> Bits:
+        if not z3.is_app(term) or not (z3.is_bv(term) or z3.is_bool(term)):
+            raise Untranslatable(f"no translation for a term of {term.sort()}: {term}")
         kind, operands = term.decl().kind(), that_matter(term)
         if decided(term) is not None:
             return [TRUE if decided(term) else FALSE]
@@ -108,11 +111,11 @@ class Translation:
             return self._terms[operands[0].get_id()][1]
         if operands and z3.is_int(operands[0]):
             return [self._compared(term)]
-        inputs = [self._terms[operand.get_id()][1] for operand in operands]
         if kind == z3.Z3_OP_UNINTERPRETED and not operands:
             return [self.circuit.new() for _ in range(term.size() if z3.is_bv(term) else 1)]
         if kind not in BIT_VECTORS:
             raise Untranslatable(f"{term.decl()} of {term.sort()}")
+        inputs = [self._terms[operand.get_id()][1] for operand in operands]
         return BIT_VECTORS[kind](self.circuit, term, inputs)
 
     # --- integers ---

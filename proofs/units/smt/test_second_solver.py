@@ -1,15 +1,47 @@
 """The second solver confirms what is right, notices what is not, and does not count what it cannot decide."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import z3
 
-from proofs.smt import second_solver
-from proofs.smt.second_solver import Disagreement, SecondOpinion
-from proofs.smt.solver import Unsatisfiable, prove, satisfy, witnessed
+from proofs.ledger import Result, Unknown, read
+from proofs.smt import second_opinion, second_solver
+from proofs.smt.second_solver import SecondOpinion
+from proofs.smt.solver import Disagreement, Unsatisfiable, prove, satisfy, witnessed
 
+pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.skipif(not second_solver.available(), reason="cvc5 is not there")
 WORD = z3.BitVec("a word", 16)
 NUMBER = z3.Int("a number")
+CONFTEST = (Path(__file__).parents[2] / "conftest.py").read_text()
+CHECKS = """
+import z3
+from proofs.ledger import Method, claim
+from proofs.smt.solver import prove
+
+A, B = z3.BitVecs("a b", 16)
+
+def sums():
+    prove((A ^ B) + 2 * (A & B) == A + B, "sums")
+
+def declare(identifier):
+    return claim(identifier, f"statement of {identifier}", method=Method.PROVED, scope="here")
+
+@declare("confirmed")
+def test_confirmed(): sums()
+
+@declare("not decided")
+def test_not_decided(second_opinion):
+    second_opinion.resources = 1
+    sums()
+
+@declare("known not to be decided")
+def test_known(second_opinion):
+    second_opinion.resources = 1
+    sums()
+"""
 
 
 def test_every_answer_of_a_proof_is_put_to_the_second_solver() -> None:
@@ -29,10 +61,10 @@ def test_a_wrong_answer_is_noticed(condition: z3.BoolRef) -> None:
 
 def test_what_the_second_solver_cannot_decide_is_unknown() -> None:
     x, y = z3.BitVecs("x y", 64)
-    opinion = SecondOpinion(timeout_ms=1)
+    opinion = SecondOpinion(resources=1)
     opinion(Unsatisfiable("factors", (x * y == (1 << 61) - 1, z3.UGT(x, 1), z3.UGT(y, 1), z3.ULT(x, 1 << 31))))
     assert opinion.confirmed == 0
-    assert "TIMEOUT" in opinion.undecided[0]
+    assert "RESOURCEOUT" in opinion.undecided[0]
 
 
 def test_what_the_second_solver_cannot_read_is_unknown() -> None:
@@ -49,3 +81,62 @@ def test_nobody_is_told_once_the_proof_is_over() -> None:
         pass
     prove(z3.BoolVal(True), "truth")
     assert opinion.confirmed == 0
+
+
+def test_of_two_opinions_the_inner_one_is_over_first() -> None:
+    outer, inner = SecondOpinion(), SecondOpinion()
+    with witnessed(outer):
+        with witnessed(inner):
+            pass
+        prove(WORD | 0 == WORD, "nothing is added")
+    assert (outer.confirmed, inner.confirmed) == (1, 0)
+
+
+def test_without_a_second_solver_nothing_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_solver, "cvc5", None)
+    opinion = SecondOpinion()
+    with witnessed(opinion):
+        prove(WORD | 0 == WORD, "nothing is added")
+    assert (opinion.confirmed, opinion.undecided) == (0, ["nothing is added: cvc5 is not there"])
+    with pytest.raises(Unknown, match="1 answers are not confirmed: nothing is added"):
+        second_opinion.unexpected("a test", opinion.undecided)
+
+
+@pytest.mark.parametrize(
+    "divided",
+    [z3.URem, z3.UDiv, z3.SRem, lambda one, other: one / other, lambda one, other: one % other],
+    ids=["bvurem", "bvudiv", "bvsrem", "bvsdiv", "bvsmod"],
+)
+def test_divisions_that_z3_has_simplified_are_the_same_to_the_second_solver(
+    divided: Callable[[z3.BitVecRef, z3.BitVecRef], z3.BitVecRef],
+) -> None:
+    division = divided(*z3.BitVecs("dividend divisor", 4))
+    assert not z3.simplify(division).eq(division)
+    opinion = SecondOpinion()
+    opinion(Unsatisfiable("division", (z3.simplify(division) != division,)))
+    assert (opinion.confirmed, opinion.undecided) == (1, [])
+
+
+def test_connectives_of_nothing_are_read() -> None:
+    named = z3.Bool("this and that, or neither")
+    opinion = SecondOpinion()
+    opinion(Unsatisfiable("connectives", (z3.Or(z3.Or([]), z3.Not(z3.And([])), z3.Not(named)), named)))
+    assert (opinion.confirmed, opinion.undecided) == (1, [])
+
+
+@pytest.mark.slow
+def test_a_claim_with_an_undecided_answer_is_unknown_unless_that_is_written_down(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(second_opinion.UNDECIDED, "checks/test_checks.py::test_known", "it is given too little")
+    pytester.makepyprojecttoml("[tool.pytest]\nmarkers = ['claim(claim): a row']\ntestpaths = ['checks']\n")
+    conftest = f"{CONFTEST}\nfrom proofs.smt.second_opinion import second_opinion\n"
+    pytester.makepyfile(**{"checks/conftest": conftest, "checks/test_checks": CHECKS})
+    ran = pytester.runpytest_inprocess("--second-solver", "--ledger=out/ledger.json")
+    assert ran.ret == pytest.ExitCode.TESTS_FAILED
+    ran.stdout.fnmatch_lines(["*1 answers of z3 confirmed by cvc5*"])
+    assert {row.claim.identifier: row.result for row in read(pytester.path / "out" / "ledger.json").rows} == {
+        "confirmed": Result.HELD,
+        "not decided": Result.UNKNOWN,
+        "known not to be decided": Result.HELD,
+    }

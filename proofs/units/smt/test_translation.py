@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from proofs.ledger import Unknown
 from proofs.smt.certificates import solving
-from proofs.smt.certificates.certificate import Disagreement, Tally, certificates, certify
+from proofs.smt.certificates.certificate import Tally, certificates, certify
 from proofs.smt.certificates.drat import Rejected, verify
-from proofs.smt.solver import Unsatisfiable, prove
+from proofs.smt.solver import Disagreement, Unsatisfiable, prove
 from proofs.smt.values import Term
 
 pytestmark = pytest.mark.skipif(not solving.available(), reason="python-sat is not there")
@@ -131,6 +131,7 @@ def test_functions_give_equal_values_for_equal_arguments(arguments: list[Term], 
     assert refuted(everything) == contradictory(everything)
 
 
+@pytest.mark.slow  # the first one to compile the checker
 def test_unknowns_without_bounds_in_one_case_are_certified_case_by_case() -> None:
     total, ghost, x = z3.Ints("total ghost x")
     known = z3.Implies(x > 0, z3.And(total == 3 * ghost, ghost >= 0, ghost <= x))
@@ -143,8 +144,51 @@ def test_unknowns_without_bounds_in_one_case_are_certified_case_by_case() -> Non
 
 def test_what_depends_on_an_unknown_without_bounds_is_unknown() -> None:
     x, y = z3.Ints("x y")
-    with pytest.raises(Unknown, match="without bounds"):
+    with pytest.raises(Unknown, match="no bounds"):
         list(certificates(Unsatisfiable("no bounds", (x < y, y < x))))
+
+
+BOX = z3.DeclareSort("box")
+
+
+@pytest.mark.parametrize(
+    "sort", [BOX, z3.RealSort(), z3.ArraySort(z3.IntSort(), z3.IntSort())], ids=["uninterpreted", "real", "array"]
+)
+@pytest.mark.parametrize("distinct", [False, True], ids=["pairs", "distinct"])
+def test_three_of_a_sort_with_more_than_two_members_are_not_taken_for_bits(sort: z3.SortRef, distinct: bool) -> None:
+    a, b, c = (z3.Const(name, sort) for name in "abc")
+    conditions = [z3.Distinct(a, b, c)] if distinct else [a != b, b != c, a != c]
+    assert not contradictory(conditions)
+    with pytest.raises(Unknown, match="no translation"):
+        list(certificates(Unsatisfiable("three that differ", tuple(conditions))))
+
+
+Q = z3.BitVec("q", 8)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        NUMBERS[0] / z3.IntVal(0) == 1,
+        z3.BV2Int(Q) < 0,
+        z3.Int2BV(NUMBERS[0], 8) == Q,
+        z3.ToReal(NUMBERS[0]) == z3.RealVal("1/2"),
+        z3.If(z3.Const("m", BOX) == z3.Const("n", BOX), Q, Q + 1) == Q + 2,
+        z3.Function("holds", Q.sort(), z3.IntSort(), z3.BoolSort())(Q, NUMBERS[0]),
+        z3.ForAll([NUMBERS[0]], NUMBERS[0] > NUMBERS[0]),
+        z3.Exists([Q], z3.And(Q == 1, Q == 2)),
+    ],
+    ids=["by zero", "from bits", "to bits", "half", "boxes", "a predicate", "all integers", "some word"],
+)
+def test_what_has_no_translation_is_unknown(condition: Term) -> None:
+    with pytest.raises(Unknown):
+        list(certificates(Unsatisfiable("no translation", (RANGES[0], condition))))
+
+
+def test_what_has_no_translation_does_not_keep_the_rest_from_being_certified() -> None:
+    unread = z3.Const("m", BOX) == z3.Const("n", BOX)
+    (certificate,) = certificates(Unsatisfiable("words", (unread, z3.ULT(WORDS[0], 3), z3.UGT(WORDS[0], 3))))
+    certificate.check()
 
 
 def test_a_wrong_answer_of_z3_is_noticed() -> None:
