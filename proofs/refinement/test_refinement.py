@@ -41,8 +41,10 @@ _FAULTS: list[tuple[str, Fault, str]] = [
     method=Method.TESTED,
     scope=f"the production source, interpreted: up to {MOST_EXECUTIONS} explored executions of each of {len(REPLAYED)} "
     f"scenarios of 2 or 3 threads: {'; '.join(REPLAYED)}; all sentences looked at after every access in the first ones",
-    assumptions="sequentially consistent memory; one abstraction function for each protocol; what a thread wrote into "
-    "its own records before it locks is taken as written then",
+    assumptions="sequentially consistent memory; the protocols are written by hand, and one abstraction function for "
+    "each; the epoch tag is replayed nowhere, grace for one watched entry and not for CONTROL; whether a key is "
+    "present is judged from the model's state; what a thread wrote into its own records before it locks is taken as "
+    "written then",
 )
 @pytest.mark.parametrize("name", REPLAYED)
 def test_every_execution_is_a_behaviour_of_the_protocols(name: str) -> None:
