@@ -37,15 +37,17 @@ class Compiled:
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self.place = {word: place for place, word in enumerate(protocol.words)}
-        self._kept: dict[tuple[int, ...], Callable[..., Any]] = {}
+        # By identity: each with what it was made of, so that nothing else comes to have that identity.
+        self._kept: dict[tuple[int, ...], tuple[Callable[..., Any], object]] = {}
         self.type = namedtuple("State", [word.name for word in protocol.words])  # type: ignore[misc]
 
     def term(self, term: Term, parameters: Sequence[Term]) -> Callable[..., Any]:
         """A function for the value of a term, of state, domains, and an element for each parameter."""
         name = (id(term), *map(id, parameters))
         if name not in self._kept:
-            self._kept[name] = _function(self._source(term, names := _Names(parameters)), names)
-        return self._kept[name]
+            function = _function(self._source(term, names := _Names(parameters)), names)
+            self._kept[name] = function, (term, *parameters)
+        return self._kept[name][0]
 
     def change(self, change: Change, parameters: Sequence[Term]) -> Callable[..., Any]:
         """A function for all values of a word after a step."""
@@ -57,8 +59,8 @@ class Compiled:
             source = self._source(change.value, names)
             for variable in reversed(change.bound):
                 source = f"tuple([{source} for {names[variable]} in {_domain(variable.sort)}])"
-            self._kept[name] = _function(source, names)
-        return self._kept[name]
+            self._kept[name] = _function(source, names), (change, *parameters)
+        return self._kept[name][0]
 
     def _source(self, term: Term, names: "_Names") -> str:
         if term.op is Op.VARIABLE:

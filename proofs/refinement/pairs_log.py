@@ -107,11 +107,13 @@ class PairsLog:
                 yield "name the partner", thread, place.record, other
             elif self.behaviour.state.phase[thread] != "idle":
                 yield "forget the partner", thread, place.record
+            elif self.behaviour.state.place[place.record] != NONE:
+                raise self._refusal(thread, f"it clears the partner of entry {place.record}, which is linked")
 
     def _version(self, event: Event, at: int) -> Iterator[tuple[Any, ...]]:
         thread, state = event.thread, self.behaviour.state
         if event.operation == "store" and event.after % 2:
-            raise NotABehaviour(f"{pairs.pairs.name}: thread {thread} stores an odd version: a lock is a swap")
+            raise self._refusal(thread, "an odd version is stored: a lock is a swap")
         if event.operation == "compare-and-swap":
             if state.phase[thread] == "idle":
                 yield from self._begin(thread, *self._in_hand(thread))
@@ -124,6 +126,18 @@ class PairsLog:
         yield "unlock a bucket", thread, at
         if all(self.behaviour.state.owner[each] != thread for each in self._four(thread)):
             yield "finish", thread
+            self._compare(thread)
+
+    def _compare(self, thread: int) -> None:
+        """After a commit: whether linked entries name in memory the partners that they have in the model."""
+        state = self.behaviour.state
+        for entry in range(self._places.entries):
+            named = self._partner(entry) or NONE
+            if state.place[entry] != NONE and named != state.partner[entry]:
+                raise self._refusal(thread, f"entry {entry} names {named}, in the model {state.partner[entry]}")
+
+    def _refusal(self, thread: int, reason: str) -> NotABehaviour:
+        return NotABehaviour(f"{pairs.pairs.name}: thread {thread}: {reason}")
 
     def _slot(self, event: Event, at: int) -> Iterator[tuple[Any, ...]]:
         thread, entry = event.thread, event.after & _LOW
@@ -150,7 +164,7 @@ class PairsLog:
     def _in_hand(self, thread: int) -> Sequence[int]:
         read = self._declared.get(thread, self._read[thread])
         if len(read) != 2:
-            raise NotABehaviour(f"{pairs.pairs.name}: thread {thread} locks buckets of keys that it has not read")
+            raise self._refusal(thread, "it locks buckets of keys that it has not read")
         return read
 
     def _four(self, thread: int) -> list[int]:

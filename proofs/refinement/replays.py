@@ -12,12 +12,20 @@ import numpy as np
 from fastpath import layout
 from fastpath.interpreted import interpreted
 from fastpath.memory import Words
+from model.protocols import bucket, grace, pairs
 from proofs.interleavings.explore import Report, explore
 from proofs.interleavings.program import Program
+from proofs.interleavings.scenario import Fault
 from proofs.interleavings.scenarios.table import OUT
 from proofs.refinement.behaviour import Behaviour
 from proofs.refinement.bucket_log import BucketLog
 from proofs.refinement.event import Places
+from proofs.refinement.faults import (
+    LEFT_BEFORE_THE_LAST_READ,
+    NO_FENCE_BEHIND_THE_WITHDRAWAL,
+    PARTNER_FORGOTTEN,
+    VERSION_NOT_ACQUIRED,
+)
 from proofs.refinement.grace_log import GraceLog
 from proofs.refinement.pairs_log import Candidates, PairsLog
 from proofs.refinement.recorder import Log, Recorder
@@ -126,46 +134,71 @@ class Replay:
 
     Attributes:
         watch: in which protocols.
+        protocols: names of these protocols.
         refused: faults of the scenario whose executions are no behaviours, and what the refusal says.
+        seeded: other faults whose executions are none, and what the refusal says.
     """
 
     watch: Watch
+    protocols: Set[str]
     refused: Mapping[str, str] = field(default_factory=dict)
+    seeded: Sequence[tuple[Fault, str]] = ()
 
+
+_BUCKET = frozenset({bucket.bucket.name})
+_PAIRS = _BUCKET | {pairs.pairs.name}
+_GRACE = _BUCKET | {grace.grace.name}
 
 _APART = "not so: both are linked, or neither"
-_UNLOCKED = "not so: the bucket is locked"
+_UNGUARDED = "is read without its version, or its lock"
+_UNCONFIRMED = "returns that has found no version unchanged"
 _ODD = "not so: the slot is in the bucket looked at"
 _UNSEEN = "not so: no entry has either key"
 _NO_SWAP = "a lock is a swap"
+_NOT_HELD = "of the entry is read by a thread that does not hold it"
 
 REPLAYED: Mapping[str, Replay] = MappingProxyType(
     {
-        "look-up beside install": Replay(bucket_and_pairs(), {"halves apart": _APART, "odd version read": _ODD}),
-        "look-up beside removal": Replay(
-            bucket_and_pairs(), {"removal without lock": _UNLOCKED, "odd version read": _ODD}
+        "look-up beside install": Replay(
+            bucket_and_pairs(),
+            _PAIRS,
+            {"halves apart": _APART, "odd version read": _ODD},
+            [
+                (PARTNER_FORGOTTEN, "clears the partner of entry 1"),
+                (VERSION_NOT_ACQUIRED, _UNGUARDED),
+            ],
         ),
-        "look-up beside reinstall": Replay(bucket_alone(), {"no re-check": "not so: it is believed"}),
-        "look-up beside renewal": Replay(bucket_alone({1: {1, 2}})),
-        "hinted look-up beside renewal": Replay(bucket_alone({1: {1, 2}}), {"odd version believed": _ODD}),
-        "install beside removal": Replay(bucket_and_pairs(), {"lock without swap": _NO_SWAP}),
+        "look-up beside removal": Replay(
+            bucket_and_pairs(), _PAIRS, {"removal without lock": _UNGUARDED, "odd version read": _UNCONFIRMED}
+        ),
+        "look-up beside reinstall": Replay(bucket_alone(), _BUCKET, {"no re-check": "not so: it is believed"}),
+        "look-up beside renewal": Replay(bucket_alone({1: {1, 2}}), _BUCKET),
+        "hinted look-up beside renewal": Replay(bucket_alone({1: {1, 2}}), _BUCKET, {"odd version believed": _ODD}),
+        "install beside removal": Replay(bucket_and_pairs(), _PAIRS, {"lock without swap": _NO_SWAP}),
         "install beside install": Replay(
             bucket_and_pairs(),
+            _PAIRS,
             {"no presence check": _UNSEEN, "unordered locks": "not so: all lower ones are locked"},
         ),
-        "look-up, removal and install": Replay(bucket_and_pairs(), {"lock without swap": _NO_SWAP}),
-        "commit beside commit, both directions": Replay(bucket_and_pairs({0: (1, 2), 1: (4, 3)})),
+        "look-up, removal and install": Replay(bucket_and_pairs(), _PAIRS, {"lock without swap": _NO_SWAP}),
+        "commit beside commit, both directions": Replay(bucket_and_pairs({0: (1, 2), 1: (4, 3)}), _PAIRS),
         "commit beside commit, one reply key": Replay(
-            bucket_and_pairs({0: (1, 2), 1: (3, 4)}), {"reply key unseen": _UNSEEN}
+            bucket_and_pairs({0: (1, 2), 1: (3, 4)}), _PAIRS, {"reply key unseen": _UNSEEN}
         ),
         "native expiry: look-ups": Replay(
-            bucket_and_pairs(found_before={1: {1, 2}}), {"unlinked apart": "not so: the partner that it names"}
+            bucket_and_pairs(found_before={1: {1, 2}}), _PAIRS, {"unlinked apart": "not so: the partner that it names"}
         ),
-        "native expiry: segment": Replay(bucket_and_pairs(found_before={0: {1, 2}, 1: {1, 2}})),
-        "hit beside reuse": Replay(bucket_and_grace, {"no grace": "not so: it is waited for"}),
-        "hit beside two reuses": Replay(bucket_and_grace, {"no grace": "not so: it is waited for"}),
+        "native expiry: segment": Replay(bucket_and_pairs(found_before={0: {1, 2}, 1: {1, 2}}), _PAIRS),
+        "hit beside reuse": Replay(
+            bucket_and_grace,
+            _GRACE,
+            {"no grace": "not so: it is waited for"},
+            [(LEFT_BEFORE_THE_LAST_READ, _NOT_HELD), (NO_FENCE_BEHIND_THE_WITHDRAWAL, "not so: it is being asked")],
+        ),
+        "hit beside two reuses": Replay(bucket_and_grace, _GRACE, {"no grace": "not so: it is waited for"}),
         "hit beside limbo": Replay(
             bucket_and_grace,
+            _GRACE,
             {"retired at once": "not so: it is waited for", "collected at once": "not so: every thread has left"},
         ),
     }

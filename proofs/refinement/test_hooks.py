@@ -1,13 +1,19 @@
-"""Recording costs production nothing: compiled kernels are the same instructions, whoever looks on."""
+"""Recording costs production nothing: a compiled kernel is its accesses to memory, and calls nobody who looks on."""
 
+import ctypes
+import re
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+import pytest
+from numba import types
 
 from fastpath import hash_table, memory
+from fastpath.atomics import load_relaxed, store_relaxed, store_release
+from fastpath.compiler import entry_point
 from fastpath.interpreted import interpreted
-from fastpath.memory import Memory, Ordering
+from fastpath.layout import ONE, VERSION, Index
+from fastpath.memory import Memory, Ordering, Words
 
 _WORDS = types.Array(types.uint64, 1, "C")
 _SIGNATURE = (_WORDS, types.int64)
@@ -23,23 +29,73 @@ class _Counting(Memory):
         return super().load(words, index, ordering)
 
 
-def _assembly() -> str:
-    """The machine code of a kernel, compiled now."""
-    kernel: Any = hash_table.unlock_bucket
-    compiled = njit(_SIGNATURE)(kernel.py_func)
-    text: str = compiled.inspect_asm(_SIGNATURE)
-    return "\n".join(line for line in text.splitlines() if line.startswith("\t") and not line.startswith("\t."))
+def _hook() -> None:
+    """What somebody might have called at each access."""
 
 
-def _instructions(text: str) -> list[str]:
-    return [line.split()[0] for line in text.splitlines()]
+_HOOK = ctypes.CFUNCTYPE(None)(_hook)
 
 
-def test_compiled_code_is_the_same_whatever_memory_is_in_force() -> None:
-    plain = _assembly()
+@entry_point
+def _hooked(words: Words, bucket: Index) -> None:
+    """As `unlock_bucket`, but that it calls a hook."""
+    _HOOK()
+    store_release(words, bucket + VERSION, load_relaxed(words, bucket + VERSION) + ONE)
+
+
+@entry_point
+def _read_twice(words: Words, bucket: Index) -> None:
+    """As `unlock_bucket`, but that it counts in a word of its own, as an inlined hook would."""
+    store_relaxed(words, 7, load_relaxed(words, 7) + ONE)
+    store_release(words, bucket + VERSION, load_relaxed(words, bucket + VERSION) + ONE)
+
+
+def _instructions(kernel: Any, signature: tuple[Any, ...] = _SIGNATURE) -> list[str]:
+    """What a kernel does to memory, and what it calls: LLVM's instructions, made by the kernel's own compiler.
+
+    Compiled now, by the options of production: numba does not show code that comes from the cache. The wrapper through
+    which Python calls the code is left out.
+    """
+    library = vars(kernel)["_compiler"].compile(signature, None).library
+    functions = re.split(r"^define ", library.get_llvm_str(), flags=re.MULTILINE)[1:]
+    (body,) = (text.split("\n}")[0] for text in functions if "cpython" not in text.partition("(")[0])
+    lines = [line.partition("=")[2] or line for line in body.splitlines()[1:]]
+    found = re.compile(r"(?:tail |notail |musttail )?(call|invoke|load|store|atomicrmw|cmpxchg|fence)\b")
+    return [line.strip() for line in lines if found.match(line.strip())]
+
+
+def _kinds(instructions: list[str]) -> list[str]:
+    """Of each instruction its name and ordering, without addresses and values."""
+    words = "call|invoke|load|store|atomicrmw|cmpxchg|fence|atomic|monotonic|acquire|release|acq_rel|seq_cst"
+    return [" ".join(re.findall(rf"(?<![%@.\w])(?:{words})(?![.\w])", line)) for line in instructions]
+
+
+_UNLOCK = ["load atomic monotonic", "store atomic release", "store"]
+"""The version is read and written; the last one says that nothing was raised."""
+
+
+def test_a_compiled_kernel_accesses_words_and_calls_nothing_also_while_somebody_looks_on() -> None:
     with memory.using(_Counting()):
-        watched = _assembly()
-    assert _instructions(plain) == _instructions(watched)
+        kernel: Any = hash_table.unlock_bucket
+        assert _kinds(_instructions(kernel.entry_point)) == _UNLOCK
+
+
+@pytest.mark.parametrize("kernel", [_hooked, _read_twice], ids=["called", "inlined"])
+def test_a_kernel_with_a_hook_is_told_from_one_without(kernel: Any) -> None:
+    assert _kinds(_instructions(kernel)) != _UNLOCK
+
+
+def test_a_hook_is_seen_as_a_call() -> None:
+    assert any("call" in each for each in _kinds(_instructions(_hooked)))
+
+
+@pytest.mark.slow
+def test_a_compiled_look_up_calls_nothing_but_instructions() -> None:
+    find: Any = hash_table.find
+    done = _instructions(find.entry_point, (_WORDS, _WORDS, types.int64, types.uint64))
+    calls = [each for each in done if re.search(r"\b(call|invoke)\b", each)]
+    assert all(re.search(r"@llvm\.|asm", each) for each in calls), calls
+    assert {"load atomic acquire", "load atomic monotonic", "fence acquire"} <= set(_kinds(done))
 
 
 def test_a_compiled_kernel_does_not_reach_the_memory_in_force_and_the_interpreted_one_does() -> None:
