@@ -26,7 +26,7 @@ from proofs.model.vocabulary import Environment, Reading, Vocabulary
 from proofs.smt.solver import bear_witness
 from proofs.smt.values import Term as Formula
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 60_000
 MOST_INSTANCES = 8
 """So often at most an assumption is added in one round."""
 MOST_ROUNDS = 200

@@ -9,7 +9,7 @@ import z3
 from proofs.ledger import Unknown
 from proofs.smt.values import Term
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 60_000
 
 
 class Refuted(Exception):

@@ -8,7 +8,7 @@ import pytest
 
 from fastpath.atomics import compare_and_swap, load_acquire, pause, store_release
 from fastpath.memory import Words
-from proofs.interleavings import explore as explore_module
+from proofs.interleavings import sharing as sharing_module
 from proofs.interleavings.access import Access
 from proofs.interleavings.explore import Search, explore
 from proofs.interleavings.memory_model import MemoryName
@@ -22,6 +22,7 @@ from proofs.interleavings.store_buffers import StoreBuffers
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import textbook
 from proofs.units.interleavings.generated_private import LARGER_SIZES, SIZES, generated_private_program
+from proofs.units.interleavings.litmus import litmus
 
 PROGRAMS = 200
 MOST = 60
@@ -146,7 +147,7 @@ def _writers_uncounted(self: Sharing, thread: int, request: Request) -> bool:
 
 _IS_PRIVATE = Sharing.is_private
 FAULTS: dict[str, tuple[object, str, object]] = {
-    "who waits is not counted": (explore_module, "Scheduler", _WhoWaitsUncounted),
+    "who waits is not counted": (sharing_module, "Scheduler", _WhoWaitsUncounted),
     "private stores after a wait are buffered": (StoreBuffers, "perform_private", _buffered_after_a_wait),
     "stores are not counted": (Sharing, "is_private", _writers_uncounted),
 }
@@ -154,13 +155,17 @@ FAULTS: dict[str, tuple[object, str, object]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_search_that_mistakes_what_is_private_is_found_out(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    programs = compared(MemoryName.TSO)
+    never_at_once = litmus("x y=2", "x=2 y+=1").program
+    programs = [*compared(MemoryName.TSO), (never_at_once, outcome_of(never_at_once, MemoryName.TSO, MOST))]
+    options: dict[str, Any] = {}
     target, name, replacement = FAULTS[fault]
     if isinstance(replacement, type):
-        monkeypatch.setattr(target, name, _without_every_access(replacement))
+        scheduler = _without_every_access(replacement)
+        options["started"] = scheduler
+        monkeypatch.setattr(target, name, scheduler)
     else:
         monkeypatch.setattr(target, name, replacement)
-    assert any(outcome_of(program, MemoryName.TSO, 10 * MOST) != plain for program, plain in programs)
+    assert any(outcome_of(program, MemoryName.TSO, 10 * MOST, **options) != plain for program, plain in programs)
 
 
 def _without_every_access(kind: type[Scheduler]) -> Callable[..., Scheduler]:
