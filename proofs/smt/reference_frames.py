@@ -207,7 +207,7 @@ class StructModule:
         )
 
 
-class Number(Integer):
+class IntegerOfBytes(Integer):
     """In place of `int`: reads unknown bytes, of which a number keeps knowing them."""
 
     @classmethod
@@ -249,7 +249,7 @@ def _known_integer(value: Any) -> Any:
     return value if isinstance(value, UnknownInt) else int(value)
 
 
-MEANINGS: Mapping[str, Any] = {"len": _length, "bytes": _Bytes, "bytearray": _ByteArray, "int": Number, "min": _smaller}
+MEANINGS: Mapping[str, Any] = {"len": _length, "bytes": _Bytes, "bytearray": _ByteArray, "int": IntegerOfBytes, "min": _smaller}
 """What code finds under these names when it is explored."""
 
 
