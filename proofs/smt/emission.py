@@ -37,7 +37,7 @@ from fastpath.layout import (
 from fastpath.policy import NO_OLD_WAYS
 from proofs.smt.emission_scene import ETHERNET, Scene, scene_of
 from proofs.smt.executor import Executor
-from proofs.smt.machine import Machine
+from proofs.smt.machine import Machine, Obligation
 from proofs.smt.module_copies import ModuleCopies
 from proofs.smt.octets import MEMORY
 from proofs.smt.proxies import UnknownInt, integer, term_of
@@ -93,30 +93,34 @@ class ReferenceSide:
         self.semantics = semantics
         exploration = scene.exploration
         kernels = Executor(scene.machine, {checksum.fold: scene.fold})
-        known: dict[tuple[Any, ...], tuple[list[Value], Any]] = {}
+        known: dict[tuple[Any, ...], tuple[list[Value], Any, list[Obligation]]] = {}
 
         def by_executor(function: Any) -> Any:
-            """The function, executed once for the same arguments, whatever the path.
+            """The function, executed once for the same arguments; what it demands is demanded on every path.
 
-            Their terms are kept, so that the numbers of these stay theirs.
+            The terms of arguments are kept, so that the numbers of these stay theirs.
             """
 
             def call(*arguments: Any) -> Any:
-                words = [_word(argument) for argument in arguments]
-                terms = [scene.machine.term(word, Kind.WORD) for word in words]
+                machine = scene.machine
+                words = [scene.word(argument) for argument in arguments]
+                terms = [machine.term(word, Kind.WORD) for word in words]
                 key = (function, *(term.get_id() for term in terms))
                 if key not in known:
+                    before = len(machine.obligations)
                     result = kernels.call(function, *words)
-                    scene.machine.prove_obligations()
-                    scene.machine.obligations.clear()
-                    known[key] = terms, integer(exploration, scene.machine.term(result, Kind.WORD))
-                return known[key][1]
+                    number = integer(exploration, machine.term(result, Kind.WORD))
+                    known[key] = terms, number, machine.obligations[before:]
+                    del machine.obligations[before:]
+                _, number, obligations = known[key]
+                machine.obligations += obligations
+                return number
 
             return call
 
         substitutes = {
             "struct": StructModule(exploration),
-            "numpy": numbers_as_they_are(self._words),
+            "numpy": numbers_as_they_are(self._uint64, self._words),
             "fastpath.checksum": SimpleNamespace(
                 delta_of_words=by_executor(checksum.delta_of_words), fold=by_executor(checksum.fold)
             ),
@@ -125,7 +129,11 @@ class ReferenceSide:
         vars(self.copies.module("reference.packet.checksum"))["fold"] = self._fold
 
     def _fold(self, total: Any) -> Any:
-        return integer(self.scene.exploration, self.scene.folds.folded(term_of(total)))
+        return integer(self.scene.exploration, self.scene.folds.folded(term_of(total), self.scene.demand))
+
+    def _uint64(self, value: Any) -> Any:
+        self.scene.word(value)
+        return value if isinstance(value, UnknownInt) else int(value)
 
     def _words(self, buffer: Any, layout: str) -> list[Any]:
         assert layout == "<u8"
@@ -193,10 +201,6 @@ class ReferenceRun:
     verdict: Any
 
 
-def _word(value: Any) -> Value:
-    return Number(value.term, Kind.WORD) if isinstance(value, UnknownInt) else np.uint64(value)
-
-
 # --- the kernels ---
 
 
@@ -212,11 +216,11 @@ def apply_kernels(scene: Scene, reference: ReferenceRun, module: ModuleType) -> 
     """Execute `apply` of a module on the frame, with the words that the flow was compiled to."""
     arena: list[Value] = [np.uint64(0)] * (ARENA_AT + (RECORD + 1) * TRANSFORM_WORDS)
     arena[TRANSFORMS_AT] = np.uint64(ARENA_AT)
-    arena[ARENA_AT + RECORD * TRANSFORM_WORDS :] = map(_word, reference.transform)
+    arena[ARENA_AT + RECORD * TRANSFORM_WORDS :] = map(scene.word, reference.transform)
     descriptor: list[Value] = [np.uint64(0)] * DESCRIPTOR_WORDS
     descriptor[FRAME_OFFSET], descriptor[FRAME_LENGTH] = scene.start, scene.length
     work: list[Value] = [np.uint64(0)] * WORK_WORDS
-    work[WORK_KEY : WORK_KEY + len(reference.key)] = map(_word, reference.key)
+    work[WORK_KEY : WORK_KEY + len(reference.key)] = map(scene.word, reference.key)
     network = scene.inner + ETHERNET
     work[WORK_NETWORK] = Number(z3.simplify(network), Kind.WORD)
     work[WORK_TRANSPORT] = Number(z3.simplify(network + scene.header), Kind.WORD)
@@ -224,9 +228,9 @@ def apply_kernels(scene: Scene, reference: ReferenceRun, module: ModuleType) -> 
     frame = scene.frame()
     folds = source_of(module.finish).surroundings["fold"]
     meanings = {**MEMORY, **FRAME_ACCESSORS, folds: scene.fold, min: _smaller}
-    action = _word(scene.flow_hash | RECORD << 32)
+    action = scene.word(scene.flow_hash | RECORD << 32)
     arrays = Cells(arena), frame, Cells(descriptor), 0, Cells(work), 0
-    Executor(scene.machine, meanings).call(module.apply, *arrays, action, _word(reference.rewrite), NO_OLD_WAYS)
+    Executor(scene.machine, meanings).call(module.apply, *arrays, action, scene.word(reference.rewrite), NO_OLD_WAYS)
     return KernelRun(frame, descriptor)
 
 
@@ -299,11 +303,10 @@ def prove_claims(scene: Scene, claims: list[tuple[str, Term]]) -> None:
     goal = z3.And([claim for _, claim in open_claims])
     try:
         scene.exploration.prove(goal, "emission")
-    except Refuted:
+    except Refuted as refuted:
         # With all that is known of folded sums: either it holds after all, or the values are those that the code meets.
-        try:
-            scene.exploration.prove(z3.Implies(z3.And(scene.folds.definitions), goal), "emission")
-        except Refuted as refuted:
-            model = refuted.counterexample
-            failing = [what for what, claim in open_claims if not z3.is_true(model.eval(claim, model_completion=True))]
-            raise Refuted(failing[0], model) from refuted
+        # Asked one by one, first those that have just failed: about all at once z3 may search for minutes.
+        model, known = refuted.counterexample, z3.And(scene.folds.definitions)
+        holds = [z3.is_true(model.eval(claim, model_completion=True)) for _, claim in open_claims]
+        for _, (what, claim) in sorted(zip(holds, open_claims, strict=True), key=lambda pair: pair[0]):
+            scene.exploration.prove(z3.Implies(known, claim), what)

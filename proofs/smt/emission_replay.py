@@ -9,7 +9,7 @@ import numpy as np
 import z3
 
 from fastpath import compile_flow, parse
-from fastpath.layout import FRAME_FLAGS, FRAME_L4_HASH, HEADROOM, TRANSFORM_WORDS, TRANSFORMS_AT
+from fastpath.layout import FRAME_FLAGS, FRAME_L4_HASH, HEADROOM, TRANSFORM_WORDS, TRANSFORMS_AT, WORK_KEY
 from proofs.equivalence.frames import Tunnel
 from proofs.smt.emission import ARENA_AT, RECORD
 from proofs.smt.emission_scene import ETHERNET, LENGTHS, Scene
@@ -85,6 +85,7 @@ class Example:
         words[ARENA_AT + RECORD * TRANSFORM_WORDS :] = compiled.transform
         slot = Slot.holding(self.direction, self.frame, bytes(NEIGHBOUR + HEADROOM), bytes(NEIGHBOUR))
         assert parse.parse(slot.frames, slot.descriptors, 0, slot.work, 0), "the parser leaves the frame alone"
+        slot.work[WORK_KEY : WORK_KEY + 5] = compiler.key_words(self.direction, flow)
         action = np.uint64(RECORD << 32 | self.l4_hash)
         end = slot.start + len(self.frame)
         frames = Guarded(slot.frames, range(slot.start, end), range(NEIGHBOUR, end)) if watched else slot.frames

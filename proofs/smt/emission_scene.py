@@ -16,7 +16,7 @@ from proofs.smt.reexecution import Exploration
 from proofs.smt.reference_frames import Octets
 from proofs.smt.theory import Demand
 from proofs.smt.transform_shapes import Shape
-from proofs.smt.values import Kind, Number, Term, Value
+from proofs.smt.values import TRUE, WORD_LIMIT, Kind, Number, Term, Value
 from proofs.smt.written_frames import WrittenFrame, theory_of
 from reference.direction import Direction
 from reference.packet.protocol import IpProtocol
@@ -27,6 +27,8 @@ FRAMES = 1 << 40
 """Limit on offsets in the array of frames."""
 LONGEST = 1 << 32
 """Limit on the length of a frame."""
+PATIENCE_MS = 60_000
+"""For one question: seconds of an idle machine, and several times as many of one that does much else."""
 LENGTHS = {IpProtocol.TCP: 20, IpProtocol.UDP: 8, IpProtocol.ICMP: 8, IpProtocol.ICMPV6: 8}
 
 
@@ -68,9 +70,19 @@ class Scene:
         term = theory_of(self.machine).compose(_octets(self.exploration, "L4 hash", 4).terms)
         return UnknownInt(self.exploration, term)
 
-    def fold(self, _: Machine, __: Demand, total: Value) -> Value:
+    @property
+    def demand(self) -> Demand:
+        """Of what is run one path at a time."""
+        return self.machine.demand_under(TRUE)
+
+    def word(self, value: Any) -> Value:
+        """The word that has the value of a number of the reference's, of which it is demanded that it fits."""
+        word = self.machine.as_word(Number(term_of(value), Kind.INTEGER), self.demand)
+        return np.uint64(word.term.as_long() % WORD_LIMIT) if z3.is_int_value(word.term) else word
+
+    def fold(self, machine: Machine, demand: Demand, total: Value) -> Value:
         """What a call of `fold` gives."""
-        return Number(self.folds.folded(self.machine.term(total, Kind.WORD)), Kind.WORD)
+        return Number(self.folds.folded(machine.term(total, Kind.WORD), demand), Kind.WORD)
 
     def frame(self) -> WrittenFrame:
         """The frame as it arrives, with the room that its slot has in front."""
@@ -88,7 +100,7 @@ def _headers(shape: Shape, header: int) -> int:
 
 def scene_of(shape: Shape, header_words: int) -> Scene:
     """The packets of a shape, with an IPv4 header of so many words of 4 bytes."""
-    machine = Machine(OctetIntegers())
+    machine = Machine(OctetIntegers(), timeout_ms=PATIENCE_MS)
     header = 4 * header_words if shape.family == 4 else IPV6
     start = machine.word("offset", FRAMES)
     machine.assume(start.term >= HEADROOM)

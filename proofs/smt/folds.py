@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 
 import z3
 
-from proofs.ledger import Unknown
 from proofs.smt.machine import Machine
 from proofs.smt.octet_integers import OctetIntegers
 from proofs.smt.solver import Refuted, prove
+from proofs.smt.theory import Demand
 from proofs.smt.values import Term
 
 MODULUS = 0xFFFF
+SUM_LIMIT = 1 << 48
+"""Limit on the sums about which `fold` is proved."""
 
 _ONE = z3.IntVal(1)
 
@@ -40,8 +42,9 @@ class Folds:
     _alike: dict[frozenset[tuple[int, int]], list[Term]] = field(default_factory=dict)
     _unknowns: dict[int, Term] = field(default_factory=dict)
 
-    def folded(self, total: Term) -> Term:
-        """What a natural number folds to: a number of two bytes."""
+    def folded(self, total: Term, demand: Demand) -> Term:
+        """What a sum folds to, a number of two bytes. Demands that it is below `SUM_LIMIT`. Raises Unknown."""
+        demand(z3.And(total >= 0, total < SUM_LIMIT), "a folded sum is one about which fold is proved")
         if total not in self._folded:
             residue = self._residue(total)
             others = self._alike.setdefault(residue, [])
@@ -66,15 +69,16 @@ class Folds:
         return result
 
     def _is_twin(self, one: Term, other: Term) -> bool:
-        """Whether two sums of the same residue are proved to fold to the same number."""
+        """Whether two sums of the same residue are proved to fold to the same number. Raises Unknown."""
         difference = self._expanded(one, exactly=True)
         for unknown, factor in self._expanded(other, exactly=True).items():
             difference[unknown] = difference.get(unknown, 0) - factor
         quotient = z3.Sum([factor // MODULUS * self._unknowns[unknown] for unknown, factor in difference.items()])
         goal = z3.And(one >= 0, other >= 0, one - other == MODULUS * quotient, (one == 0) == (other == 0))
         try:
-            prove(goal, "sums fold to the same number", [*self.machine.facts, *self.definitions])
-        except (Refuted, Unknown):
+            given = [*self.machine.facts, *self.definitions]
+            prove(goal, "sums fold to the same number", given, self.machine.timeout_ms)
+        except Refuted:
             return False
         return True
 

@@ -15,6 +15,9 @@ import z3
 from proofs.smt.theory import Demand, UnsupportedOperation
 from proofs.smt.values import WORD_BITS, WORD_LIMIT, Kind, Term
 
+SHORT_SHIFT = "the shift count is below 64"
+"""What is demanded of every shift of a word."""
+
 _Operation: TypeAlias = Callable[[Term, Term], Term]
 
 
@@ -41,7 +44,7 @@ class Integers:
         result = _OPERATIONS[operator](left, right)
         if kind is Kind.WORD:
             if operator in (ast.LShift, ast.RShift):
-                demand(z3.BoolVal(_known(right) < WORD_BITS), "the shift count is below 64")
+                demand(z3.BoolVal(_known(right) < WORD_BITS), SHORT_SHIFT)
             demand(_is_word(result), "no wrap-around")
         return result
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import z3
 
-from proofs.smt.integers import Integers
+from proofs.smt.integers import SHORT_SHIFT, Integers
 from proofs.smt.theory import Demand
-from proofs.smt.values import WORD_BITS, WORD_LIMIT, Kind, Term
+from proofs.smt.values import FALSE, WORD_BITS, WORD_LIMIT, Kind, Term
 
 NO_OCTET = z3.IntVal(0)
 ALL_ONES = 0xFF
@@ -68,6 +68,9 @@ class OctetIntegers(Integers):
 
     def binary(self, operator: type[ast.operator], left: Term, right: Term, kind: Kind, demand: Demand) -> Term:
         """See `Theory.binary`."""
+        # Without bits left a number known by its bytes is 0, but compiled code makes anything of such a shift.
+        if kind is Kind.WORD and operator in (ast.LShift, ast.RShift) and (_number(right) or 0) >= WORD_BITS:
+            demand(FALSE, SHORT_SHIFT)
         found = self._bytewise(operator, left, right, kind)
         if found is not None:
             return found

@@ -13,7 +13,7 @@ import z3
 
 from proofs.ledger import Unknown
 from proofs.smt.machine import Machine
-from proofs.smt.solver import TIMEOUT_MS, Refuted, bear_witness
+from proofs.smt.solver import Refuted, bear_witness
 from proofs.smt.values import Term
 
 
@@ -32,7 +32,7 @@ class Exploration:
         self.machine = machine
         self.solver = z3.Solver()
         self.solver.set("smt.arith.solver", 2)
-        self.solver.set("timeout", TIMEOUT_MS)
+        self.solver.set("timeout", machine.timeout_ms)
         self.solver.add(*machine.assumptions)
         self.facts_known = 0
         self.facts_below = 0

@@ -207,7 +207,7 @@ class StructModule:
         )
 
 
-class Number(Integer):
+class IntegerOfBytes(Integer):
     """In place of `int`: reads unknown bytes, of which a number keeps knowing them."""
 
     @classmethod
@@ -245,14 +245,16 @@ def _smaller(one: Any, other: Any) -> Any:
     return integer(exploration, z3.If(second < first, second, first))
 
 
-def _known_integer(value: Any) -> Any:
-    return value if isinstance(value, UnknownInt) else int(value)
-
-
-MEANINGS: Mapping[str, Any] = {"len": _length, "bytes": _Bytes, "bytearray": _ByteArray, "int": Number, "min": _smaller}
+MEANINGS: Mapping[str, Any] = {
+    "len": _length,
+    "bytes": _Bytes,
+    "bytearray": _ByteArray,
+    "int": IntegerOfBytes,
+    "min": _smaller,
+}
 """What code finds under these names when it is explored."""
 
 
-def numbers_as_they_are(words: Callable[[Any, str], list[Any]]) -> Any:
-    """In place of numpy: words are Python integers, and bytes become words by `words`."""
-    return SimpleNamespace(uint64=_known_integer, frombuffer=words)
+def numbers_as_they_are(uint64: Callable[[Any], Any], words: Callable[[Any, str], list[Any]]) -> Any:
+    """In place of numpy: words are Python integers by `uint64`, and bytes become words by `words`."""
+    return SimpleNamespace(uint64=uint64, frombuffer=words)

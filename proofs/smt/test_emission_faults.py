@@ -16,6 +16,8 @@ from proofs.smt.transform_shapes import EVERY_SHAPE, Shape
 from proofs.units.fastpath.packets import Trespass
 from reference.semantics import Semantics
 
+pytestmark = pytest.mark.slow
+
 UNCOMPILED = interpreted("fastpath.transform")
 
 
@@ -24,11 +26,13 @@ def shape_named(text: str) -> Shape:
     return next(shape for shape in EVERY_SHAPE if str(shape).startswith(text))
 
 
-def counterexample(shape: Shape, module: ModuleType, rewrites: Mapping[str, Rewrite] | None = None) -> Example:
+def counterexample(
+    shape: Shape, module: ModuleType, rewrites: Mapping[str, Rewrite] | None = None, message: str | None = None
+) -> Example:
     """A frame for which the kernels, or what compiles flows for them, depart from the reference."""
     scene = scene_of(shape, 5)
     assume_accepted(scene)
-    with pytest.raises(Refuted) as refuted:
+    with pytest.raises(Refuted, match=message) as refuted:
         prove_scene(scene, module, Semantics.CORRECT, rewrites)
     return example_of(scene, refuted.value.counterexample, Semantics.CORRECT)
 
@@ -88,6 +92,44 @@ def test_a_fault_in_what_compiles_flows_is_refuted_by_a_frame_that_comes_out_wro
     expected = example.by_reference()
     assert example.by_kernels(transform, interpreted(name, {name: rewrite})) != expected
     assert example.by_kernels(transform) == expected
+
+
+FAR = "a folded sum is one about which fold is proved"
+WIDE = "an integer made a word fits it"
+COMPILER_OVERFLOWS = [
+    (PUSHING, "rewrite | ports)", "rewrite | ports | 1 << 70)"),
+    (PUSHING, "flags | port_flags\n", "flags | port_flags | 1 << 64\n"),
+    (PUSHING, "        | flow.destination_port\n", "        | flow.destination_port | 1 << 64\n"),
+    (PUSHING, "fold(np.uint64(total))", "fold(np.uint64(total - 1))"),
+]
+
+
+@pytest.mark.parametrize(("shape", "old", "new"), COMPILER_OVERFLOWS, ids=[new for _, _, new in COMPILER_OVERFLOWS])
+def test_a_number_that_does_not_fit_a_word_is_refuted_by_a_flow_that_cannot_be_compiled(
+    shape: str, old: str, new: str
+) -> None:
+    name, rewrite = compile_flow.__name__, replace_once(old, new)
+    example = counterexample(shape_named(shape), transform, {name: rewrite}, WIDE)
+    with pytest.raises(OverflowError):
+        example.by_kernels(transform, interpreted(name, {name: rewrite}))
+    assert example.by_kernels(transform) == example.by_reference()
+
+
+def test_a_sum_of_the_compiler_beyond_what_is_proved_of_folds_is_refuted() -> None:
+    rewrites = {compile_flow.__name__: replace_once("fold(np.uint64(total))", "fold(np.uint64(total << 32))")}
+    counterexample(shape_named("out IPv4 TCP: ether_destination+ip"), transform, rewrites, FAR)
+
+
+def test_a_sum_of_the_reference_beyond_what_is_proved_of_folds_is_refuted() -> None:
+    name = "reference.packet.checksum"
+    rewrites = {name: replace_once("complement(fold(total))", "complement(fold(total << 48))")}
+    counterexample(shape_named("in IPv4 TCP: ether_source+ip"), transform, rewrites, FAR)
+
+
+def test_a_shift_by_all_bits_of_a_word_is_refuted_though_numpy_makes_0_of_it() -> None:
+    target = "target = start - 8 * word_count"
+    faulty = broken(transform, target, f"{target} + np.int64(rewrite >> np.uint64(64))")
+    counterexample(shape_named(PUSHING), faulty, message="the shift count is below 64")
 
 
 def test_a_kernel_that_writes_in_front_of_the_slot_is_refuted_and_does_so_on_the_frame_found() -> None:

@@ -101,3 +101,12 @@ def _shapes() -> Iterator[Shape]:
 
 EVERY_SHAPE: tuple[Shape, ...] = tuple(_shapes())
 """What the layers of a VPC port can compile, and nothing else."""
+
+
+def _is_in_ci(shape: Shape) -> bool:
+    foreign = IpProtocol.ICMPV6 if shape.family == 4 else IpProtocol.ICMP
+    return shape.options in (None, 0) and not shape.internal and shape.protocol != foreign
+
+
+IN_CI: tuple[Shape, ...] = tuple(filter(_is_in_ci, EVERY_SHAPE))
+"""Those for which CI proves emission: one way of encapsulation for each translation, no ICMP of the other family."""
