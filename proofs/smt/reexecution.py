@@ -11,9 +11,8 @@ from typing import Any
 
 import z3
 
-from proofs.ledger import Unknown
 from proofs.smt.machine import Machine
-from proofs.smt.solver import Refuted, bear_witness
+from proofs.smt.solver import Refuted, bear_witness, satisfy
 from proofs.smt.values import Term
 
 
@@ -32,7 +31,7 @@ class Exploration:
         self.machine = machine
         self.solver = z3.Solver()
         self.solver.set("smt.arith.solver", 2)
-        self.solver.set("timeout", machine.timeout_ms)
+        self.solver.set("timeout", machine.timeout_ms // 4)
         self.solver.add(*machine.assumptions)
         self.facts_known = 0
         self.facts_below = 0
@@ -96,11 +95,13 @@ class Exploration:
         self.solver.add(condition)
         answer = self.solver.check()
         model = self.solver.model() if answer == z3.sat else None
-        if answer == z3.unsat:
-            bear_witness("a path or a fault on it", self.solver.assertions())
+        asked = list(self.solver.assertions())
         self.solver.pop()
         if answer == z3.unknown:
-            raise Unknown("z3 cannot tell whether a path is possible")
+            # What was asked before leads z3 astray now and then: once more, apart from all of it.
+            return satisfy(asked, "a path or a fault on it", self.machine.timeout_ms)
+        if answer == z3.unsat:
+            bear_witness("a path or a fault on it", asked)
         return model
 
     def _learn_facts(self) -> None:
