@@ -1,5 +1,6 @@
 """A sample of z3's answers is put to cvc5 in every run; `make prove` puts all of them to it (`--second-solver`)."""
 
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -18,11 +19,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not available(), reason="not 
 TWO_SOLVERS = "not both solvers are wrong in the same way"
 
 
-def confirm(opinion: SecondOpinion, goals: int) -> None:
-    """Return if all of z3's answers were confirmed, and there were no fewer. Raises Unknown.
+def confirm(proof: Callable[[], object], goals: int) -> None:
+    """Run a proof, and return if all of z3's answers to it were confirmed, and there were no fewer. Raises Unknown.
 
     There are more where z3 is asked for obligations one by one, since it has had no time for them at once.
     """
+    opinion = SecondOpinion()
+    with witnessed(opinion):
+        proof()
     if opinion.undecided:
         raise Unknown("; ".join(opinion.undecided))
     assert opinion.confirmed >= goals
@@ -41,10 +45,7 @@ def confirm(opinion: SecondOpinion, goals: int) -> None:
     assumptions=TWO_SOLVERS,
 )
 def test_answers_about_the_checksum_are_confirmed(theorem: Theorem, goals: int) -> None:
-    opinion = SecondOpinion()
-    with witnessed(opinion):
-        theorem.prove(checksum)
-    confirm(opinion, goals)
+    confirm(lambda: theorem.prove(checksum), goals)
 
 
 @claim(
@@ -55,10 +56,7 @@ def test_answers_about_the_checksum_are_confirmed(theorem: Theorem, goals: int) 
     assumptions=TWO_SOLVERS,
 )
 def test_answers_about_the_fast_parser_are_confirmed() -> None:
-    opinion = SecondOpinion()
-    with witnessed(opinion):
-        parsers.test_the_fast_parser_reads_only_bytes_of_the_frame()
-    confirm(opinion, goals=3)
+    confirm(parsers.test_the_fast_parser_reads_only_bytes_of_the_frame, goals=3)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +72,4 @@ def test_answers_about_the_fast_parser_are_confirmed() -> None:
     assumptions=TWO_SOLVERS,
 )
 def test_answers_about_the_tcp_word_are_confirmed(theorem: Theorem, module: ModuleType) -> None:
-    opinion = SecondOpinion()
-    with witnessed(opinion):
-        theorem.prove(module)
-    confirm(opinion, goals=2)
+    confirm(lambda: theorem.prove(module), goals=2)
