@@ -4,12 +4,14 @@ The first port is the standard, a `reference.Port`. A departure from it is repor
 values.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import fastpath
 import reference
+from fastpath.frames import Path
 from fastpath.policy import Policy
 from proofs.conformance.compare import Difference, differences
 from proofs.conformance.port_engine import plain_verdict
@@ -85,7 +87,7 @@ class World:
 
     Attributes:
         now_ms: the time.
-        hits: how many packets the fast ports' compiled code has decided, over all ports.
+        paths: how many packets of batches the fast ports have decided on which path, over all ports.
         packets: how many there were, over all fast ports.
     """
 
@@ -97,7 +99,7 @@ class World:
         now_ms: int = 1_000_000,
     ) -> None:
         self.now_ms = now_ms
-        self.hits = 0
+        self.paths: Counter[Path] = Counter()
         self.packets = 0
         self._standard = _subject("reference", reference.Port, semantics, limits)
         self._others = [_subject(name, make, semantics, limits) for name, make in fast_ports.items()]
@@ -129,7 +131,7 @@ class World:
             for index, (direction, frame) in enumerate(sights):
                 operation = f"packet {index + 1} of {len(sights)} in a batch"
                 self._same_verdict(subject, operation, direction, frame, expected[index], batch.verdict(index))
-                self.hits += batch.ticket(index) == 0
+                self.paths[batch.path(index)] += 1
         return expected
 
     def change(self, name: str, change: Change) -> object:
