@@ -16,15 +16,12 @@ from fastpath.policy import Policy
 from proofs.conformance.compare import Difference, differences
 from proofs.conformance.port_engine import plain_verdict
 from proofs.equivalence import vpc
-from reference.address import Cidr
 from reference.direction import Direction
 from reference.errors import ControlError
 from reference.semantics import Semantics
 from reference.verdict import Verdict
 from reference.vpc.config import TableLimits, VpcConfig
-from reference.vpc.firewall import FirewallRule
 from reference.vpc.mappings import Mappings
-from reference.vpc.router import RouterClass, RouterTarget
 
 FRAME_SIZE = 2_048
 HASH_SEED = 20_230
@@ -103,7 +100,7 @@ class World:
         self.packets = 0
         self._standard = _subject("reference", reference.Port, semantics, limits)
         self._others = [_subject(name, make, semantics, limits) for name, make in fast_ports.items()]
-        self.change("set up", set_up)
+        self.change("set up", lambda port, _: vpc.set_up(port))
 
     @property
     def port(self) -> reference.Port:
@@ -186,16 +183,6 @@ def _subject(name: str, make: MakePort, semantics: Semantics, limits: TableLimit
     port = make(vpc.config(), limits, mappings, semantics)
     batch = fastpath.FrameBatch(64, FRAME_SIZE) if hasattr(port, "process_batch") else None
     return Subject(name, port, mappings, batch)
-
-
-def set_up(port: Any, _: Mappings) -> None:
-    """Give a new port the VPC's routes and firewall rules, and start it."""
-    for family in (4, 6):
-        target = RouterTarget.parse(f"sub{family}={vpc.SUBNET[family]}")
-        port.router.add(Cidr.parse(vpc.SUBNET[family]), target, RouterClass.SYSTEM)
-        port.router.add(Cidr.parse(vpc.EVERYTHING[family]), RouterTarget.parse("ig"), RouterClass.SYSTEM)
-    port.set_firewall_rules([FirewallRule.parse(text) for text in vpc.DEFAULT_FIREWALL])
-    port.start()
 
 
 def _attempt(change: Change, subject: Subject) -> object:

@@ -59,7 +59,7 @@ class _Taken(NamedTuple):
     base: Hashable
 
 
-def explain(history: History, replica: Replica, patience: int = 50_000, shortest: int = 500) -> list[Operation]:
+def explain(history: History, replica: Replica, patience: int = 50_000, shortest: int = 250) -> list[Operation]:
     """An order of all operations in which the reference gives every answer that the port gave.
 
     Args:

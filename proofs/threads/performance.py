@@ -12,7 +12,7 @@ import fastpath
 import reference
 from fastpath.frames import Path
 from proofs.equivalence import vpc
-from proofs.equivalence.world import FRAME_SIZE, HASH_SEED, set_up
+from proofs.equivalence.world import FRAME_SIZE, HASH_SEED
 from proofs.threads.history import HIT, MISS, Control, Following, History, MappingStep, Operation, Packet, attempt
 from proofs.threads.replica import Replica
 from proofs.threads.stories import Batch, Command, Deed, Story
@@ -94,7 +94,7 @@ def beginning(story: Story) -> Replica:
     """The reference as the port of a story is at first."""
     mappings = vpc.mappings()
     port = reference.Port(vpc.config(), story.limits, mappings)
-    set_up(port, mappings)
+    vpc.set_up(port)
     return Replica(port, mappings)
 
 
@@ -102,7 +102,7 @@ def perform(story: Story, design: fastpath.Design) -> History:
     """Let a story happen on real threads; raises what a thread raised, or `Stuck`."""
     mappings = vpc.mappings()
     port = fastpath.Port(vpc.config(), story.limits, mappings, design=design, threads=4, seed=HASH_SEED)
-    set_up(port, mappings)
+    vpc.set_up(port)
     first = port.ticket + 1
     ranks = itertools.count(1)
     actors = [_Actor(number, port, mappings, ranks) for number in range(len(story.rounds[0]))]

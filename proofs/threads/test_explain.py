@@ -122,7 +122,7 @@ def _repeats(order: Sequence[Operation], replica: Replica) -> bool:
     return True
 
 
-def _is_explained(threads: Sequence[Sequence[Operation]], replica: Replica, shortest: int = 500) -> bool:
+def _is_explained(threads: Sequence[Sequence[Operation]], replica: Replica, shortest: int = 250) -> bool:
     try:
         explain(threads, replica, shortest=shortest)
     except Unexplained:
@@ -141,7 +141,7 @@ def test_the_search_agrees_with_the_trial_of_all_orders() -> None:
         for history in (threads, _spoilt(threads, random)):
             replica.restore(saved)
             expected = _some_order_explains(history, replica)
-            for shortest in (500, 2):
+            for shortest in (250, 2):
                 replica.restore(saved)
                 assert _is_explained(history, replica, shortest) == expected, (
                     f"seed {seed}, attempts from {shortest} steps"
