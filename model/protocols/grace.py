@@ -38,12 +38,6 @@ grace = Protocol(
     "grace",
     "threads find things inside batches, while things are withdrawn, waited for, and used again",
     words=(place, announced, buffered, holds, stage, visible, asked, answer, left),
-    spare={
-        ("show", "it is fresh"): "what is being withdrawn may as well be shown again",
-        ("withdraw", "it is shown"): "nobody is hurt by one more grace period",
-        ("fence behind the withdrawal", "it is withdrawn"): "the same",
-        ("read an announcement", "it is being asked"): "an announcement that is read later says more",
-    },
 )
 
 Parts = tuple[dict[str, Term], list[Change]]

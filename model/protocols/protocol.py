@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from model.protocols.terms import Sort, Term, Word, both, choose, constant, every, variable
+from model.protocols.terms import Sort, Term, Word, both, choose, conjuncts, constant, every, variable
 
 Body = Callable[..., tuple[Mapping[str, Term], Sequence["Change"]]]
 
@@ -94,7 +94,6 @@ class Protocol:
         initially: what holds at the beginning, without free variables.
         steps: by name.
         sentences: invariants and safety.
-        spare: guards without which all would be kept as well, by step and name, and what they are there for.
     """
 
     name: str
@@ -103,7 +102,6 @@ class Protocol:
     initially: list[Term] = field(default_factory=list)
     steps: dict[str, Step] = field(default_factory=dict)
     sentences: list[Sentence] = field(default_factory=list)
-    spare: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def sorts(self) -> list[Sort]:
@@ -143,8 +141,19 @@ class Protocol:
 
         return add
 
+    def parts(self) -> list[tuple[str, str]]:
+        """All that can be left out of the steps, as step and name: guards, single conditions of guards, changes.
+
+        The conditions of a guard are numbered: the second is `GUARD (2)`.
+        """
+        return [
+            (step.name, part)
+            for step in self.steps.values()
+            for part in (*step.guards, *_conditions(step), *(change.name for change in step.changes))
+        ]
+
     def without(self, step: str, part: str) -> "Protocol":
-        """The protocol with one guard, or one change, of one step left out.
+        """The protocol with one guard, one condition of a guard, or one change, of one step left out.
 
         Raises:
             LookupError: there is none of that name, or more than one.
@@ -152,7 +161,23 @@ class Protocol:
         whole = self.steps[step]
         guards = {name: guard for name, guard in whole.guards.items() if name != part}
         changes = [change for change in whole.changes if change.name != part]
-        if len(whole.guards) + len(whole.changes) - len(guards) - len(changes) != 1:
-            raise LookupError(f"{step}: {part!r} is not the name of one guard or change")
+        left_out = len(whole.guards) + len(whole.changes) - len(guards) - len(changes)
+        if part in (conditions := _conditions(whole)):
+            guard, rest = conditions[part]
+            guards[guard] = rest
+            left_out += 1
+        if left_out != 1:
+            raise LookupError(f"{step}: {part!r} is not the name of one guard, condition or change")
         broken = replace(whole, guards=guards, changes=changes)
         return replace(self, name=f"{self.name}, {step} without: {part}", steps={**self.steps, step: broken})
+
+
+def _conditions(step: Step) -> dict[str, tuple[str, Term]]:
+    """The conditions of guards that have several, by name: of which guard, and what is left of it without this one."""
+    found = {}
+    for name, guard in step.guards.items():
+        several = conjuncts(guard)
+        for number in range(len(several)) if len(several) > 1 else ():
+            left = several[:number] + several[number + 1 :]
+            found[f"{name} ({number + 1})"] = name, left[0] if len(left) == 1 else both(*left)
+    return found

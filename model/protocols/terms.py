@@ -186,6 +186,11 @@ def both(*parts: Term) -> Term:
     return Term(Op.AND, TRUTH, parts)
 
 
+def conjuncts(term: Term) -> list[Term]:
+    """The conditions that a term says hold all at once; itself if it is not of that kind."""
+    return [one for part in term.parts for one in conjuncts(part)] if term.op is Op.AND else [term]
+
+
 def either(*parts: Term) -> Term:
     """At least one of them."""
     return Term(Op.OR, TRUTH, parts)

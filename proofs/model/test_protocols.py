@@ -1,8 +1,8 @@
 """C7, inductively: what the protocols promise holds for any number of threads, buckets, entries, records and keys.
 
-Every guard, and every change that has a name of its own, is left out once: then the proof must fail, with a state from
-which the step breaks a sentence. Where that state can be reached from the beginning it is a defect, and a search of a
-few threads finds the way to it.
+Every guard, every condition of a guard that has several, and every change is left out once: then the proof must fail,
+with a state from which the step breaks a sentence, or `proofs.model.idle_parts` says what it is there for. Where that
+state can be reached from the beginning it is a defect, and a search of a few threads finds the way to it.
 """
 
 import functools
@@ -10,13 +10,15 @@ import functools
 import pytest
 
 from model.protocols.instances import PROTOCOLS
-from model.protocols.protocol import Protocol, Step
+from model.protocols.protocol import Step
 from model.search import Outcome, search
 from proofs.ledger import Method, claim
+from proofs.model.idle_parts import IDLE, STUCK
 from proofs.model.induction import Failure, Induction
 from proofs.model.protocol_defects import BEGUN_OTHERWISE, DEFECTS
 
 _ANY_NUMBER = "any number of threads, buckets, slots, entries, words of an entry, keys, things and flow records"
+_STUCK = [part for part, reason in IDLE.items() if reason is STUCK]
 _QUICK = [name for name in PROTOCOLS if name != "pairs"]
 
 
@@ -25,31 +27,13 @@ def _induction(name: str) -> Induction:
     return Induction(PROTOCOLS[name][0])
 
 
-def _siblings(protocol: Protocol) -> list[tuple[str, str]]:
-    """Each guard of each step, and each change that has a name of its own."""
-    return [
-        (step.name, part)
-        for step in protocol.steps.values()
-        for part in (
-            *step.guards,
-            *(change.name for change in step.changes if change.name != _unnamed(change.word.name)),
-        )
-    ]
-
-
-def _unnamed(word: str) -> str:
-    return f"{word} changes"
-
-
 def _left_out(*names: str) -> str:
-    """How many guards and changes are left out, and how many are not, for the ledger."""
-    protocols = [PROTOCOLS[name][0] for name in names]
-    parts = sum(len(_siblings(protocol)) for protocol in protocols)
-    guards = sum(len(step.guards) for protocol in protocols for step in protocol.steps.values())
-    changes = sum(len(step.changes) for protocol in protocols for step in protocol.steps.values())
+    """How many parts are left out, and of how many the table says why they are there, for the ledger."""
+    parts = sum(len(PROTOCOLS[name][0].parts()) for name in names)
+    idle = sum(name in names for name, _, _ in IDLE)
     return (
-        f"{guards} guards and {parts - guards} changes of {', '.join(names)}, left out one at a time; not the other "
-        f"{changes - parts + guards} changes, by which a step moves on or the proof remembers"
+        f"{parts} guards, conditions of guards and changes of {', '.join(names)}, left out one at a time; {idle} of "
+        "them are not needed for the proof, but for what the protocol is for"
     )
 
 
@@ -120,31 +104,53 @@ def test_the_epoch_tag_keeps_packets_in_the_order_of_rules() -> None:
 
 @claim(
     "C11",
-    "each guard, and each change that has a name of its own, is needed for the proof, but for those that are listed as "
-    "spare: without it there is a state, over a few elements, from which the step breaks a sentence",
+    "each guard, each condition of a guard, and each change is needed for the proof, but for those listed with a "
+    "reason: without it there is a state, over a few elements, from which the step breaks a sentence",
     method=Method.PROVED,
     scope=_left_out(*_QUICK),
 )
 @pytest.mark.parametrize("name", _QUICK)
-def test_no_guard_is_idle(name: str) -> None:
-    _every_guard_is_needed(name)
+def test_no_part_of_a_step_is_idle(name: str) -> None:
+    _every_part_is_needed(name)
 
 
 @claim(
     "C11",
-    "each guard and each named change of the paired install is needed for the proof, but for those listed as spare",
+    "each guard, each condition of a guard, and each change of the paired install is needed for the proof, but for "
+    "those listed with a reason",
     method=Method.PROVED,
     scope=_left_out("pairs"),
 )
 @pytest.mark.prove
-def test_no_guard_of_the_paired_install_is_idle() -> None:
-    _every_guard_is_needed("pairs")
+def test_no_part_of_the_paired_install_is_idle() -> None:
+    _every_part_is_needed("pairs")
 
 
-def _every_guard_is_needed(name: str) -> None:
-    protocol, _ = PROTOCOLS[name]
-    idle = {(step, part) for step, part in _siblings(protocol) if _without(name, step, part)[1] is None}
-    assert idle == set(protocol.spare)
+def _every_part_is_needed(name: str) -> None:
+    idle = {(step, part) for step, part in PROTOCOLS[name][0].parts() if _without(name, step, part)[1] is None}
+    assert idle == {(step, part) for protocol, step, part in IDLE if protocol == name}
+
+
+@claim(
+    "C11",
+    "parts of the protocols by which threads move on: without each of them a search finds steps that are never taken",
+    method=Method.EXHAUSTIVE,
+    scope=f"{len(_STUCK)} changes; one or two threads, one or two of everything else",
+)
+@pytest.mark.parametrize(("name", "step", "part"), _STUCK, ids=map(": ".join, _STUCK))
+def test_without_what_moves_on_some_step_is_never_taken(name: str, step: str, part: str) -> None:
+    protocol, finite = PROTOCOLS[name]
+    result = search(finite(protocol.without(step, part)).system(promised_only=True), limit=5_000)
+    assert result.outcome is Outcome.VACUOUS, f"{result.outcome.value} after {result.states} states"
+
+
+def test_a_condition_of_a_guard_is_left_out_alone() -> None:
+    protocol, _ = PROTOCOLS["bucket"]
+    guard = protocol.steps["lock the bucket"].guards["a writer"]
+    left = protocol.without("lock the bucket", "a writer (2)").steps["lock the bucket"].guards["a writer"]
+    assert left is guard.parts[0]
+    with pytest.raises(LookupError):
+        protocol.without("lock the bucket", "a writer (3)")
 
 
 def test_a_failed_proof_shows_the_state_the_step_and_what_breaks() -> None:

@@ -5,7 +5,7 @@ decide with its resources, or cannot read, is unknown, and counted as such.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import z3
@@ -33,13 +33,45 @@ def available() -> bool:
     return cvc5 is not None
 
 
+PRODUCT_FITS: Mapping[int, tuple[str, str]] = {
+    z3.Z3_OP_BSMUL_NO_OVFL: ("bvsmul_noovfl", "(bvsle (bvmul {signed}) (_ bv{greatest} {double}))"),
+    z3.Z3_OP_BSMUL_NO_UDFL: ("bvsmul_noudfl", "(bvsle (bvneg (_ bv{least} {double})) (bvmul {signed}))"),
+    z3.Z3_OP_BUMUL_NO_OVFL: ("bvumul_noovfl", "(bvule (bvmul {plain}) (_ bv{most} {double}))"),
+}
+"""z3's own functions that say whether a product fits, and what they mean, in numbers of twice as many bits."""
+
+
 def text_of(conditions: Iterable[Term]) -> str:
     """Conditions in SMT-LIB 2.6, without the question."""
     solver = z3.Solver()
     # z3 writes the connectives of nothing as names without parentheses, which SMT-LIB does not have.
     solver.add(*(z3.substitute(one, (z3.Or([]), FALSE), (z3.And([]), TRUE)) for one in conditions))
     lines = SIMPLIFIED_DIVISION.sub(r"(\1 ", solver.to_smt2()).splitlines()
-    return "\n".join(line for line in lines if not line.startswith(("(set-info", "(check-sat)", ";")))
+    kept = [line for line in lines if not line.startswith(("(set-info", "(check-sat)", ";"))]
+    return "\n".join([*_definitions(solver.assertions()), *kept])
+
+
+def _definitions(conditions: Iterable[Term]) -> list[str]:
+    """What z3's own functions in some conditions mean, in SMT-LIB."""
+    seen: set[int] = set()
+    found: set[str] = set()
+    waiting = list(conditions)
+    while waiting:
+        term = waiting.pop()
+        if term.get_id() in seen or not z3.is_app(term):
+            continue
+        seen.add(term.get_id())
+        waiting += term.children()
+        if term.decl().kind() in PRODUCT_FITS:
+            found.add(_definition(*PRODUCT_FITS[term.decl().kind()], term.arg(0).size()))
+    return sorted(found)
+
+
+def _definition(name: str, meaning: str, bits: int) -> str:
+    extended = {kind: " ".join(f"((_ {kind}_extend {bits}) {one})" for one in "xy") for kind in ("sign", "zero")}
+    numbers = {"greatest": (1 << bits - 1) - 1, "least": 1 << bits - 1, "most": (1 << bits) - 1, "double": 2 * bits}
+    body = meaning.format(signed=extended["sign"], plain=extended["zero"], **numbers)
+    return f"(define-fun {name} ((x (_ BitVec {bits})) (y (_ BitVec {bits}))) Bool {body})"
 
 
 def contradictory(text: str, resources: int = RESOURCES) -> bool:

@@ -27,8 +27,8 @@ ANY_BYTES = (
 )
 GIVEN = (
     "design `fine`; where headers begin and the flow id are as the reference sees them, the fast parser within the "
-    "bounds of C2; the transform's words are those of compile_flow, not those that compiled misses compose "
-    "(compose_transform, compose_rewrite); fold is known by what C1 proves; "
+    "bounds of C2; the transform's words are those of compile_flow (those that compiled misses compose have a claim of "
+    "their own); fold is known by what C1 proves; "
     "Python's bytes, int and struct behave as in proofs/smt/reference_frames.py"
 )
 

@@ -28,6 +28,16 @@ def test_a_word_shifted_by_all_its_bits_or_more_makes_a_demand_that_fails(
     assert any(z3.is_false(demand) for demand in demands_of(operator, count, composed=composed))
 
 
+def test_what_is_shifted_out_of_a_word_is_gone() -> None:
+    theory = OctetIntegers()
+    octets = [z3.Int(f"byte {place}") for place in range(8)]
+    word, count = theory.compose(octets), z3.IntVal(32)
+    shifted = theory.binary(ast.LShift, word, count, Kind.WORD, lambda *_: None)
+    assert theory.octets(shifted) == (*[z3.IntVal(0)] * 4, *octets[:4])
+    whole = theory.binary(ast.LShift, word, count, Kind.INTEGER, lambda *_: None)
+    assert theory.octets(whole) == (*[z3.IntVal(0)] * 4, *octets)
+
+
 @pytest.mark.parametrize("operator", SHIFTS)
 @pytest.mark.parametrize("composed", [False, True], ids=["zero", "bytes"])
 def test_a_word_shifted_by_whole_bytes_and_an_integer_shifted_by_any_count_demand_nothing(

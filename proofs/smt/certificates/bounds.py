@@ -5,6 +5,7 @@ condition and other bounds. Whatever is not found is left open, which can keep a
 make a wrong one right.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
@@ -23,9 +24,22 @@ Interval: TypeAlias = tuple[int | None, int | None]
 def comparisons(conditions: Iterable[Term], integers: Integers) -> Iterator[Linear]:
     """Linear forms that are not above zero where all the conditions hold."""
     for difference, equal in differences(conditions, integers):
-        yield difference
-        if equal:
-            yield difference.times(-1)
+        for form in (difference, difference.times(-1)) if equal else (difference,):
+            yield form
+            yield from _of_dividend(form, integers)
+
+
+def _of_dividend(form: Linear, integers: Integers) -> Iterator[Linear]:
+    """What follows for the dividend if there is nothing but a quotient in a form that is not above zero."""
+    if len(form.factors) == 1:
+        ((number, factor),) = form.factors
+        atom = integers.atoms[number]
+        if isinstance(atom, Quotient):
+            most = -form.constant // factor if factor > 0 else -(-form.constant // -factor)
+            if factor > 0:
+                yield atom.dividend.plus(Linear((most + 1) * atom.divisor - 1), -1)
+            else:
+                yield Linear(most * atom.divisor).plus(atom.dividend, -1)
 
 
 def differences(conditions: Iterable[Term], integers: Integers) -> Iterator[tuple[Linear, bool]]:
@@ -49,6 +63,7 @@ class Bounds:
 
     Attributes:
         given: linear forms that are not above zero.
+        sums: an interval for each sum of several atoms that one of those forms is about.
         atoms: an interval for each, by number.
         learned: atoms of which more is known from the conditions than from what they are made of.
     """
@@ -56,8 +71,11 @@ class Bounds:
     def __init__(self, integers: Integers, given: Iterable[Linear]) -> None:
         self.integers = integers
         self.given = list(dict.fromkeys(given))
+        self.sums: dict[tuple[tuple[int, int], ...], Interval] = {}
         self.atoms: list[Interval] = []
         self.learned: set[int] = set()
+        for form in self.given:
+            self._note(form)
         self.narrow()
 
     def narrow(self) -> None:
@@ -77,6 +95,25 @@ class Bounds:
                 self._learn(form)
             if self.atoms == before:
                 break
+
+    def of_whole(self, form: Linear) -> Interval:
+        """Bounds of a linear form, from those of its parts, and from what is given of it as a whole."""
+        factors, by = _normal(form)
+        low, high = self.sums.get(factors, (None, None)) if by >= 0 else self.sums.get(factors, (None, None))[::-1]
+        whole = None if low is None else form.constant + by * low, None if high is None else form.constant + by * high
+        return _both(self.of(form), whole)
+
+    @property
+    def contradictory(self) -> bool:
+        """Whether nothing lies between the bounds of some sum."""
+        return any(None not in (low, high) and low > high for low, high in self.sums.values())  # type: ignore[operator]
+
+    def _note(self, form: Linear) -> None:
+        """From `form <= 0`: a bound of the sum in it."""
+        factors, by = _normal(form)
+        if by:
+            bound = (None, -form.constant // by) if by > 0 else (-(-form.constant // -by), None)
+            self.sums[factors] = _both(self.sums.get(factors, (None, None)), bound)
 
     def of(self, form: Linear) -> Interval:
         """Bounds of a linear form, from those of its parts."""
@@ -111,10 +148,23 @@ class Bounds:
                 self.learned.add(atom)
 
     def _take(self, atom: int, low: int | None, high: int | None) -> None:
-        known_low, known_high = self.atoms[atom]
-        low = known_low if low is None or (known_low is not None and known_low > low) else low
-        high = known_high if high is None or (known_high is not None and known_high < high) else high
-        self.atoms[atom] = low, high
+        self.atoms[atom] = _both(self.atoms[atom], (low, high))
+
+
+def _both(one: Interval, other: Interval) -> Interval:
+    """What lies in two intervals."""
+    lows = [low for low in (one[0], other[0]) if low is not None]
+    highs = [high for high in (one[1], other[1]) if high is not None]
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _normal(form: Linear) -> tuple[tuple[tuple[int, int], ...], int]:
+    """The factors of a form without what they have in common, the first one positive; and that, 0 for a single atom."""
+    if len(form.factors) < 2:
+        return (), 0
+    common = math.gcd(*(factor for _, factor in form.factors))
+    common = common if form.factors[0][1] > 0 else -common
+    return tuple((atom, factor // common) for atom, factor in form.factors), common
 
 
 def _divided(value: int | None, divisor: int) -> int | None:

@@ -50,12 +50,21 @@ def conjuncts(condition: Term, holds: bool = True) -> Iterator[tuple[Term, bool]
             waiting.append((part.arg(0), not true))
         elif (z3.is_and(part) and true) or (z3.is_or(part) and not true):
             waiting += [(child, true) for child in part.children()]
+        elif len(alone := _open_parts(part, true)) == 1:
+            waiting.append((alone[0], true))
         elif z3.is_implies(part) and (not true or decided(part.arg(0))):
             waiting += [(part.arg(1), true), *([] if true else [(part.arg(0), True)])]
         elif z3.is_app_of(part, z3.Z3_OP_ITE) and len(that_matter(part)) == 1:
             waiting.append((that_matter(part)[0], true))
         elif decided(part) is not true:
             yield part, true
+
+
+def _open_parts(part: Term, true: bool) -> list[Term]:
+    """Of conditions of which one must hold, or must not, those that may be the one; nothing for other terms."""
+    if (z3.is_or(part) and true) or (z3.is_and(part) and not true):
+        return [child for child in part.children() if decided(child) is not (not true)]
+    return []
 
 
 def split(conditions: Sequence[Term], choices: Sequence[Term] = ()) -> list[list[Term]] | None:
@@ -78,6 +87,8 @@ def _open_premises(conditions: Sequence[Term]) -> Iterator[Term]:
         for part, true in conjuncts(condition):
             if true and z3.is_implies(part):
                 yield from _undecided(part.arg(0))
+            elif (true and z3.is_or(part)) or (not true and z3.is_and(part)):
+                yield from _undecided(part)
 
 
 def _undecided(term: Term) -> Iterator[Term]:

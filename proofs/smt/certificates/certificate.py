@@ -1,23 +1,33 @@
 """Certificates for what z3 calls contradictory: clauses, a DRAT proof, and the check of it.
 
 What remains to be trusted: that the terms are those of the claim (`proofs.smt.executor`), with z3's simplifier, which
-has a part in building them, and its substitution, by which cases are told apart; their translation to clauses
-(`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that it uses); and the
-checker (`proofs.smt.certificates.drat`) as numba compiles it. Neither z3's verdict nor the SAT solver's counts.
+has a part in building them and is applied to them once more, and its substitution, by which cases are told apart; their
+translation to clauses (`proofs.smt.certificates.translation`, with the linear arithmetic, bounds, cases and gates that
+it uses); and the checker (`proofs.smt.certificates.drat`) as numba compiles it. Neither z3's verdict, nor its choice of
+the conditions that matter (`proofs.smt.certificates.core`), nor the SAT solver's verdict counts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from proofs.ledger import Unknown
 from proofs.smt.certificates.cases import split
 from proofs.smt.certificates.circuit import Clause
+from proofs.smt.certificates.core import cores, separate
 from proofs.smt.certificates.drat import Step, verify
 from proofs.smt.certificates.linear import Untranslatable
-from proofs.smt.certificates.solving import solve
+from proofs.smt.certificates.solving import solve_within
 from proofs.smt.certificates.translation import Translation
 from proofs.smt.solver import Disagreement, Unsatisfiable, witnessed
 from proofs.smt.values import Term
+
+CONFLICTS = 20_000
+"""So many conflicts a solver may need before the conditions are split into cases."""
+
+
+Done: TypeAlias = dict[frozenset[int], Sequence[Term]]
+"""Conditions that have a certificate, by z3's numbers for them."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,41 @@ class Tally:
         self.largest = max(self.largest, size, key=lambda pair: pair[1])
 
 
-def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
+def certificates(answer: Unsatisfiable, done: Done | None = None) -> Iterator[Certificate]:
     """Certificates that together, one for each case, show that z3's answer is right.
+
+    None for conditions that are among those `done`, to which new ones are added.
 
     Raises:
         Unknown: the clauses have a solution, since some conditions could not be translated; or none could be.
         Disagreement: the clauses have a solution, although they say all that the conditions do.
     """
-    waiting: list[Sequence[Term]] = [answer.conditions]
+    done = {} if done is None else done
+    for question in separate(answer.conditions):
+        *some, everything = cores(question)
+        first = some[0] if some else everything
+        name = frozenset(part.get_id() for part in first)
+        if name not in done:
+            yield from _of_few(some, everything, answer.what)
+            done[name] = first
+
+
+def _of_few(some: Sequence[Sequence[Term]], everything: Sequence[Term], what: str) -> list[Certificate]:
+    """Certificates for some of the conditions, if that will do."""
+    for conditions in some:
+        try:
+            return list(_in_cases(conditions, what, limited=True))
+        except (Unknown, Disagreement):
+            continue
+    return list(_in_cases(everything, what))
+
+
+def _in_cases(conditions: Sequence[Term], what: str, limited: bool = False) -> Iterator[Certificate]:
+    """A certificate, or one for each of several cases, if bounds are found, or a proof, only there.
+
+    Raises Disagreement, and Unknown, with `limited` also where a proof would take too long.
+    """
+    waiting: list[Sequence[Term]] = [conditions]
     while waiting:
         conditions = waiting.pop()
         try:
@@ -77,8 +114,15 @@ def certificates(answer: Unsatisfiable) -> Iterator[Certificate]:
             if cases is not None:
                 waiting += cases
                 continue
-            translation = _what_can_be(conditions, answer.what)
-        yield _refutation(translation, answer.what)
+            translation = _what_can_be(conditions, what)
+        cases = split(conditions, list(translation.integers.conditions.values()))
+        certificate = _refutation(translation, what, CONFLICTS if limited or cases is not None else None)
+        if certificate is not None:
+            yield certificate
+        elif cases is None:
+            raise Unknown(f"{what}: no proof within {CONFLICTS} conflicts")
+        else:
+            waiting += cases
 
 
 def _what_can_be(conditions: Sequence[Term], what: str) -> Translation:
@@ -89,12 +133,14 @@ def _what_can_be(conditions: Sequence[Term], what: str) -> Translation:
         raise Unknown(f"{what}: {refusal}") from refusal
 
 
-def _refutation(translation: Translation, what: str) -> Certificate:
-    """A certificate for clauses; congruence is added where a solution lacks it."""
+def _refutation(translation: Translation, what: str, conflicts: int | None) -> Certificate | None:
+    """A certificate for clauses; congruence is added where a solution lacks it. None after so many conflicts."""
     translation.reach_arguments()
     while True:
         clauses = translation.circuit.clauses
-        solved = solve(clauses)
+        solved = solve_within(clauses, conflicts)
+        if solved is None:
+            return None
         if solved.proof is not None:
             return Certificate(clauses, solved.proof)
         pairs = translation.incongruent(solved.true)
@@ -117,8 +163,9 @@ def certify(proof: Callable[[], object]) -> Tally:
     with witnessed(answers.append):
         proof()
     tally = Tally()
+    done: Done = {}
     for answer in answers:
-        for certificate in certificates(answer):
+        for certificate in certificates(answer, done):
             tally.take(certificate)
         tally.answers += 1
     return tally

@@ -57,6 +57,11 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class Freed(Unknown):
+    """An unknown of ours, which stands for a quotient."""
+
+
+@dataclass(frozen=True)
 class Application:
     """What an uninterpreted function gives for integers."""
 
@@ -101,13 +106,16 @@ class Integers:
     Attributes:
         atoms: by number.
         conditions: of if-then-elses, by the number that z3 gives the term.
+        freed: unknowns that stand for quotients (`solve`), with dividend and divisor.
     """
 
     def __init__(self) -> None:
         self.atoms: list[Unknown | Application | Quotient | Choice] = []
         self.conditions: dict[int, Term] = {}
         self._numbers: dict[object, int] = {}
-        self._solved: dict[str, Linear] = {}
+        self.freed: list[tuple[Linear, Linear, int]] = []
+        self._solved: dict[int, Linear] = {}
+        self._renewed: dict[int, Linear] = {}
         self._read: dict[int, tuple[Term, Linear]] = {}
 
     def read(self, term: Term) -> Linear:
@@ -142,48 +150,96 @@ class Integers:
         operands = [self._known(child) for child in term.children()]
         if kind == z3.Z3_OP_UNINTERPRETED:
             name = term.decl().name()
-            if not operands:
-                return self._solved.get(name) or self.atom(Unknown(name))
-            return self.atom(Application(name, tuple(operands)))
+            atom = self.atom(Application(name, tuple(operands)) if operands else Unknown(name))
+            return self._solved.get(atom.factors[0][0], atom)
         if kind not in _OPERATIONS:
             raise Untranslatable(f"{term.decl()} of integers")
         return _OPERATIONS[kind](self, operands)
 
-    def solve(self, zero: Linear) -> None:
-        """Use that a form is zero to say one of its unknowns by the others, from now on, where that is possible."""
+    def solve(self, zero: Linear, functions: bool = False, frees: bool = False) -> None:
+        """Use that a form is zero to say one of its atoms by the others, from now on, where that is possible.
+
+        That is an unknown, or with `functions` else what a function gives. If every such unknown is part of a quotient
+        as well, with `frees` the quotient is freed: a new unknown stands for it.
+        """
         zero = self.current(zero)
-        single = [(atom, factor) for atom, factor in zero.factors if self._may_be_solved(atom, factor, zero)]
-        if single:
-            number, factor = single[0]
-            rest = zero.plus(Linear(0, ((number, factor),)), -1).times(-factor)
-            self._solved = {name: _replaced(form, number, rest) for name, form in self._solved.items()}
-            self._solved[self.atoms[number].name] = rest  # type: ignore[union-attr]
-            self._read.clear()
+        single = [number for number, factor in zero.factors if abs(factor) == 1]
+        unknowns = [number for number in single if isinstance(self.atoms[number], Unknown)]
+        given = [number for number in single if functions and isinstance(self.atoms[number], Application)]
+        for number in (*unknowns, *given):
+            if not self._around(number, zero):
+                self._take(number, zero)
+                return
+        for number in unknowns if frees else ():
+            around = self._around(number, zero)
+            if all(isinstance(self.atoms[other], Quotient) for other in around):
+                for other in around:
+                    zero = _replaced(zero, other, self._free(other))
+                self._take(number, zero)
+                return
+
+    def _take(self, number: int, zero: Linear) -> None:
+        factor = dict(zero.factors)[number]
+        rest = zero.plus(Linear(0, ((number, factor),)), -1).times(-factor)
+        self._solved[number] = rest
+        self._read.clear()
+        self._renewed.clear()
+        for other, form in self._solved.items():
+            self._solved[other] = self.current(form)
+        self._renewed.clear()
+
+    def _free(self, number: int) -> Linear:
+        quotient = self.atoms[number]
+        assert isinstance(quotient, Quotient)
+        unknown = self.atom(Freed(f"quotient {number}"))
+        self.freed.append((unknown, quotient.dividend, quotient.divisor))
+        return unknown
 
     def current(self, form: Linear) -> Linear:
-        """A form in which what has been solved meanwhile is replaced."""
-        for atom, _ in form.factors:
-            solution = self.solution(self.atoms[atom])
-            form = form if solution is None else _replaced(form, atom, solution)
-        return form
+        """A form in which what has been solved meanwhile is replaced, also inside its atoms."""
+        renewed = Linear(form.constant)
+        for number, factor in form.factors:
+            renewed = renewed.plus(self._current(number), factor)
+        return renewed
 
-    def _may_be_solved(self, number: int, factor: int, zero: Linear) -> bool:
-        others = [other for other, _ in zero.factors if other != number]
-        unknown = isinstance(self.atoms[number], Unknown) and abs(factor) == 1
-        return unknown and not any(self._contains(other, number) for other in others)
+    def _current(self, number: int) -> Linear:
+        if number not in self._renewed:
+            self._renewed[number] = self._solved.get(number) or self._rebuilt(self.atoms[number])
+        return self._renewed[number]
 
-    def solution(self, atom: object) -> Linear | None:
-        """What an unknown is, if that has been solved."""
-        return self._solved.get(atom.name) if isinstance(atom, Unknown) else None
+    def _rebuilt(self, atom: Unknown | Application | Quotient | Choice) -> Linear:
+        if isinstance(atom, Quotient):
+            return self.quotient(self.current(atom.dividend), Linear(atom.divisor))
+        if isinstance(atom, Choice):
+            return self.atom(Choice(atom.condition, self.current(atom.then), self.current(atom.otherwise)))
+        if isinstance(atom, Application):
+            atom = Application(atom.function, tuple(map(self.current, atom.arguments)))
+        found = self.atom(atom)
+        return self._solved.get(found.factors[0][0], found)
+
+    def _around(self, number: int, zero: Linear) -> list[int]:
+        """The other atoms of a form that have an atom somewhere inside."""
+        return [other for other, _ in zero.factors if other != number and self._contains(other, number)]
+
+    def solution(self, number: int) -> Linear | None:
+        """What an atom is, if that has been solved."""
+        return self._solved.get(number)
+
+    def solved_functions(self) -> Iterator[int]:
+        """What functions give for arguments that have not been solved since, where there is a solution for it."""
+        for number in self._solved:
+            atom = self.atoms[number]
+            if isinstance(atom, Application) and all(self.current(form) == form for form in atom.arguments):
+                yield number
 
     def _contains(self, container: int, number: int) -> bool:
-        """Whether an atom has another one somewhere inside."""
+        """Whether an atom is another one, or has it somewhere inside."""
         atom = self.atoms[container]
-        if isinstance(atom, Unknown):
-            return container == number
-        if isinstance(atom, Choice):
-            return True  # its condition may ask for anything
-        forms = atom.arguments if isinstance(atom, Application) else (atom.dividend,)
+        if container == number or isinstance(atom, Choice):
+            return True  # the condition of a choice may ask for anything
+        forms = [form for form in (self.solution(container),) if form is not None]
+        forms += atom.arguments if isinstance(atom, Application) else ()
+        forms += [atom.dividend] if isinstance(atom, Quotient) else []
         return any(self._contains(inner, number) for form in forms for inner, _ in form.factors)
 
     def _known(self, term: Term) -> Linear:

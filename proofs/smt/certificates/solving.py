@@ -29,9 +29,23 @@ def available() -> bool:
 
 
 def solve(clauses: Sequence[Clause]) -> Solved:
-    """Ask for a solution or a proof. The empty clause ends a proof, also where the solver leaves it out."""
+    """Ask for a solution or a proof."""
+    solved = solve_within(clauses, None)
+    assert solved is not None
+    return solved
+
+
+def solve_within(clauses: Sequence[Clause], conflicts: int | None) -> Solved | None:
+    """Ask for a solution or a proof; None if neither is found within so many conflicts, where there is a limit.
+
+    The empty clause ends a proof, also where the solver leaves it out.
+    """
     with Solver(name=NAME, bootstrap_with=[list(clause) for clause in clauses], with_proof=True) as solver:
-        if solver.solve():
+        solver.conf_budget(-1 if conflicts is None else conflicts)
+        answer = solver.solve_limited()
+        if answer is None:
+            return None
+        if answer:
             return Solved(None, frozenset(literal for literal in solver.get_model() if literal > 0))
         steps = parse(solver.get_proof() or [])
     return Solved(steps if Step(()) in steps else [*steps, Step(())], frozenset())

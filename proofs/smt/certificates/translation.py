@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence, Set
 import z3
 
 from proofs.smt.certificates.bit_vector_terms import BIT_VECTORS
-from proofs.smt.certificates.bounds import Bounds, comparisons, differences
+from proofs.smt.certificates.bounds import Bounds, Interval, comparisons, differences
 from proofs.smt.certificates.cases import conjuncts, decided, that_matter
 from proofs.smt.certificates.circuit import FALSE, TRUE, Bits, Circuit, Literal, constant, extended
 from proofs.smt.certificates.linear import (
@@ -53,11 +53,20 @@ class Translation:
         self._terms: dict[int, tuple[Term, Bits]] = {}
         self._atoms: dict[int, Bits] = {}
         self._divisions: dict[tuple[Linear, int], tuple[Bits, Bits]] = {}
+        self._divided_by: dict[int, list[tuple[Bits, Bits]]] = {}
         self.bounds = Bounds(self.integers, ())
-        self._read_integers()
-        for condition in conditions:
-            for part, true in conjuncts(condition):
-                self._require(part, true, leave_out)
+        self._read_integers(frees=True)
+        if any(None in self.bounds.of(self.integers.current(unknown)) for unknown, _, _ in self.integers.freed):
+            self.integers = Integers()
+            self._read_integers(frees=False)
+        stated = [pair for condition in conditions for pair in conjuncts(condition)]
+        self._stated = {part.get_id() for part, _ in stated}
+        for part, true in stated:
+            self._require(part, true, leave_out)
+        for form in self._freed():
+            self.circuit.require(self.is_negative(form.plus(Linear(-1)), self.bounds.of(form.plus(Linear(-1)))))
+        if self.bounds.contradictory:
+            self.circuit.require(FALSE)
         for number in sorted(self.bounds.learned):
             if self.bounds.closed(number):
                 self._atom(number)
@@ -72,14 +81,24 @@ class Translation:
         else:
             self.circuit.require(literal if true else -literal)
 
-    def _read_integers(self) -> None:
+    def _read_integers(self, frees: bool) -> None:
         """Read all integer terms, say as many unknowns by others as equations allow, and find bounds for the rest."""
+        # Unknowns first: only then have the same values of a function the same arguments.
+        for functions in (False, True):
+            self._read_terms()
+            for difference, equal in list(differences(self.conditions, self.integers)):
+                if equal:
+                    self.integers.solve(difference, functions, frees)
         self._read_terms()
-        for difference, equal in list(differences(self.conditions, self.integers)):
-            if equal:
-                self.integers.solve(difference)
-        self._read_terms()
-        self.bounds = Bounds(self.integers, comparisons(self.conditions, self.integers))
+        self.bounds = Bounds(self.integers, [*comparisons(self.conditions, self.integers), *self._freed()])
+
+    def _freed(self) -> list[Linear]:
+        """Forms that are not above zero, since some unknowns are quotients."""
+        rests = [
+            (self.integers.current(dividend.plus(unknown, -divisor)), divisor)
+            for unknown, dividend, divisor in self.integers.freed
+        ]
+        return [form for rest, divisor in rests for form in (rest.times(-1), rest.plus(Linear(1 - divisor)))]
 
     def _read_terms(self) -> None:
         seen: set[int] = set()
@@ -127,28 +146,32 @@ class Translation:
             raise Untranslatable(f"{term.decl()} of integers")
         left, right = map(self.integers.read, term.children())
         difference = left.plus(right, -1)
+        if kind in (z3.Z3_OP_LE, z3.Z3_OP_GT):
+            difference = difference.times(-1)
+        # What is stated must not follow from itself.
+        bounds = self.bounds.of(difference) if term.get_id() in self._stated else self.bounds.of_whole(difference)
         if kind in (z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT):
-            equal = self.is_zero(difference)
+            equal = self.is_zero(difference, bounds)
             return equal if kind == z3.Z3_OP_EQ else -equal
         if kind in (z3.Z3_OP_LT, z3.Z3_OP_GE):
-            below = self.is_negative(difference)
+            below = self.is_negative(difference, bounds)
             return below if kind == z3.Z3_OP_LT else -below
-        above = self.is_negative(difference.times(-1))
+        above = self.is_negative(difference, bounds)
         return above if kind == z3.Z3_OP_GT else -above
 
-    def is_zero(self, form: Linear) -> Literal:
-        """Whether a form is zero: both sides are compared, so that no borrow is needed."""
+    def is_zero(self, form: Linear, bounds: Interval) -> Literal:
+        """Whether a form within bounds is zero: both sides are compared, so that no borrow is needed."""
         common = math.gcd(*(factor for _, factor in form.factors))
-        low, high = self.bounds.of(form)
+        low, high = bounds
         if (low is not None and low > 0) or (high is not None and high < 0) or (common and form.constant % common):
             return FALSE
         left, right = self._sides(form.divided(common or 1))
         width = max(len(left), len(right))
         return self.circuit.equal(extended(left, width), extended(right, width))
 
-    def is_negative(self, form: Linear) -> Literal:
-        """Whether a form is below zero."""
-        low, high = self.bounds.of(form)
+    def is_negative(self, form: Linear, bounds: Interval) -> Literal:
+        """Whether a form within bounds is below zero."""
+        low, high = bounds
         if (low is not None and low >= 0) or (high is not None and high < 0):
             return FALSE if low is not None and low >= 0 else TRUE
         left, right = self._sides(form.divided(math.gcd(*(factor for _, factor in form.factors)) or 1))
@@ -213,7 +236,7 @@ class Translation:
             return self.circuit.choose_bits(condition, extended(then, width), extended(otherwise, width))
         if isinstance(atom, Quotient):
             return self._division(atom.dividend, atom.divisor)[0]
-        solution = self.integers.solution(atom)
+        solution = self.integers.solution(number)
         if solution is not None:
             return self.number(solution)
         return self._between(*self._closed(Linear(0, ((number, 1),))))
@@ -252,8 +275,19 @@ class Translation:
         width = width_of(min(low, low // divisor * divisor), high + divisor)
         product = self.circuit.times(extended(quotient, width), divisor)
         total = self.circuit.add(product, extended(remainder, width))
-        self.circuit.require(self.circuit.equal(total, extended(self.number(dividend), width)))
+        whole = extended(self.number(dividend), width)
+        self.circuit.require(self.circuit.equal(total, whole))
+        for other, bits in self._divided_by.setdefault(divisor, []):
+            self._consistent(other, whole, bits, quotient)
+        self._divided_by[divisor].append((whole, quotient))
         return quotient, remainder
+
+    def _consistent(self, one: Bits, other: Bits, value: Bits, other_value: Bits) -> None:
+        """What follows anyway, and helps: equal dividends have equal quotients."""
+        width = max(len(one), len(other))
+        equal = self.circuit.equal(extended(one, width), extended(other, width))
+        width = max(len(value), len(other_value))
+        self.circuit.require(-equal, self.circuit.equal(extended(value, width), extended(other_value, width)))
 
     def _fraction(self, fraction: Fraction) -> Bits:
         if fraction.divisor == 1:
@@ -271,15 +305,20 @@ class Translation:
             first, second = self.integers.atoms[one], self.integers.atoms[other]
             assert isinstance(first, Application)
             assert isinstance(second, Application)
-            same = [
-                self.is_zero(left.plus(right, -1))
-                for left, right in zip(first.arguments, second.arguments, strict=True)
-            ]
-            equal = self.is_zero(Linear(0, ((one, 1),)).plus(Linear(0, ((other, 1),)), -1))
+            arguments = zip(first.arguments, second.arguments, strict=True)
+            same = [self._alike(left.plus(right, -1)) for left, right in arguments]
+            equal = self._alike(Linear(0, ((one, 1),)).plus(Linear(0, ((other, 1),)), -1))
             self.circuit.require(-self.circuit.all(same), equal)
+
+    def _alike(self, difference: Linear) -> Literal:
+        difference = self.integers.current(difference)
+        return self.is_zero(difference, self.bounds.of(difference))
 
     def reach_arguments(self) -> None:
         """Give bits to the arguments of every value of a function in use, so that an assignment says what they are."""
+        for number in list(self.integers.solved_functions()):
+            if self._is_bounded(number):
+                self._atom(number)
         done: set[int] = set()
         while todo := [one for one in self._atoms if one not in done]:
             for number in todo:
@@ -288,6 +327,14 @@ class Translation:
                 for argument in atom.arguments if isinstance(atom, Application) else ():
                     for inner, _ in argument.factors:
                         self._atom(inner)
+
+    def _is_bounded(self, number: int) -> bool:
+        """Whether there are bounds for the solution of a function's value, and for its arguments."""
+        atom, solution = self.integers.atoms[number], self.integers.solution(number)
+        assert isinstance(atom, Application)
+        assert solution is not None
+        inner = [part for form in (solution, *atom.arguments) for part, _ in form.factors]
+        return all(self.bounds.closed(part) for part in inner)
 
     def incongruent(self, true: Set[int]) -> list[tuple[int, int]]:
         """Pairs of values of a function that differ under an assignment, although their arguments do not.

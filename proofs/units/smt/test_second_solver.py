@@ -140,3 +140,24 @@ def test_a_claim_with_an_undecided_answer_is_unknown_unless_that_is_written_down
         "not decided": Result.UNKNOWN,
         "known not to be decided": Result.HELD,
     }
+
+
+PRODUCTS: dict[str, tuple[Callable[..., z3.BoolRef], Callable[[int, int], bool]]] = {
+    "greatest": (lambda x, y: z3.BVMulNoOverflow(x, y, True), lambda x, y: signed(x) * signed(y) < 4),
+    "least": (z3.BVMulNoUnderflow, lambda x, y: signed(x) * signed(y) >= -4),
+    "most": (lambda x, y: z3.BVMulNoOverflow(x, y, False), lambda x, y: x * y < 8),
+}
+
+
+def signed(number: int) -> int:
+    """Three bits in two's complement."""
+    return number - 8 * (number >> 2)
+
+
+@pytest.mark.parametrize("bound", PRODUCTS)
+def test_it_is_told_what_z3_means_by_a_product_that_fits(bound: str) -> None:
+    ask, fits = PRODUCTS[bound]
+    pairs = [(x, y) for x in range(8) for y in range(8)]
+    asked = [ask(z3.BitVecVal(x, 3), z3.BitVecVal(y, 3)) == z3.BoolVal(fits(x, y)) for x, y in pairs]
+    assert second_solver.contradictory(second_solver.text_of([z3.Not(z3.And(asked))]))
+    assert not second_solver.contradictory(second_solver.text_of(asked))
