@@ -241,7 +241,7 @@ class Port(Reconfiguration):
 
     def statistics(self) -> dict[str, object]:
         """All counters by OPTE's names; exact when no batch is under way."""
-        with self._slow_path.observation() as port:
+        with self._slow_path.count() as port:
             return port.statistics()
 
     def flow_counts(self) -> dict[str, object]:
