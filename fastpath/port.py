@@ -246,7 +246,7 @@ class Port(Reconfiguration):
 
     def flow_counts(self) -> dict[str, object]:
         """The number of entries in every flow table."""
-        with self._slow_path.operation() as port:
+        with self._slow_path.count() as port:
             return port.flow_counts()
 
     def snapshot(self) -> dict[str, object]:

@@ -153,16 +153,21 @@ class SlowPath:
     @contextmanager
     def observation(self, *, whole: bool = False) -> Iterator[reference.Port]:
         """A slow operation that looks at the whole port: what hits and misses have counted is brought home first."""
-        with self.count(whole=whole) as port:
+        with self.operation(whole=whole) as port:
             self.mirror.synchronise()
+            self._bring_counters_home()
             yield port
 
     @contextmanager
-    def count(self, *, whole: bool = False) -> Iterator[reference.Port]:
-        """A slow operation that looks at the port's counters, which do not depend on what its entries have counted."""
-        with self.operation(whole=whole) as port:
+    def count(self) -> Iterator[reference.Port]:
+        """A slow operation that looks at the port's counters and the sizes of its tables only.
+
+        They do not depend on what hits have counted in entries, and to look changes nothing: nothing has to follow.
+        """
+        with self._lock, self.misses.counted(), self._hits_excluded():
+            self._take_ticket()
             self._bring_counters_home()
-            yield port
+            yield self.port
 
     @contextmanager
     def _carried_out(self, whole: bool) -> Iterator[None]:

@@ -3,6 +3,7 @@
 A test is one recording, so that a failure names it and the tests can be spread over cores; the largest come first.
 """
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def one_by_one(paths: Iterable[Path]) -> list[object]:
 
 EVERY_RECORDING = one_by_one(PATHS)
 
+read_once = functools.lru_cache(maxsize=1)(read)
+"""The tests of one recording follow one another, design by design."""
+
 
 def covered_by(engine: EngineName) -> list[object]:
     """Those that the engine reproduces."""
@@ -52,7 +56,7 @@ def covered_by(engine: EngineName) -> list[object]:
 
 def replayed(path: Path, engine: EngineName, design: Design | None = None) -> Replay:
     """The recording's replay under the semantics it was recorded with."""
-    return replay(read(path), engine_factory(engine, design, SemanticsName.UPSTREAM)())
+    return replay(read_once(path), engine_factory(engine, design, SemanticsName.UPSTREAM)())
 
 
 def assert_equal(done: Replay) -> None:
