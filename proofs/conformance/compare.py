@@ -42,7 +42,7 @@ class Difference:
 
 def differences(expected: Any, got: Any, path: str = "") -> list[Difference]:
     """Every place where `got` departs from `expected`; empty when they are equal."""
-    if _same_scalar(expected, got):
+    if expected is got or _same_scalar(expected, got):
         return []
     if isinstance(expected, dict) and isinstance(got, dict):
         return _objects(expected, got, path)
