@@ -109,12 +109,13 @@ def test_the_fast_path_answers_the_recorded_hits_by_itself(
 
 
 @pytest.mark.slow
-def test_the_bundle_is_as_large_as_the_claims_say() -> None:
+def test_the_bundle_is_as_large_as_the_claims_say_and_every_member_is_known() -> None:
     recordings = [read(path) for path in PATHS]
     panics = [step for recording in recordings for step in recording.steps if step.result["kind"] == "panic"]
     assert len(recordings) == RECORDING_COUNT
     assert sum(len(recording.steps) for recording in recordings) == STEP_COUNT
     assert len(panics) == PANIC_COUNT
+    assert all(recording.is_closed and not recording.unknown for recording in recordings)
 
 
 @pytest.mark.parametrize("engine", list(EngineName))
