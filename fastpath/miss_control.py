@@ -45,11 +45,6 @@ class MissControl:
         """Keep misses out while rules are published, by a slow operation that looks at no flow."""
         yield
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Keep misses out, and know how many flows they have begun, for a slow operation that only counts."""
-        yield
-
     def prepare(self) -> None:
         """Do ahead, beside misses, what `follow_rules` would do."""
 
@@ -139,13 +134,6 @@ class CompiledMisses(MissControl):
             yield
         finally:
             open_gate(self._words)
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """As `held`, and count native flows."""
-        with self.held():
-            self._recall.follow()
-            yield
 
     def prepare(self) -> None:
         """Compile the rules, beside misses that go by those before."""

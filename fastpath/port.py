@@ -241,12 +241,12 @@ class Port(Reconfiguration):
 
     def statistics(self) -> dict[str, object]:
         """All counters by OPTE's names; exact when no batch is under way."""
-        with self._slow_path.count() as port:
+        with self._slow_path.observation() as port:
             return port.statistics()
 
     def flow_counts(self) -> dict[str, object]:
         """The number of entries in every flow table."""
-        with self._slow_path.count() as port:
+        with self._slow_path.operation() as port:
             return port.flow_counts()
 
     def snapshot(self) -> dict[str, object]:

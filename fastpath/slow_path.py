@@ -159,17 +159,6 @@ class SlowPath:
             yield port
 
     @contextmanager
-    def count(self) -> Iterator[reference.Port]:
-        """A slow operation that looks at the port's counters and the sizes of its tables only.
-
-        They do not depend on what hits have counted in entries, and to look changes nothing: nothing has to follow.
-        """
-        with self._lock, self.misses.counted(), self._hits_excluded():
-            self._take_ticket()
-            self._bring_counters_home()
-            yield self.port
-
-    @contextmanager
     def _carried_out(self, whole: bool) -> Iterator[None]:
         """From the exclusion of misses until everything has followed the reference. Under the slow lock."""
         with self.misses.excluded(), self._hits_excluded():

@@ -183,23 +183,6 @@ def test_an_observation_brings_the_hits_of_all_threads_home_once() -> None:
         assert port.data.statistics.of(IN).uft_hit == 504
 
 
-def test_to_count_brings_hits_home_for_the_port_and_leaves_entries_alone() -> None:
-    parts = Parts()
-    parts.converse(1)
-    leave_hits(parts, 0, 3, 40)
-    parts.words[entry_place(parts.words, parts.entry(OUT, flow(1))) + HITS] += np.uint64(7)
-    before = [parts.port.data.statistics.of(direction).uft_hit for direction in (IN, OUT)]
-    hits, tickets = parts.original(OUT, flow(1)).hits, parts.slow_path.tickets
-    for _ in range(2):
-        with parts.slow_path.count() as port:
-            after = [port.data.statistics.of(direction).uft_hit for direction in (IN, OUT)]
-        assert [new - old for new, old in zip(after, before, strict=True)] == [3, 40]
-        assert parts.original(OUT, flow(1)).hits == hits
-    assert parts.slow_path.tickets == tickets + 2
-    with parts.slow_path.observation():
-        assert parts.original(OUT, flow(1)).hits == hits + 7
-
-
 def test_an_observation_sees_what_hits_have_left_in_their_entries() -> None:
     parts = Parts()
     parts.converse(1)
