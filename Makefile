@@ -23,6 +23,11 @@ endif
 # Handed on through the environment, so that file names need no quoting rules of make's.
 export CAPTURE GUEST OUTPUT
 
+# The tests start a great many processes. Where the environment forbids bytecode, each of them would compile all
+# libraries anew; here it is kept once for all, away from the sources, and goes when the environment goes.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/bytecode
+
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

@@ -84,9 +84,10 @@ class LentPorts:
             free = pool.free = FreePorts(free)
         if int(self._words[at + POOL_NUMBER]) != number:
             free.same = 0
-        first = at + POOL_PORTS
-        self._words[first + free.same : first + len(free)] = np.array(free[free.same :], np.uint64)
-        free.same = len(free)
+        if free.same < len(free):
+            first = at + POOL_PORTS
+            self._words[first + free.same : first + len(free)] = np.array(free[free.same :], np.uint64)
+            free.same = len(free)
         self._words[at + POOL_NUMBER], self._words[at + POOL_TOP] = number, len(free)
         self._lent[at] = (pool, free)
 

@@ -31,6 +31,12 @@ def thread_at(words: Words, thread: Index) -> Index:
     return np.int64(words[THREADS_AT]) + np.int64(thread) * THREAD_WORDS
 
 
+def thread_lines(words: Words) -> Words:
+    """The lines of all threads, one a row: a view."""
+    first, count = int(words[THREADS_AT]), int(words[THREAD_COUNT])
+    return words[first : first + count * THREAD_WORDS].reshape(count, THREAD_WORDS)
+
+
 @kernel
 def enter(words: Words, thread: Index) -> None:
     """Announce that this thread is inside a batch."""

@@ -12,19 +12,17 @@ from typing import Any
 import reference
 from fastpath.claims import Claims
 from fastpath.control import Control
-from fastpath.layout import THREAD_COUNT, THREAD_HITS
+from fastpath.layout import THREAD_HITS
 from fastpath.memory import Words
 from fastpath.mirror import Mirror, Side
 from fastpath.miss_control import CompiledMisses, MissControl
 from fastpath.policy import Policy
 from fastpath.port_lock import lock_port, unlock_port
-from fastpath.reclaim import thread_at
+from fastpath.reclaim import thread_lines
 from reference.direction import Direction
 from reference.flow_table import FlowTable
 from reference.port_data import PortState
 from reference.semantics import Semantics
-
-_COUNTERS = ((Direction.IN, THREAD_HITS), (Direction.OUT, THREAD_HITS + 1))
 
 
 class SlowPath:
@@ -48,6 +46,7 @@ class SlowPath:
         self._control = Control(words, waits_for_hits=waits_for_hits)
         self._lock = threading.Lock()
         self._latest = threading.local()
+        self._hits = thread_lines(words)[:, THREAD_HITS : THREAD_HITS + 2]
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._mappings_published = port.mappings_seen
         self.misses = MissControl()
@@ -201,10 +200,8 @@ class SlowPath:
     def _bring_counters_home(self) -> None:
         """Add the hits and misses of all threads to the port's counters."""
         self.misses.bring_counters_home()
-        words = self._words
-        lines = [int(thread_at(words, thread)) for thread in range(int(words[THREAD_COUNT]))]
-        for direction, counter in _COUNTERS:
-            total = sum(int(words[line + counter]) for line in lines)
+        totals = self._hits.sum(axis=0).tolist()
+        for direction, total in zip((Direction.IN, Direction.OUT), totals, strict=True):
             new, self._counted[direction] = total - self._counted[direction], total
             statistics = self.port.data.statistics.of(direction)
             statistics.uft_hit += new

@@ -17,6 +17,7 @@ def parse_ip(text: str) -> bytes:
         raise TextError("Invalid IP address") from None
 
 
+@functools.lru_cache(maxsize=4096)
 def format_ip(address: bytes) -> str:
     """Format an address as OPTE prints it.
 

@@ -156,6 +156,8 @@ def _step(plain: Plain, due: int, header: Header) -> Step:
 
 def _count_unknown(given: Any, kept: Any, place: str, unknown: Counter[str]) -> None:
     """Count members of `given` that typing dropped; `result` is kept whole, so nothing of it is dropped here."""
+    if given == kept:
+        return
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
             if name in kept:

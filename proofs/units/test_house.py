@@ -1,5 +1,6 @@
 """The source tree keeps the rules of the house, and each rule notices what breaks it."""
 
+import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from proofs.house import (
 ROOT = Path(__file__).parents[2]
 
 Rule = Callable[[Iterable[Module]], Iterable[Violation]]
+
+
+@functools.cache
+def project() -> list[Module]:
+    """The modules of this project, each parsed once."""
+    return modules(ROOT)
 
 
 def report(violations: Iterable[Violation]) -> str:
@@ -51,19 +58,19 @@ def write(tree: Path, name: str, text: str, docstring: str = '"""A module."""\n'
 
 
 def test_the_tree_is_found() -> None:
-    assert {module.name for module in modules(ROOT)} >= {"model", "proofs.house", "proofs.units.test_house"}
+    assert {module.name for module in project()} >= {"model", "proofs.house", "proofs.units.test_house"}
 
 
 def test_imports_point_one_way() -> None:
-    assert report(breaks_arrows(modules(ROOT))) == ""
+    assert report(breaks_arrows(project())) == ""
 
 
 def test_every_file_fits_a_sitting_and_says_what_it_is() -> None:
-    assert report(breaks_form(modules(ROOT))) == ""
+    assert report(breaks_form(project())) == ""
 
 
 def test_every_method_says_what_it_does() -> None:
-    assert report(undocumented_methods(modules(ROOT))) == ""
+    assert report(undocumented_methods(project())) == ""
 
 
 def test_nothing_names_the_machine_it_was_made_on() -> None:

@@ -4,6 +4,7 @@ A flow is identified by the inner packet alone; encapsulation has no part in it.
 `lib/opte/src/api.rs`.
 """
 
+import functools
 import struct
 import zlib
 from ipaddress import IPv4Address, IPv6Address
@@ -131,6 +132,7 @@ def l4_hash(flow: FlowId) -> int:
     return zlib.crc32(b"".join((head, length, source, length, destination, tail)))
 
 
+@functools.lru_cache(maxsize=4096)
 def _address_text(address: bytes) -> str:
     return str(IPv4Address(address)) if len(address) == 4 else str(IPv6Address(address))
 

@@ -38,14 +38,6 @@ def fault_of(path: Path) -> tuple[int, str]:
     return caught.value.line, caught.value.fault
 
 
-@pytest.mark.slow
-def test_every_bundled_recording_is_read_and_every_member_is_known() -> None:
-    recordings = [read(path) for path in find([RECORDINGS])]
-    assert len(recordings) == 116
-    assert sum(len(recording.steps) for recording in recordings) == 66_039
-    assert all(recording.is_closed and not recording.unknown for recording in recordings)
-
-
 def test_plain_and_gzip_are_told_apart_by_content(tmp_path: Path, lines: list[Any]) -> None:
     plain = write(tmp_path / "misnamed.jsonl.gz", lines)
     assert read(plain).steps == read(SMALL).steps
