@@ -26,9 +26,9 @@ from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.speed import measure
 from proofs.interleavings.compiled.switch import UnavailableError, why_unavailable
 from proofs.interleavings.counterexamples import Counterexample
-from proofs.interleavings.explore import Search
 from proofs.interleavings.finding import Effort, Finding, Manner, Verdict, finding, investigate
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario, UnknownNameError
 from proofs.interleavings.schedule import ScheduleError, replay
 from proofs.interleavings.scheduler import NotEnabledError

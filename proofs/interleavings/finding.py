@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from proofs.interleavings.case import Case
 from proofs.interleavings.chance import Draw, Sample, sample
-from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.explore import explore
+from proofs.interleavings.report import Report, Search
 from proofs.interleavings.schedule import shrink
 
 

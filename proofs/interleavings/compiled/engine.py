@@ -38,10 +38,10 @@ from proofs.interleavings.compiled.switch import (
 )
 from proofs.interleavings.compiled.view_search import explore_view_runs
 from proofs.interleavings.data_race import DataRaceError
-from proofs.interleavings.explore import Report
 from proofs.interleavings.explore import Search as Scope
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.progress import DeadlockError
+from proofs.interleavings.report import Report
 from proofs.interleavings.scheduler import ConstantChangedError, EndlessRunError, NotEnabledError
 from proofs.interleavings.turn import Turn
 

@@ -9,11 +9,12 @@ from fastpath.atomics import load_acquire
 from fastpath.memory import Words
 from proofs.interleavings import explore as explore_module
 from proofs.interleavings.access import WRITES, Mode
-from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.linearizability import NotLinearizableError
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.progress import DeadlockError
+from proofs.interleavings.report import Report, Search
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.interleavings.scheduler import EndlessRunError
 from proofs.ledger import Method, claim

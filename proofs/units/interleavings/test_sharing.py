@@ -10,10 +10,11 @@ from fastpath.atomics import compare_and_swap, load_acquire, pause, store_releas
 from fastpath.memory import Words
 from proofs.interleavings import sharing as sharing_module
 from proofs.interleavings.access import Access
-from proofs.interleavings.explore import Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.progress import LivelockError
+from proofs.interleavings.report import Search
 from proofs.interleavings.request import Request
 from proofs.interleavings.schedule import replay
 from proofs.interleavings.scheduler import Scheduler
