@@ -30,45 +30,52 @@ class Circle:
 
 
 def endless(edges: Sequence[Sequence[Edge]]) -> Iterator[Circle]:
-    """A circle for each part that a fair run may stay in, and for loops of one thread that do not pause."""
-    for part in _parts(edges, lambda _edge: True):
+    """A circle for each part that a fair run may stay in, and for loops of one thread that do not pause.
+
+    `edges` are those of each state, by its number.
+    """
+    for part in parts(edges):
         if circle := _fair_circle(edges, part):
             yield circle
     for actor in sorted({edge.turn.actor for some in edges for edge in some}):
-        for part in _parts(edges, lambda edge, actor=actor: edge.turn.actor == actor and not edge.goes_round):
+        alone = [[edge for edge in some if edge.turn.actor == actor and not edge.goes_round] for some in edges]
+        for part in parts(alone):
             start = min(part)
-            inside = {state: [e for e in edges[state] if e.turn.actor == actor and e.to in part] for state in part}
-            yield Circle(_way(edges, 0, start), _round(inside, start))
+            yield Circle(_way(edges, start), _round(_within(alone, part), start, {actor}))
+
+
+def _within(edges: Sequence[Sequence[Edge]], part: set[int]) -> dict[int, list[Edge]]:
+    return {state: [edge for edge in edges[state] if edge.to in part] for state in part}
 
 
 def _fair_circle(edges: Sequence[Sequence[Edge]], part: set[int]) -> Circle | None:
     """A circle through a whole part, if a fair run may stay there: every actor steps, or somewhere cannot."""
-    inside = {state: [edge for edge in edges[state] if edge.to in part] for state in part}
+    inside = _within(edges, part)
     steps = {edge.turn.actor for some in inside.values() for edge in some}
-    starved = {edge.turn.actor for state in part for edge in edges[state]} - steps
-    if any(all(any(edge.turn.actor == actor for edge in edges[state]) for state in part) for actor in starved):
+    can_step = [{edge.turn.actor for edge in edges[state]} for state in part]
+    if set.intersection(*can_step) - steps:
         return None
     start = min(part)
-    return Circle(_way(edges, 0, start), _round(inside, start, steps))
+    return Circle(_way(edges, start), _round(inside, start, steps))
 
 
-def _round(inside: dict[int, list[Edge]], start: int, actors: set[int] | None = None) -> list[Turn]:
+def _round(inside: dict[int, list[Edge]], start: int, actors: set[int]) -> list[Turn]:
     """Turns from a state back to it, by each of the actors at least once."""
-    left = set(actors or ())
-    turns: list[Turn] = []
+    taken: list[Edge] = []
     state = start
-    while left or not turns or state != start:
-        wanted = _shortest(inside, state, lambda edge: edge.turn.actor in left if left else edge.to == start)
-        left -= {edge.turn.actor for edge in wanted}
-        turns += [edge.turn for edge in wanted]
-        state = wanted[-1].to
-    return turns
+    while left := actors - {edge.turn.actor for edge in taken}:
+        taken += _shortest(inside, state, lambda edge, left=left: edge.turn.actor in left)  # type: ignore[misc]
+        state = taken[-1].to
+    if state != start:
+        taken += _shortest(inside, state, lambda edge: edge.to == start)
+    return [edge.turn for edge in taken]
 
 
-def _way(edges: Sequence[Sequence[Edge]], start: int, end: int) -> list[Turn]:
-    if start == end:
+def _way(edges: Sequence[Sequence[Edge]], end: int) -> list[Turn]:
+    """Turns from the initial state to another."""
+    if end == 0:
         return []
-    return [edge.turn for edge in _shortest(edges, start, lambda edge: edge.to == end)]
+    return [edge.turn for edge in _shortest(edges, 0, lambda edge: edge.to == end)]
 
 
 def _shortest(
@@ -91,44 +98,57 @@ def _shortest(
                 border.append(edge.to)
 
 
-def _parts(edges: Sequence[Sequence[Edge]], counts: Callable[[Edge], bool]) -> Iterator[set[int]]:
-    """The strongly connected parts with a circle in them, by the edges that count (Tarjan, without recursion)."""
-    order: dict[int, int] = {}
-    lowest: dict[int, int] = {}
-    stack: list[int] = []
-    on_stack: set[int] = set()
-    for root in range(len(edges)):
-        if root in order:
-            continue
-        border: list[tuple[int, Iterator[Edge]]] = []
-
-        def enter(state: int, border: list[tuple[int, Iterator[Edge]]] = border) -> None:
-            order[state] = lowest[state] = len(order)
-            stack.append(state)
-            on_stack.add(state)
-            border.append((state, iter([edge for edge in edges[state] if counts(edge)])))
-
-        enter(root)
-        while border:
-            state, following = border[-1]
-            for edge in following:
-                if edge.to not in order:
-                    enter(edge.to)
-                    break
-                if edge.to in on_stack:
-                    lowest[state] = min(lowest[state], order[edge.to])
-            else:
-                border.pop()
-                if border:
-                    lowest[border[-1][0]] = min(lowest[border[-1][0]], lowest[state])
-                if lowest[state] == order[state]:
-                    part = set(_popped(stack, state))
-                    on_stack -= part
-                    if len(part) > 1 or any(edge.to == state and counts(edge) for edge in edges[state]):
-                        yield part
+def parts(edges: Sequence[Sequence[Edge]]) -> Iterator[set[int]]:
+    """The strongly connected parts that have a circle in them."""
+    search = _Parts(edges)
+    for state in range(len(edges)):
+        yield from search.reached_from(state)
 
 
-def _popped(stack: list[int], last: int) -> Iterator[int]:
-    while (state := stack.pop()) != last:
-        yield state
-    yield last
+class _Parts:
+    """Tarjan's algorithm, with a border in place of recursion."""
+
+    def __init__(self, edges: Sequence[Sequence[Edge]]) -> None:
+        self._edges = edges
+        self._order: dict[int, int] = {}
+        self._lowest: dict[int, int] = {}
+        self._stack: list[int] = []
+        self._on_stack: set[int] = set()
+        self._border: list[tuple[int, Iterator[Edge]]] = []
+
+    def reached_from(self, root: int) -> Iterator[set[int]]:
+        """Those parts that no root before has reached."""
+        if root not in self._order:
+            self._enter(root)
+        while self._border:
+            state, following = self._border[-1]
+            edge = next(following, None)
+            if edge is None:
+                self._border.pop()
+                if self._border:
+                    self._lower(self._border[-1][0], self._lowest[state])
+                if self._lowest[state] == self._order[state] and self._has_circle(part := self._leave(state)):
+                    yield part
+            elif edge.to not in self._order:
+                self._enter(edge.to)
+            elif edge.to in self._on_stack:
+                self._lower(state, self._order[edge.to])
+
+    def _enter(self, state: int) -> None:
+        self._order[state] = self._lowest[state] = len(self._order)
+        self._stack.append(state)
+        self._on_stack.add(state)
+        self._border.append((state, iter(self._edges[state])))
+
+    def _lower(self, state: int, order: int) -> None:
+        self._lowest[state] = min(self._lowest[state], order)
+
+    def _leave(self, state: int) -> set[int]:
+        part: set[int] = set()
+        while state not in part:
+            part.add(self._stack.pop())
+        self._on_stack -= part
+        return part
+
+    def _has_circle(self, part: set[int]) -> bool:
+        return len(part) > 1 or any(edge.to in part for state in part for edge in self._edges[state])

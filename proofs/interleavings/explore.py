@@ -82,6 +82,15 @@ class Node:
         return self.access
 
 
+class UnsuitedError(ValueError):
+    """A search that cannot be made of this program."""
+
+
+def suited(program: Program) -> Search:
+    """The search to prefer: of states where they can be told apart, for it repeats nothing."""
+    return Search.REDUCED if program().shares_objects else Search.STATES
+
+
 def explore(
     program: Program,
     search: Search = Search.REDUCED,
@@ -94,11 +103,15 @@ def explore(
 ) -> Report:
     """Run a program in every way that a memory model allows, until it fails or a limit is reached.
 
+    Raises UnsuitedError for states of a program whose threads share objects.
+
     `every_access`: also accesses to what threads do not share have turns in a reduced search (`sharing.py`). That makes
     the same runs with more steps: those of the compiled engine. `started` makes the scheduler of each run, as
     `Scheduler` does: one that looks at what is done, and does nothing else, may be given.
     """
     if search is Search.STATES:
+        if program().shares_objects:
+            raise UnsuitedError("its threads share more than arrays, so their states cannot be told apart")
         return explore_states(program, most_executions, most_seconds, memory, every_access=every_access)
     explorer = _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access)
     explorer.started = started

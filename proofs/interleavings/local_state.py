@@ -7,11 +7,11 @@ POPL 1973; Aho, Lam, Sethi, Ullman: Compilers, 9.2.5), and nothing else on its e
 looked at.
 
 That holds of kernels, which cannot keep anything elsewhere, or the compiler would refuse them, and of code that is
-written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code,
-of one with a value on its stack (such as the iterator of a `for` loop), with an exception handler, or with a variable of
-a kind whose equality is not known here, has the history of its thread for a state: the local state in which the thread
-was at its last access, and what it read there. A frame that waits for what it has called does not change. An array
-of a thread's own may be changed by what was called: its content always counts.
+written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of one with a value on its stack (such as the
+iterator of a `for` loop), with an exception handler, or with a variable of a kind whose equality is not known here, has
+the history of its thread for a state: the local state in which the thread was at its last access, and what it read
+there. A frame that waits for what it has called does not change. An array of a thread's own may be changed by what was
+called: its content always counts.
 """
 
 import dis
@@ -88,8 +88,7 @@ class LocalStates:
             looked_at.append((each, _frame_state(each, values, past), own))
             arrays += own
         self._frames = looked_at
-        contents = tuple(array.tobytes() for array in arrays)
-        return tuple(state for _, state, _ in looked_at), contents, self.results
+        return tuple(state for _, state, _ in looked_at), _content(arrays), self.results
 
     def _in_common(self, frames: Sequence[FrameType]) -> int:
         """How many of the outer frames were there already when last looked at."""
@@ -132,6 +131,10 @@ class LocalStates:
         if array.base is not None:
             raise _NotComparableError  # a view may show what others change
         return own.number(array), array.shape, array.dtype.str
+
+
+def _content(arrays: Sequence["_Array"]) -> Hashable:
+    return tuple(array.tobytes() for array in arrays)
 
 
 class _Own(NamedTuple):

@@ -4,9 +4,10 @@ Everything else, who may go on and what an access does, is the same scheduler an
 a run can be saved and gone back to, and has a key: two with one key have the same future.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
+from fastpath.memory import Words
 from proofs.interleavings.memory_model import Known, MemoryName
 from proofs.interleavings.program import Instance
 from proofs.interleavings.remembered import Automata, Kind, Place, found, seen_by
@@ -138,9 +139,9 @@ class Recalled(Scheduler):
         over = [(thread, moment) for thread, moment in returns if self._model.is_over(moment)]
         return (
             tuple(found(place).number for place in self.places),
-            tuple(array.words.tobytes() for array in self._arrays.values()),
+            _content([array.words for array in self._arrays.values()]),
             tuple(self._model.is_over(moment) for _, moment in returns),
-            tuple(moment < call for _, call in calls for _, moment in over),
+            _order(over, calls),
             self._model.key(live, Known(self._knows_as_private, over)),
         )
 
@@ -148,3 +149,12 @@ class Recalled(Scheduler):
         """The calls, or returns, so far; each thread's in its order."""
         found = [(thread, moment) for thread, operation, moment in self.marks if operation == what]
         return sorted(found, key=lambda operation: operation[0])
+
+
+def _content(arrays: Sequence[Words]) -> Hashable:
+    return tuple(words.tobytes() for words in arrays)
+
+
+def _order(returns: Sequence[tuple[int, Any]], calls: Sequence[tuple[int, Any]]) -> Hashable:
+    """Which operations had returned before which were called."""
+    return tuple(moment < call for _, call in calls for _, moment in returns)

@@ -99,7 +99,7 @@ def seen_by(request: Request, value: object) -> Hashable:
 
 
 def _described(request: Request) -> Hashable:
-    return request[:2] + (request.ordering, request.failure, request.value, request.note, change_state(request.change))
+    return (*request[:2], request.ordering, request.failure, request.value, request.note, change_state(request.change))
 
 
 class Recording(Scheduler):

@@ -2,9 +2,9 @@
 
 A run that comes to a state in which another has been adds nothing (stateful search: Holzmann, The model checker SPIN,
 1997; Godefroid, Partial-order methods, 1996, on why that is something else than giving up equivalent runs). What
-decides the future is the local state of each thread, as `local_state.py` defines it, and the memory; a memory model says
-what of itself still counts (`MemoryModel.key`). The past counts in so far as it shows at the end: of operations, which
-had returned before which was called.
+decides the future is the local state of each thread, as `local_state.py` defines it, and the memory; a memory model
+says what of itself still counts (`MemoryModel.key`). The past counts in so far as it shows at the end: of operations,
+which had returned before which was called.
 
 Threads cannot be put back into a state. But what one does next is a function of its local state and of what it reads,
 which a few runs teach; from then on the search goes from state to state without running anything (`recalled.py`). A run
@@ -20,6 +20,7 @@ import itertools
 import time
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from proofs.interleavings.endless import Edge, endless
 from proofs.interleavings.memory_model import MemoryName
@@ -32,6 +33,10 @@ from proofs.interleavings.schedule import to_text
 from proofs.interleavings.scheduler import NotEnabledError
 from proofs.interleavings.sharing import Sharing, acquaint, expanded
 from proofs.interleavings.turn import Turn
+
+
+_MOST_TRIES: Final = 2
+"""To do what is not known yet: once in vain, and once after a run."""
 
 
 @dataclass
@@ -142,7 +147,7 @@ class _States:
 
     def _started(self) -> Recalled | None:
         """The initial state; None where that fails."""
-        while self._report.failure is None:
+        for _ in range(_MOST_TRIES):
             machine = Recalled(self._program(), self._memory, self._is_private, self._knows_as_private, self._automata)
             try:
                 machine.start()
@@ -153,12 +158,26 @@ class _States:
             else:
                 return machine
             self._raise_if_sharing_has_grown()
-        return None
+            if self._report.failure is not None:
+                return None
+        raise NotDeterminedError("a run has not shown how threads begin")
 
     def _try(self, machine: Recalled, visit: _Visit, turn: Turn) -> None:
-        """Take a turn from a state, after a run that shows what it leads to if that is needed."""
+        """Take a turn from a state."""
         self._turns.append(turn)
-        while self._report.failure is None:
+        if self._step(machine, visit, turn):
+            self._report.steps += 1
+            number, is_new = self._arrive(machine)
+            self._edges[visit.number].append(Edge(turn, number, machine.has_gone_round))
+            if not is_new:
+                self._has_cycles |= number in self._under_way
+                self._report.redundant += 1
+        if len(self._way) <= len(self._turns):
+            self._turns.pop()
+
+    def _step(self, machine: Recalled, visit: _Visit, turn: Turn) -> bool:
+        """Bring the machine to where a turn leads, after a run that shows it if that is needed; False if nowhere."""
+        for _ in range(_MOST_TRIES):
             if self._here is not visit:
                 machine.restore(visit.saved)
             self._here = None
@@ -166,24 +185,16 @@ class _States:
                 machine.step(turn)
             except UnknownStepError:
                 if not self._run(self._turns, goes_on=True):
-                    self._turns.pop()
-                    return
+                    return False
             except AssertionError as error:
                 self._show(error)
             else:
-                break
+                self._raise_if_sharing_has_grown()
+                return True
             self._raise_if_sharing_has_grown()
-        else:
-            return
-        self._raise_if_sharing_has_grown()
-        self._report.steps += 1
-        number, is_new = self._arrive(machine)
-        self._edges[visit.number].append(Edge(turn, number, machine.has_gone_round))
-        if not is_new:
-            self._has_cycles |= number in self._under_way
-            self._report.redundant += 1
-        if len(self._way) <= len(self._turns):
-            self._turns.pop()
+            if self._report.failure is not None:
+                return False
+        raise NotDeterminedError(f"a run has not shown what thread {turn.actor} does after {to_text(self._turns)}")
 
     def _show(self, error: AssertionError) -> None:
         """What fails without a run has to fail in one."""
@@ -224,7 +235,7 @@ class _States:
             raise _SharingHasGrownError
 
     def _run(self, turns: Iterable[Turn], *, goes_on: bool, places: Sequence[Place] | None = None) -> bool:
-        """Make a run; where it `goes_on`, to its end, and else as far as the turns lead, which is to those places.
+        """Make a run; where it `goes_on`, beyond the turns, for what it teaches. To those places, it is a whole one.
 
         False when a thread is held, because it would go round in vain: what comes of these turns comes of fewer.
         """
@@ -241,7 +252,7 @@ class _States:
                     last = taken[-1].actor if taken else 0
                     taken.append(Turn(last if last in choices else next(iter(choices))))
                     run.step(taken[-1])
-                if run.choices():
+                if places is None:
                     return True
                 outcome = run.finish()
         except NotDeterminedError:

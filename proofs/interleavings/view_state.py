@@ -64,6 +64,8 @@ class Store:
 
 @dataclass(frozen=True)
 class Location:
+    """A word in its array, and its stores in modification order; never changed, but replaced."""
+
     words: Words
     position: int
     order: tuple[Store, ...]
@@ -134,8 +136,9 @@ class _Key:
         self._readable = {number: self._rank(number, location) for number, location in self._shared.items()}
         self._open = sorted(number for number, stores in self._readable.items() if len(stores) > 1)
         """Locations of which threads may have seen different stores."""
-        self._accesses = self._racing(known)
-        self._ticks = self._noticeable(known)
+        self._accesses = self._racing()
+        self._returns = known.returns
+        self._ticks = self._noticeable()
         self._clocks: dict[Clock, Clock] = {}
 
     def _rank(self, number: int, location: Location) -> Sequence[Store]:
@@ -154,7 +157,7 @@ class _Key:
         """Whether some other thread that goes on does not know yet that a thread's tick is over."""
         return any(self._state.threads[other].view.clock[thread] < tick for other in self._live if other != thread)
 
-    def _racing(self, known: Known) -> list[tuple[int, int, int, int]]:
+    def _racing(self) -> list[tuple[int, int, int, int]]:
         """The accesses with which a later one may race: location, kind, thread, tick."""
         return [
             (location, kind, thread, tick)
@@ -162,24 +165,26 @@ class _Key:
             if location in self._shared and self._unnoticed(thread, tick)
         ]
 
-    def _noticeable(self, known: Known) -> list[list[int]]:
+    def _noticeable(self) -> list[list[int]]:
         """For each thread the ticks of which it matters whether another knows that they are over."""
         ticks: list[set[int]] = [set() for _ in self._state.threads]
         for _, _, thread, tick in self._accesses:
             ticks[thread].add(tick)
-        for thread, moment in known.returns:
+        for thread, moment in self._returns:
             if self._unnoticed(thread, moment.tick):
                 ticks[thread].add(moment.tick)
         return [sorted(each) for each in ticks]
 
     def whole(self) -> Hashable:
-        fences = self._stores(self._state.full_fences)
         orders = tuple((number, self._order(stores)) for number, stores in sorted(self._readable.items()))
         threads = tuple(self._thread(views) for views in self._threads)
         races = tuple(
             sorted((*which, thread, bisect_right(self._ticks[thread], tick)) for *which, thread, tick in self._accesses)
         )
-        return self._private, orders, threads, fences, races
+        return self._private, orders, threads, self._fences(), races
+
+    def _fences(self) -> Hashable:
+        return self._stores(self._state.full_fences)
 
     def _order(self, stores: Sequence[Store]) -> Hashable:
         """Of the oldest it does not matter any more what it modifies: nothing comes before it."""

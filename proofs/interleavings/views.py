@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from fastpath.memory import MASK, Ordering, Words
+from fastpath.memory import MASK, Ordering
 from proofs.interleavings.access import Access, Mode
 from proofs.interleavings.data_race import Clock, Races
 from proofs.interleavings.memory_model import Known, MemoryModel, Moment
