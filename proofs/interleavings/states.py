@@ -34,7 +34,6 @@ from proofs.interleavings.scheduler import NotEnabledError
 from proofs.interleavings.sharing import Sharing, acquaint, expanded
 from proofs.interleavings.turn import Turn
 
-
 _MOST_TRIES: Final = 2
 """To do what is not known yet: once in vain, and once after a run."""
 

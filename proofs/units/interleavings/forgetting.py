@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 
 from fastpath.atomics import (
-    fence_full,
     load_acquire,
     load_plain,
     load_relaxed,
@@ -23,14 +22,14 @@ from fastpath.memory import Words
 from proofs.interleavings.linearizability import History
 from proofs.interleavings.program import Instance, Program
 
-X, Y, Z, D, OWN = range(5)
+X, Y, Z, D, OWN, LAST = range(6)
 
 
 def forgetting(*threads: Callable[[Words], object]) -> Program:
-    """A program over five words; its outcome is what threads return."""
+    """A program over a few words; its outcome is what threads return."""
 
     def start() -> Instance:
-        words = np.zeros(5, np.uint64)
+        words = np.zeros(6, np.uint64)
         return Instance({"words": words}, [partial(each, words) for each in threads], may_wait_forever=True)
 
     return start
@@ -40,7 +39,7 @@ def operations(*threads: Callable[[Words, History], object]) -> Program:
     """A program whose outcome is which operation had returned before which was called."""
 
     def start() -> Instance:
-        words, history = np.zeros(5, np.uint64), History()
+        words, history = np.zeros(6, np.uint64), History()
 
         def finish(_results: Sequence[object]) -> Hashable:
             found = sorted(history.operations, key=lambda operation: operation.thread)
@@ -106,7 +105,9 @@ def write_relaxed(words: Words) -> None:
 def read_and_forget(words: Words) -> int:
     """A word that was read anew cannot be read as it was before."""
     load_relaxed(words, X)
-    return int(load_relaxed(words, X)) if load_relaxed(words, Y) else 2
+    seen = load_relaxed(words, X) if load_relaxed(words, Y) else 2
+    store_relaxed(words, LAST, 1)
+    return int(seen)
 
 
 def write_and_release(words: Words) -> None:
@@ -123,7 +124,11 @@ def hand_on(words: Words) -> None:
 
 def read_handed_on(words: Words) -> int:
     """What was handed over twice."""
-    return int(load_relaxed(words, X)) if load_acquire(words, Y) else 2
+    if not load_relaxed(words, Z):
+        return 3
+    seen = load_relaxed(words, X) if load_acquire(words, Y) else 2
+    store_relaxed(words, LAST, 1)
+    return int(seen)
 
 
 def write_first(words: Words) -> None:
@@ -160,13 +165,9 @@ def read_y(words: Words) -> int:
 
 
 def stay(words: Words) -> None:
-    """Goes on when it may, and has seen nothing."""
-    load_relaxed(words, X)
-
-
-def set_x(words: Words) -> None:
-    """One word."""
-    store_relaxed(words, X, 1)
+    """Waits to the last, and has seen nothing."""
+    while not load_relaxed(words, LAST):
+        pause()
 
 
 def set_z(words: Words) -> None:
@@ -178,21 +179,6 @@ def set_x_and_z(words: Words) -> None:
     """Two words."""
     store_relaxed(words, X, 1)
     store_relaxed(words, Z, 1)
-
-
-def fence_what_was_read(words: Words) -> None:
-    """Lets later fences see what it has read."""
-    load_relaxed(words, X)
-    fence_full()
-    store_relaxed(words, Y, 1)
-
-
-def read_behind_fence(words: Words) -> int:
-    """Behind a fence that comes after that of another."""
-    if not load_relaxed(words, Y):
-        return 2
-    fence_full()
-    return int(load_relaxed(words, X))
 
 
 def read_plainly(words: Words) -> None:
@@ -210,33 +196,15 @@ def write_plainly(words: Words) -> None:
 def _comes_after(words: Words) -> bool:
     """Whether another thread has told; what that is worth depends on what was told before, and is forgotten."""
     store_relaxed(words, OWN, 1)  # who has changed memory does not wait for what was read before
-    if load_relaxed(words, Z):
-        load_acquire(words, Y)
-    else:
-        load_relaxed(words, Y)
-    return load_relaxed(words, Z) != 0
+    told = load_acquire(words, Y) if load_relaxed(words, Z) else load_relaxed(words, Y)
+    if not told:
+        return False
+    return bool(load_relaxed(words, Z))
 
 
 def read_once(words: Words, history: History, thread: int) -> None:
     """An operation."""
     history.perform(thread, "read", (), lambda: int(load_acquire(words, X)))
-
-
-def operation_and_release(words: Words, history: History) -> None:
-    """An operation, which is over when a word says so."""
-    read_once(words, history, 0)
-    store_release(words, Y, 1)
-
-
-def set_beside(words: Words, _history: History) -> None:
-    """One word."""
-    set_z(words)
-
-
-def operation_after(words: Words, history: History) -> None:
-    """An operation that comes after another, or not."""
-    if _comes_after(words) and load_relaxed(words, Y):
-        read_once(words, history, 2)
 
 
 VARIABLE = forgetting(write_twice, remember)
@@ -247,7 +215,5 @@ WAITING = forgetting(change_and_back, pause_once)
 BUFFER = forgetting(write_if_told, set_z, read_y)
 VIEW = forgetting(write_relaxed, stay, read_and_forget)
 CARRIED = forgetting(write_and_release, stay, read_handed_on, hand_on)
-FENCE = forgetting(set_x, stay, read_behind_fence, fence_what_was_read)
 RACE = forgetting(read_plainly, write_plainly, set_x_and_z)
 ORDER = operations(partial(read_once, thread=0), partial(read_once, thread=1))
-ORDER_BY_CLOCK = operations(operation_and_release, operation_after, set_beside)

@@ -68,10 +68,14 @@ def test_private_words_without_turns_lose_no_outcome(memory: MemoryName) -> None
         report = explore(program, memory=memory)
         assert (report.failure is not None) == (plain == "fails")
         if plain == "fails":
+            assert explore(program, Search.STATES, memory=memory).failure is not None
             fails += 1
             continue
         assert report.complete
         assert report.outcomes.keys() == plain
+        states = explore(program, Search.STATES, memory=memory)
+        assert states.complete
+        assert states.outcomes.keys() == plain
         outcome, schedule = list(report.outcomes.items())[-1]
         assert replay(program, schedule, memory=memory).outcome == outcome
     assert 0 < fails < PROGRAMS / 4
