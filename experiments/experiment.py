@@ -31,7 +31,7 @@ class Effort(enum.Enum):
 
     SMOKE = "smoke", 2, 0.0
     """As little as shows that the experiment works; its figures mean nothing."""
-    QUICK = "quick", 8, 2.0
+    QUICK = "quick", 8, 1.5
     """A few seconds a part: the tendency."""
     FULL = "full", 30, 40.0
     """What is worth quoting."""

@@ -23,6 +23,7 @@ from experiments.replay import BATCH, new_fast_port, replay
 from experiments.scenario import Scenario, Step
 from fastpath import Design, FrameBatch, Port
 from fastpath.compiler import OPTIONS
+from fastpath.frames import Path
 from fastpath.layout import DESCRIPTOR_WORDS, HEADROOM
 from fastpath.lowering import Frame
 from fastpath.memory import Words
@@ -63,8 +64,8 @@ class Lane:
         """Raises `NotForwarded` unless each frame was a hit and came out as the reference has it."""
         for index, step in enumerate(self.steps):
             assert isinstance(step.verdict, Modified)
-            if self.batch.ticket(index) != 0:
-                raise NotForwarded(f"frame {index} took the slow path")
+            if self.batch.path(index) is not Path.HIT:
+                raise NotForwarded(f"frame {index} was no hit")
             if self.batch.frame(index) != step.verdict.packet:
                 raise NotForwarded(f"frame {index} came out different from the reference's")
 
@@ -173,7 +174,7 @@ def _is_hit(port: Port, batch: FrameBatch, step: Step, now_ms: int) -> bool:
         batch.clear()
         batch.load(step.direction, step.frame)
         port.process_batch(batch, now_ms)
-    return batch.ticket(0) == 0
+    return batch.path(0) is Path.HIT
 
 
 @functools.cache

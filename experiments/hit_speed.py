@@ -56,7 +56,7 @@ PAYLOADS: Final = (0, 1_400)
 """Bytes; frames have them in turn."""
 BATCHES: Final = 1_000
 """In one sample: some 256,000 packets, about ten milliseconds, so that both threads have found a core of their own."""
-WARM_UP_ROUNDS: Final = 3
+WARM_UP_ROUNDS: Final = 2
 THREADS: Final = 2
 FRAME_SIZE: Final = 1_536
 _IP_AND_TCP: Final = 40

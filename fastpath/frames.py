@@ -4,6 +4,7 @@ Every frame has a slot of its own with headroom in front, so that encapsulation 
 copied. A batch belongs to one thread at a time.
 """
 
+import enum
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,6 +24,7 @@ from fastpath.layout import (
     FRAME_VERDICT,
     HEADROOM,
     INBOUND,
+    MISSED,
     OUTBOUND,
     VERDICT_DENIED,
     VERDICT_OTHER,
@@ -44,6 +46,17 @@ _REASONS = {
     int(DENIED_BY_DEFAULT): DenyReason.DEFAULT,
     int(DENIED_BY_ACTION): DenyReason.ACTION,
 }
+
+
+class Path(enum.Enum):
+    """How a port has come to its decision about a frame."""
+
+    HIT = "hit"
+    """By the unified flow table, in compiled code."""
+    MISS = "miss"
+    """By its layers, in compiled code."""
+    SLOW = "slow"
+    """By the reference, as a slow operation."""
 
 
 class FrameTooLong(ValueError):
@@ -131,13 +144,18 @@ class FrameBatch:
             raise Undecided(f"the port has not decided about frame {index}: process the batch first")
         return Modified(self.frame(index), self._word(index, FRAME_L4_HASH), self._word(index, FRAME_FLAGS) != 0)
 
+    def path(self, index: int) -> Path:
+        """The path on which the port decided about a frame."""
+        ticket = self._word(index, FRAME_TICKET)
+        return Path.MISS if ticket == MISSED else Path.SLOW if ticket else Path.HIT
+
     def ticket(self, index: int) -> int:
-        """A frame's rank among the slow operations of the port; 0 for a frame that hit the unified flow table.
+        """A frame's rank among the slow operations of the port; 0 for a frame that took another path.
 
         Slow operations took effect in the order of their tickets, so that a concurrent run can be replayed in a
         sequential order.
         """
-        return self._word(index, FRAME_TICKET)
+        return self._word(index, FRAME_TICKET) if self.path(index) is Path.SLOW else 0
 
     def waits(self, index: int) -> bool:
         """Whether a frame waits for a slow operation to be over; no for an index behind the last one."""

@@ -50,8 +50,7 @@ RULES_WANTED: Final = GATE + 1
 """The number of the rule set that misses go by (`current_rules.py`); it changes with the gate closed."""
 
 RECORDS: Final = 3 * LINE
-"""The records that nobody has: see `records.py`. A spin lock, then for entries and for flow records the head of the
-list of those that were given back, and the last number that was ever given out."""
+"""The records that nobody has (`records.py`): a spin lock; of entries and of flow records, head and last."""
 RECORDS_LOCK: Final = RECORDS
 ENTRY_LIST: Final = RECORDS + 1
 FLOW_LIST: Final = RECORDS + 3
@@ -261,7 +260,8 @@ FRAME_L4_HASH: Final = 4
 FRAME_FLAGS: Final = 5
 """`TRANSFORM_INTERNAL`, or 0. Of a frame that a layer denied: `layer << 8 | reason`, see `VERDICT_DENIED`."""
 FRAME_TICKET: Final = 6
-"""Rank among the port's slow operations; 0 for a hit."""
+"""Rank among the port's slow operations; 0 for a hit, and `MISSED` where compiled layers decided."""
+MISSED: Final = np.uint64((1 << 64) - 1)
 
 VERDICT_SLOW: Final = np.uint64(0)
 """Not decided by the compiled code."""

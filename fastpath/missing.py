@@ -8,7 +8,7 @@ from fastpath.commit import AGAIN
 from fastpath.compiler import cold_kernel, kernel
 from fastpath.decision import OUTCOME_ACTION, OUTCOME_HASH, OUTCOME_REWRITE
 from fastpath.gate import begin_miss, end_miss
-from fastpath.layout import FRAME_L4_HASH, FRAME_VERDICT, VERDICT_WAIT, Index
+from fastpath.layout import FRAME_L4_HASH, FRAME_TICKET, FRAME_VERDICT, MISSED, VERDICT_WAIT, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
 from fastpath.miss import CLOSED_HERE, DENIED_HERE, FORWARDED, WAIT, perform_miss
@@ -81,6 +81,8 @@ def missing_under(policy: Policy, hit: Any) -> Any:
             descriptors[at + FRAME_L4_HASH] = work[OUTCOME_HASH]
         elif outcome == WAIT:
             descriptors[at + FRAME_VERDICT] = VERDICT_WAIT
+        if outcome == FORWARDED or outcome == DENIED_HERE:
+            descriptors[at + FRAME_TICKET] = MISSED
         return passes or outcome == DENIED_HERE
 
     return miss

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastpath
+from fastpath.frames import Path
 from proofs.equivalence import budget, vpc
 from proofs.equivalence.decoder import Decoder
 from proofs.equivalence.policies import SWITCHED
@@ -43,10 +44,12 @@ def test_a_story_ends_the_same_with_every_switch_flipped_alone(semantics: str) -
 def test_the_compiled_code_decides_as_much_under_every_policy() -> None:
     """A switch that sent packets to the slow path instead would show nothing."""
     story = bytes((37 + step * 101) % 256 for step in range(budget.LONGEST))
-    decided: dict[bool, set[int]] = {True: set(), False: set()}
+    decided: dict[bool, set[tuple[int, int]]] = {True: set(), False: set()}
     for name, make in PORTS.items():
         decoder = Decoder(story, partial(World, Semantics.CORRECT, fast_ports={"switched": make}))
         decoder.play()
-        decided[SWITCHED[name].compiles_misses].add(decoder.stage.world.hits)
-    [with_misses], [hits_alone] = decided[True], decided[False]
-    assert with_misses > hits_alone > 0
+        paths = decoder.stage.world.paths
+        decided[SWITCHED[name].compiles_misses].add((paths[Path.HIT], paths[Path.MISS]))
+    [(hits, misses)], [(hits_alone, no_misses)] = decided[True], decided[False]
+    assert hits == hits_alone > 0
+    assert misses > no_misses == 0

@@ -4,12 +4,15 @@ Addresses for documentation (RFC 5737, RFC 3849) stand for the internet; those o
 """
 
 from dataclasses import replace
+from typing import Any
 
 from proofs.equivalence.place import Place
 from reference.address import Cidr, parse_ip, parse_mac
 from reference.semantics import Semantics
 from reference.vpc.config import ExternalIps, IpConfig, SourceNat, TableLimits, VpcConfig
+from reference.vpc.firewall import FirewallRule
 from reference.vpc.mappings import Mappings, PhysicalAddress, TunnelEndpoint
+from reference.vpc.router import RouterClass, RouterTarget
 
 VNI = 1_287_581
 OTHER_VNI = 4_242
@@ -120,3 +123,13 @@ def mappings() -> Mappings:
         endpoints = [TunnelEndpoint(underlay, BOUNDARY_VNI) for underlay in BOUNDARY_UNDERLAY]
         tables.v2b.set(Cidr.parse(EVERYTHING[family]), endpoints)
     return tables
+
+
+def set_up(port: Any) -> None:
+    """Give a new port the VPC's routes and firewall rules, and start it."""
+    for family in (4, 6):
+        target = RouterTarget.parse(f"sub{family}={SUBNET[family]}")
+        port.router.add(Cidr.parse(SUBNET[family]), target, RouterClass.SYSTEM)
+        port.router.add(Cidr.parse(EVERYTHING[family]), RouterTarget.parse("ig"), RouterClass.SYSTEM)
+    port.set_firewall_rules([FirewallRule.parse(text) for text in DEFAULT_FIREWALL])
+    port.start()

@@ -4,25 +4,24 @@ The first port is the standard, a `reference.Port`. A departure from it is repor
 values.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import fastpath
 import reference
+from fastpath.frames import Path
 from fastpath.policy import Policy
 from proofs.conformance.compare import Difference, differences
 from proofs.conformance.port_engine import plain_verdict
 from proofs.equivalence import vpc
-from reference.address import Cidr
 from reference.direction import Direction
 from reference.errors import ControlError
 from reference.semantics import Semantics
 from reference.verdict import Verdict
 from reference.vpc.config import TableLimits, VpcConfig
-from reference.vpc.firewall import FirewallRule
 from reference.vpc.mappings import Mappings
-from reference.vpc.router import RouterClass, RouterTarget
 
 FRAME_SIZE = 2_048
 HASH_SEED = 20_230
@@ -85,7 +84,7 @@ class World:
 
     Attributes:
         now_ms: the time.
-        hits: how many packets the fast ports' compiled code has decided, over all ports.
+        paths: how many packets of batches the fast ports have decided on which path, over all ports.
         packets: how many there were, over all fast ports.
     """
 
@@ -97,11 +96,11 @@ class World:
         now_ms: int = 1_000_000,
     ) -> None:
         self.now_ms = now_ms
-        self.hits = 0
+        self.paths: Counter[Path] = Counter()
         self.packets = 0
         self._standard = _subject("reference", reference.Port, semantics, limits)
         self._others = [_subject(name, make, semantics, limits) for name, make in fast_ports.items()]
-        self.change("set up", set_up)
+        self.change("set up", lambda port, _: vpc.set_up(port))
 
     @property
     def port(self) -> reference.Port:
@@ -129,7 +128,7 @@ class World:
             for index, (direction, frame) in enumerate(sights):
                 operation = f"packet {index + 1} of {len(sights)} in a batch"
                 self._same_verdict(subject, operation, direction, frame, expected[index], batch.verdict(index))
-                self.hits += batch.ticket(index) == 0
+                self.paths[batch.path(index)] += 1
         return expected
 
     def change(self, name: str, change: Change) -> object:
@@ -184,16 +183,6 @@ def _subject(name: str, make: MakePort, semantics: Semantics, limits: TableLimit
     port = make(vpc.config(), limits, mappings, semantics)
     batch = fastpath.FrameBatch(64, FRAME_SIZE) if hasattr(port, "process_batch") else None
     return Subject(name, port, mappings, batch)
-
-
-def set_up(port: Any, _: Mappings) -> None:
-    """Give a new port the VPC's routes and firewall rules, and start it."""
-    for family in (4, 6):
-        target = RouterTarget.parse(f"sub{family}={vpc.SUBNET[family]}")
-        port.router.add(Cidr.parse(vpc.SUBNET[family]), target, RouterClass.SYSTEM)
-        port.router.add(Cidr.parse(vpc.EVERYTHING[family]), RouterTarget.parse("ig"), RouterClass.SYSTEM)
-    port.set_firewall_rules([FirewallRule.parse(text) for text in vpc.DEFAULT_FIREWALL])
-    port.start()
 
 
 def _attempt(change: Change, subject: Subject) -> object:

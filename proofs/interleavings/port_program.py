@@ -8,6 +8,7 @@ import functools
 import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from proofs.interleavings.locks import Threading
 from proofs.interleavings.mappings import SeenMappings
 from proofs.interleavings.observed import observed
 from proofs.interleavings.program import Instance, Program
+from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
 from proofs.units.reference_packet.frames import TCP, ipv4
 from reference import Direction
@@ -100,24 +102,55 @@ class SequentialPort(Specification[tuple[str, ...]]):
 SNAPSHOT = Call("snapshot", lambda port: comparable(port.snapshot()))
 
 
+@dataclass(frozen=True)
+class Setting:
+    """The port on which calls are made.
+
+    Attributes:
+        limits: of its tables.
+        misses: who decides about misses. What compiled ones count is not observed: each thread has words of its own,
+            which are read with the gate closed.
+        external: the guest's external addresses, if not those of `scene`.
+        mappings_change: whether what is done to the mappings is observed. Calls find those that the port goes by in its
+            attribute `mappings`.
+    """
+
+    limits: reference.TableLimits = LIMITS
+    misses: Misses = Misses.REFERENCE
+    external: reference.ExternalIps | None = None
+    mappings_change: bool = False
+
+
+def port_scenario(
+    name: str,
+    about: str,
+    before: Sequence[Call],
+    threads: Sequence[Sequence[Call]],
+    faults: Mapping[str, Fault] = MappingProxyType({}),
+    setting: Setting = Setting(),
+    **options: Any,
+) -> Scenario:
+    """Threads that make calls on a port on which the calls of `before` have been made, as a scenario.
+
+    `options` are attributes of `Scenario`; it is held under every design that they do not call broken.
+    """
+
+    def build(modules: Interpreted, design: Design) -> Program:
+        return port_program(modules, design, before, threads, setting)
+
+    named = [", ".join(call.name for call in thread) for thread in threads]
+    designs = tuple(design for design in Design if design not in options.get("broken", ()))
+    return Scenario(name, about, named, build, faults, **{"designs": designs, **options})
+
+
 def port_program(
     modules: Interpreted,
     design: Design,
     before: Sequence[Call],
     threads: Sequence[Sequence[Call]],
-    limits: reference.TableLimits,
-    *,
-    misses: Misses = Misses.REFERENCE,
-    external: reference.ExternalIps | None = None,
-    mappings_change: bool = False,
+    setting: Setting = Setting(),
 ) -> Program:
-    """Threads that make calls on a port on which the calls of `before` have been made.
-
-    `misses` says who decides about misses. What compiled ones count is not observed: each thread has words of its own,
-    which are read with the gate closed. `external` are the guest's external addresses, if not those of `scene`. Calls
-    find the mappings that the port goes by in its attribute `mappings`; where `mappings_change`, what is done to them
-    is observed.
-    """
+    """Threads that make calls on a port on which the calls of `before` have been made."""
     threading = modules.substitutes["threading"]
     assert isinstance(threading, Threading)
     module: Any = modules.module("fastpath.port")
@@ -126,14 +159,16 @@ def port_program(
     module.new_arena = lambda geometry, seed: observed(arena(geometry, seed))
     policies: Any = modules.module("fastpath.designs").POLICIES
     known: Any = modules.module("fastpath.designs").Design
-    policy = replace(policies[known(design.value)], misses=modules.module("fastpath.policy").Misses(misses.value))
+    policy = replace(
+        policies[known(design.value)], misses=modules.module("fastpath.policy").Misses(setting.misses.value)
+    )
     _count_unobserved(modules)
     calls = {call.name: call for thread in threads for call in thread} | {"snapshot": SNAPSHOT}
 
     def prepare(kind: Callable[..., Port], mappings: Mappings | None = None, **options: Any) -> Port:
         mappings = mappings or scene.mappings()
         with np.errstate(over="ignore"):
-            port = kind(scene.vpc_config(external, with_ipv6=False), limits, mappings, **options)
+            port = kind(scene.vpc_config(setting.external, with_ipv6=False), setting.limits, mappings, **options)
             port.mappings = mappings
             for call in START:
                 call(port)
@@ -145,9 +180,9 @@ def port_program(
 
     def start() -> Instance:
         threading.renew()
-        mappings = SeenMappings(scene.mappings()) if mappings_change else None
+        mappings = SeenMappings(scene.mappings()) if setting.mappings_change else None
         port = prepare(module.Port, mappings, design=design.value, policy=policy, threads=len(threads) + 1, seed=1)
-        if misses is Misses.COMPILED:
+        if setting.misses is Misses.COMPILED:
             _provide(modules, port.words)
         history = History()
 

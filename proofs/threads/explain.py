@@ -1,18 +1,27 @@
 """The search for one sequential order that explains a history (Wing and Gong, JPDC 1993), on a replica.
 
-Tickets order the slow operations, so that only what compiled code has decided has to be placed among them: hits, and
-misses that begin a flow, make it anew, or are denied. States that were reached once with the same operations done are
+Tickets order the slow operations, so that only what compiled code has decided has to be placed among them: hits, where
+the reference would hit, and misses, where it would not. States that were reached once with the same operations done are
 not tried again (Lowe, 2017). Of two hits in a row that belong to different conversations, and could change places, one
 order is tried: their flows are objects of their own. Hits are not placed flow by flow, each for itself: slow operations
 concern all flows, and what is right for each need not be for all.
+
+Long searches owe their length to a few wrong choices made early. So an attempt that has no success soon is given up for
+another one, which prefers other threads.
 """
 
-from collections.abc import Hashable
+import itertools
+from collections.abc import Hashable, Iterator
+from random import Random
 from typing import NamedTuple
 
-from proofs.threads.history import HIT, History, Operation, Packet
+from proofs.threads.history import HIT, MISS, History, Operation, Packet
 from proofs.threads.replica import Before, Mismatch, Replica
 
+_STAYS = 0.7
+"""How often an attempt begins with the round at which the last one has failed, and not earlier."""
+_CHANGES = (0.0, 0.01, 0.03, 0.1, 0.3)
+"""How often an attempt changes its mind about which thread goes first, at each operation."""
 _SHOWN = 8
 """Operations of a story that are told: the last ones that could be placed."""
 
@@ -32,6 +41,14 @@ class Move(NamedTuple):
     touches: bool = False
 
 
+class _Level(NamedTuple):
+    """A state that was reached, the moves that are left to be tried there, and whether nobody has tried them before."""
+
+    state: Hashable
+    moves: list[Move]
+    is_new: bool
+
+
 class _Taken(NamedTuple):
     """A move that was made: its operation, the first end among the operations that were next, and what it changed."""
 
@@ -42,32 +59,42 @@ class _Taken(NamedTuple):
     base: Hashable
 
 
-def explain(history: History, replica: Replica, patience: int = 50_000) -> list[Operation]:
+def explain(history: History, replica: Replica, patience: int = 50_000, shortest: int = 250) -> list[Operation]:
     """An order of all operations in which the reference gives every answer that the port gave.
 
     Args:
         history: what happened.
         replica: the reference as the port was at the beginning.
         patience: how many steps to try.
+        shortest: how many of them a short attempt has.
 
     Raises:
         Unexplained: there is none.
         Undecided: none was found in so many steps.
     """
     walk = _Walk(history, replica)
-    pending = [walk.moves()]
-    for _ in range(patience):
-        if walk.finished:
-            return walk.order()
-        if pending[-1]:
-            if walk.take(pending[-1].pop(0)):
-                pending.append(walk.moves())
-            continue
-        pending.pop()
-        if not pending:
-            raise Unexplained(walk.story())
-        walk.take_back()
+    for steps in _attempts(patience, shortest):
+        order = walk.attempt(steps)
+        if order is not None:
+            return order
     raise Undecided(f"no order after {patience:,} steps\n{walk.story()}")
+
+
+def _attempts(patience: int, shortest: int) -> Iterator[int]:
+    """How many steps each attempt has: few for most, many for some (Luby, Sinclair, Zuckerman, IPL 1993)."""
+    for number in itertools.count(1):
+        steps = min(shortest * _luby(number), patience)
+        yield steps
+        patience -= steps
+        if patience == 0:
+            return
+
+
+def _luby(number: int) -> int:
+    """1, 1, 2, 1, 1, 2, 4, 1, ..."""
+    while number & number + 1:
+        number -= (1 << number.bit_length() - 1) - 1
+    return number + 1 >> 1
 
 
 class _Walk:
@@ -78,17 +105,72 @@ class _Walk:
         self._replica = replica
         self._positions = [0] * len(history)
         self._touched = [False] * len(history)
-        self._tickets = sorted(one.ticket for thread in history for one in thread if one.ticket)
+        self._tickets = sorted(one.ticket for thread in history for one in thread if one.is_slow)
         self._slow = 0
         self._taken: list[_Taken] = []
         self._base: Hashable = None
         self._tried: set[Hashable] = set()
+        self._chance = Random(0)
+        self._ranks: dict[Operation, float] = {}
+        self._levels: list[_Level] = []
         self._best: list[_Taken] = []
         self._horizon = 0
         self._obstacles: dict[Operation, str] = {}
 
+    def attempt(self, steps: int) -> list[Operation] | None:
+        """Look for an order in so many more steps; raises `Unexplained` where there is none.
+
+        What has been tried to its end is not tried again. What has not is left at the end, for the next attempt to
+        begin where nothing was under way: with the round at which this one has failed, or an earlier one.
+        """
+        self._ranks = self._drawn()
+        self._levels.append(self._level())
+        for _ in range(steps):
+            if self._is_finished:
+                return self.order()
+            if self._levels[-1].moves:
+                if self.take(self._levels[-1].moves.pop(0)):
+                    self._levels.append(self._level())
+                continue
+            self._levels.pop()
+            if not self._levels:
+                raise Unexplained(self.story())
+            self.take_back()
+        self._go_back()
+        return None
+
+    def _go_back(self) -> None:
+        while True:
+            level = self._levels.pop()
+            if level.is_new:
+                self._tried.discard(level.state)
+            if not self._levels or (self._is_quiet() and self._chance.random() < _STAYS):
+                return
+            self.take_back()
+
+    def _is_quiet(self) -> bool:
+        """Whether all that has its place had ended before anything else began."""
+        placed = [thread[:position] for thread, position in zip(self._threads, self._positions, strict=True)]
+        latest = max((operation.ended for thread in placed for operation in thread), default=0)
+        return not any(self._touched) and all(head.began > latest for head in self._heads().values())
+
+    def _drawn(self) -> dict[Operation, float]:
+        """Which of several operations is tried first: by chance, but mostly a thread goes on, as threads do.
+
+        So a thread may stand still for long, or run ahead, and need not be chosen against at every step.
+        """
+        ranks = {}
+        changes = self._chance.choice(_CHANGES)
+        for thread in self._threads:
+            rank = self._chance.random()
+            for operation in thread:
+                if self._chance.random() < changes:
+                    rank = self._chance.random()
+                ranks[operation] = rank
+        return ranks
+
     @property
-    def finished(self) -> bool:
+    def _is_finished(self) -> bool:
         """Whether all operations have their place."""
         return all(position == len(thread) for position, thread in zip(self._positions, self._threads, strict=True))
 
@@ -96,21 +178,22 @@ class _Walk:
         """The operations in the order of this attempt."""
         return [taken.operation for taken in self._taken if not taken.move.touches]
 
-    def moves(self) -> list[Move]:
+    def _level(self) -> _Level:
         """What may come next: what compiled code decided, then the slow operation that is due, then time stamps."""
         heads = self._heads()
         horizon = min((head.ended for head in heads.values()), default=0)
-        due = self._tickets[self._slow] if self._slow < len(self._tickets) else HIT
+        due = self._tickets[self._slow] if self._slow < len(self._tickets) else None
         ready = {number: head for number, head in heads.items() if head.began <= horizon}
-        moves = [Move(number) for number, head in ready.items() if head.ticket == HIT and not self._is_swapped(head)]
-        moves += [Move(number) for number, head in ready.items() if head.ticket != HIT and head.ticket == due]
+        moves = [Move(number) for number, head in ready.items() if not head.is_slow and not self._is_swapped(head)]
+        moves += [Move(number) for number, head in ready.items() if head.ticket == due]
         moves += [Move(number, touches=True) for number, head in ready.items() if self._may_touch(number, head)]
         state = (*self._positions, *self._touched, self._base, self._replica.connections(), *moves)
         if state in self._tried:
-            return []
+            return _Level(state, [], is_new=False)
         self._tried.add(state)
         self._horizon = horizon
-        return moves
+        moves.sort(key=lambda move: (move.touches, self._ranks[heads[move.thread]]))
+        return _Level(state, moves, is_new=True)
 
     def take(self, move: Move) -> bool:
         """Let a move happen; whether the reference could."""
@@ -128,7 +211,7 @@ class _Walk:
         else:
             self._positions[move.thread] += 1
             self._touched[move.thread] = False
-            self._slow += operation.ticket != HIT
+            self._slow += operation.is_slow
         self._taken.append(_Taken(move, operation, horizon, before, base))
         if len(self._taken) > len(self._best):
             self._best = list(self._taken)
@@ -145,7 +228,7 @@ class _Walk:
             self._touched[move.thread] = False
         else:
             self._positions[move.thread] -= 1
-            self._slow -= operation.ticket != HIT
+            self._slow -= operation.is_slow
             self._touched[move.thread] = self._had_touched(move.thread)
 
     def story(self) -> str:
@@ -169,8 +252,11 @@ class _Walk:
         action = operation.action
         if isinstance(action, Packet) and move.touches:
             return self._replica.touch(action)
-        if isinstance(action, Packet) and operation.ticket == HIT and self._replica.would_hit(action):
-            return self._replica.hit(action)
+        if isinstance(action, Packet):
+            if not self._replica.could_take(operation.ticket, action):
+                raise Mismatch(f"the reference would {'hit' if operation.ticket == MISS else 'miss'}")
+            if operation.ticket == HIT and self._replica.would_hit(action):
+                return self._replica.hit(action)
         saved = self._replica.saved()
         try:
             self._replica.repeat(action)

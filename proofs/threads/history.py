@@ -18,7 +18,9 @@ from reference.verdict import Verdict
 from reference.vpc.mappings import Mappings
 
 HIT: Final = 0
-"""The ticket of a packet that took no slow operation, and of a step of a change of mappings, which takes none."""
+"""In place of the ticket of a hit, and of a step of a change of mappings, which takes none."""
+MISS: Final = -1
+"""In place of the ticket of a packet that compiled layers decided about."""
 
 Call: TypeAlias = Callable[[Any, Mappings], object]
 """A control operation on a port or its mappings."""
@@ -98,7 +100,7 @@ class Operation:
     Attributes:
         thread: whose it was.
         began, ended: ranks among all beginnings and ends.
-        ticket: rank among slow operations, or `HIT`.
+        ticket: rank among slow operations, or `HIT` or `MISS`.
         action: what was done.
     """
 
@@ -108,8 +110,14 @@ class Operation:
     ticket: int
     action: Action
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether it was a slow operation, so that its place among these is known."""
+        return self.ticket not in (HIT, MISS)
+
     def __str__(self) -> str:
-        how = f"ticket {self.ticket}" if self.ticket else "hit" if isinstance(self.action, Packet) else "no ticket"
+        ways = {MISS: "miss", HIT: "hit" if isinstance(self.action, Packet) else "no ticket"}
+        how = ways.get(self.ticket, f"ticket {self.ticket}")
         return f"thread {self.thread}, {how}: {self.action}"
 
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import fastpath
 import reference
+from fastpath.frames import Path
 from proofs.equivalence import vpc
-from proofs.equivalence.world import FRAME_SIZE, HASH_SEED, set_up
-from proofs.threads.history import HIT, Control, Following, History, MappingStep, Operation, Packet, attempt
+from proofs.equivalence.world import FRAME_SIZE, HASH_SEED
+from proofs.threads.history import HIT, MISS, Control, Following, History, MappingStep, Operation, Packet, attempt
 from proofs.threads.replica import Replica
 from proofs.threads.stories import Batch, Command, Deed, Story
 from reference.vpc.mappings import Mappings
@@ -69,7 +70,8 @@ class _Actor:
             deed, batch, began, ended = played
             for index, ((direction, frame), talk) in enumerate(zip(deed.sights, deed.talks, strict=True)):
                 packet = Packet(direction, frame, deed.now_ms, talk, batch.verdict(index))
-                yield Operation(self._number, began, ended, batch.ticket(index), packet)
+                ticket = MISS if batch.path(index) is Path.MISS else batch.ticket(index)
+                yield Operation(self._number, began, ended, ticket, packet)
 
     def _process(self, deed: Batch, batch: fastpath.FrameBatch) -> None:
         began = next(self._ranks)
@@ -92,7 +94,7 @@ def beginning(story: Story) -> Replica:
     """The reference as the port of a story is at first."""
     mappings = vpc.mappings()
     port = reference.Port(vpc.config(), story.limits, mappings)
-    set_up(port, mappings)
+    vpc.set_up(port)
     return Replica(port, mappings)
 
 
@@ -100,7 +102,7 @@ def perform(story: Story, design: fastpath.Design) -> History:
     """Let a story happen on real threads; raises what a thread raised, or `Stuck`."""
     mappings = vpc.mappings()
     port = fastpath.Port(vpc.config(), story.limits, mappings, design=design, threads=4, seed=HASH_SEED)
-    set_up(port, mappings)
+    vpc.set_up(port)
     first = port.ticket + 1
     ranks = itertools.count(1)
     actors = [_Actor(number, port, mappings, ranks) for number in range(len(story.rounds[0]))]
@@ -145,10 +147,16 @@ def _following(history: History, first: int, port: fastpath.Port) -> list[Operat
     """The slow operations that nobody asked for: before a batch the port hears of new mappings."""
     known = {operation.ticket for thread in history for operation in thread}
     last = max(port.ticket, *known)
-    end = max(operation.ended for thread in history for operation in thread)
     following = Following()
     missing = [ticket for ticket in range(first, last) if ticket not in known]
-    return [Operation(len(history), 0, end, ticket, following) for ticket in missing]
+    return [Operation(len(history), *_between(history, ticket), ticket, following) for ticket in missing]
+
+
+def _between(history: History, ticket: int) -> tuple[int, int]:
+    """The ranks between which a slow operation took effect, by what is known of those before and after it."""
+    slow = [operation for thread in history for operation in thread if operation.is_slow]
+    began = max((operation.began for operation in slow if operation.ticket < ticket), default=0)
+    return began, min(operation.ended for operation in slow if operation.ticket > ticket)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import reference
 from proofs.conformance.compare import differences
 from proofs.threads.dump import essence
-from proofs.threads.history import Action, Control, Following, MappingStep, Packet, attempt
+from proofs.threads.history import HIT, MISS, Action, Control, Following, MappingStep, Packet, attempt
 from reference.direction import Direction
 from reference.packet.flow import FlowId
 from reference.tcp import CLOSED, NEW_FLOW
@@ -74,6 +74,12 @@ class Replica:
             return False
         flow = entry.tcp_flow
         return flow is None or not flow.holders or _outcome(flow, packet) != CLOSED
+
+    def could_take(self, path: int, packet: Packet) -> bool:
+        """Whether a packet takes the same path through the reference: `HIT`, by an entry, or `MISS`, without one."""
+        if path == HIT:
+            return self._entry(packet) is not None
+        return path != MISS or not self.would_hit(packet)
 
     def hit(self, packet: Packet) -> Before:
         """Repeat a hit; raises `Mismatch`, also where the reference would do more than to hit."""

@@ -1,12 +1,10 @@
 """The whole production port while the reference alone decides about misses: hits beside slow operations."""
 
-from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import reference
 from fastpath.designs import Design
-from fastpath.interpreted import Interpreted
 from proofs.interleavings.faults import (
     CONTROL_STAYS,
     COUNT_WITHOUT_UPDATE,
@@ -23,22 +21,20 @@ from proofs.interleavings.port_program import (
     ESTABLISHING,
     HANDSHAKE,
     LATE,
-    LIMITS,
     NOW,
     PAUSE,
     SAME_RULES,
     Call,
     Port,
+    Setting,
     comparable,
     control,
     inbound,
     outbound,
-    port_program,
+    port_scenario,
     rules,
     to_neighbour,
 )
-from proofs.interleavings.program import Program
-from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
 
 OUT_DATA = outbound("data out", scene.tcp("A", seq=101, ack=501))
@@ -55,24 +51,7 @@ def _expire_closed(port: Port) -> None:
     port.expire(CLOSED_BY)
 
 
-def _scenario(
-    name: str,
-    about: str,
-    before: Sequence[Call],
-    threads: Sequence[Sequence[Call]],
-    faults: Mapping[str, Fault] = MappingProxyType({}),
-    limits: reference.TableLimits = LIMITS,
-    broken: Mapping[Design, str] = MappingProxyType({}),
-    **options: Any,
-) -> Scenario:
-    def build(modules: Interpreted, design: Design) -> Program:
-        return port_program(modules, design, before, threads, limits)
-
-    named = [", ".join(call.name for call in thread) for thread in threads]
-    designs = tuple(design for design in Design if design not in broken)
-    chosen = {"designs": designs, "at_least": 15, **options}
-    return Scenario(name, about, named, build, faults, broken=broken, **chosen)
-
+_scenario = partial(port_scenario, at_least=15)
 
 PAST_THE_LOCK = MappingProxyType(
     {Design.PR585: "orphan-hit: past the lock", Design.RWLOCK: "orphan-hit: past the lock"}
@@ -174,7 +153,7 @@ SCENARIOS = (
         "hits are held off while a full table looks whom it could evict, and none is lost",
         [DATAGRAM],
         [[outbound("datagram", scene.udp())], [outbound("new flow", scene.udp(source_port=5002))]],
-        limits=reference.TableLimits(uft=1, tcp=1),
+        setting=Setting(limits=reference.TableLimits(uft=1, tcp=1)),
         broken=PAST_THE_LOCK,
     ),
     _scenario(

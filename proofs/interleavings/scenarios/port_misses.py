@@ -1,12 +1,10 @@
 """The whole production port with misses in compiled code: misses beside each other, beside hits and slow operations."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 import reference
 from fastpath.designs import Design
-from fastpath.interpreted import Interpreted
 from fastpath.policy import Misses
 from proofs.interleavings.miss_faults import (
     GATE_UNSEEN,
@@ -17,20 +15,18 @@ from proofs.interleavings.miss_faults import (
 )
 from proofs.interleavings.port_program import (
     LATE,
-    LIMITS,
     NOW,
     PAUSE,
     SAME_RULES,
     Call,
+    Setting,
     comparable,
     control,
     outbound,
     packet,
-    port_program,
+    port_scenario,
     rules,
 )
-from proofs.interleavings.program import Program
-from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
 from proofs.units.reference_packet.frames import UDP
 from reference import Direction
@@ -51,39 +47,27 @@ FIRST = _question("first question", now_ms=1)
 DUMP = Call("dump", lambda port: comparable(port.snapshot()))
 
 
-def _scenario(
-    name: str,
-    about: str,
-    before: Sequence[Call],
-    threads: Sequence[Sequence[Call]],
-    faults: Mapping[str, Fault] = MappingProxyType({}),
-    limits: reference.TableLimits = LIMITS,
-    **options: Any,
-) -> Scenario:
-    def build(modules: Interpreted, design: Design) -> Program:
-        return port_program(modules, design, before, threads, limits, misses=Misses.COMPILED)
+COMPILED = Setting(misses=Misses.COMPILED)
 
-    named = [", ".join(call.name for call in thread) for thread in threads]
-    return Scenario(f"misses: {name}", about, named, build, faults, **{"at_least": 5, **options})
-
+_scenario = partial(port_scenario, setting=COMPILED, designs=(Design.FINE,), at_least=5)
 
 SEARCHED_TO_THE_END = (
     _scenario(
-        "renewal in both directions",
+        "misses: renewal in both directions",
         "after a change of rules both directions at once make the flow anew, once",
         [FIRST, SAME_RULES],
         [[_question("question")], [_answer("answer")]],
         {"renewal unseen": RENEWAL_UNSEEN},
     ),
     _scenario(
-        "beside rule change",
+        "misses: beside rule change",
         "a packet begins a flow by the old rules or is denied by the new ones, as if before or after the change",
         [],
         [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
         {"old rules taken": OLD_RULES_TAKEN},
     ),
     _scenario(
-        "renewal beside rule change",
+        "misses: renewal beside rule change",
         "a packet makes its flow anew by the old rules or is denied by the new ones, as if before or after the change",
         [FIRST, SAME_RULES],
         [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
@@ -94,63 +78,63 @@ SEARCHED_TO_THE_END = (
 
 SEARCHED_LONGER = (
     _scenario(
-        "two of one flow",
+        "misses: two of one flow",
         "one of two first packets begins the flow, the other finds it",
         [],
         [[_question("question")], [_question("other question", b"again")]],
         {"key unseen": KEY_UNSEEN},
     ),
     _scenario(
-        "both directions at once",
+        "misses: both directions at once",
         "the first packets of both directions begin one flow, not two",
         [],
         [[_question("question")], [_answer("answer")]],
         {"key unseen": KEY_UNSEEN},
     ),
     _scenario(
-        "two flows",
+        "misses: two flows",
         "two flows begin beside each other, and both are there",
         [],
         [[_question("question")], [outbound("other flow", scene.udp(source_port=5001, remote=scene.NEIGHBOUR_IP))]],
     ),
     _scenario(
-        "two that want a port",
+        "misses: two that want a port",
         "source NAT gives each flow the port that it would have had in the order in which they begin",
         [],
         [[outbound("flow", scene.udp())], [outbound("other flow", scene.udp(source_port=5001))]],
         {"pool unlocked": PORT_UNLOCKED},
     ),
     _scenario(
-        "beside pause",
+        "misses: beside pause",
         "no flow begins after pause has returned",
         [],
         [[_question("question")], [PAUSE]],
     ),
     _scenario(
-        "beside reset",
+        "misses: beside reset",
         "no flow is left after reset has returned",
         [FIRST],
         [[_question("question")], [control("reset", lambda port: port.reset())]],
         {"gate unseen": GATE_UNSEEN},
     ),
     _scenario(
-        "beside expiry",
+        "misses: beside expiry",
         "a flow that was used in time survives; one that has expired begins anew",
         [FIRST],
         [[_question("question", now_ms=LATE - 1_000)], [control("expire", lambda port: port.expire(LATE))]],
     ),
     _scenario(
-        "beside dump",
+        "misses: beside dump",
         "a dump has the flow or does not, and the flow goes on as the reference's",
         [],
         [[_question("question")], [DUMP]],
     ),
     _scenario(
-        "beside a full table",
+        "misses: beside a full table",
         "of two flows for which there is room once both begin, and one of them leaves for the other",
         [],
         [[_question("question")], [outbound("other flow", scene.udp(source_port=5001, remote=scene.NEIGHBOUR_IP))]],
-        limits=reference.TableLimits(uft=1, tcp=1),
+        setting=replace(COMPILED, limits=reference.TableLimits(uft=1, tcp=1)),
     ),
 )
 """For `python -m proofs.interleavings run NAME`: no search has come to their end yet."""

@@ -3,33 +3,30 @@
 The reference alone decides about misses here.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from functools import partial
 
 from fastpath.designs import Design
-from fastpath.interpreted import Interpreted
 from proofs.interleavings.faults import MAPPINGS_UNSEEN, NO_DEAD_MARK
 from proofs.interleavings.port_program import (
     DATAGRAM,
     LATE,
-    LIMITS,
     NOW,
     Call,
     Port,
+    Setting,
     control,
     outbound,
     packet,
-    port_program,
+    port_scenario,
 )
-from proofs.interleavings.program import Program
-from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
 from proofs.units.reference_packet.frames import UDP
 from reference import Direction, ExternalIps, PhysicalAddress, SourceNat
 from reference.address import parse_mac
 
-ONE_PORT = ExternalIps(snat=SourceNat(scene.packed(scene.SNAT_IP), scene.LAST_PORT, scene.LAST_PORT))
+ONE_PORT = Setting(
+    external=ExternalIps(snat=SourceNat(scene.packed(scene.SNAT_IP), scene.LAST_PORT, scene.LAST_PORT)),
+)
 """Source NAT with a single port."""
 MOVED = PhysicalAddress(parse_mac(scene.NEIGHBOUR_MAC), scene.packed("fd00:0:f7:117::1"), scene.VNI)
 UNDER_FINE = (Design.FINE,)
@@ -51,68 +48,49 @@ def _move(port: Port) -> None:
     port.mappings.v2p.set(scene.packed(scene.NEIGHBOUR_IP), MOVED)
 
 
-def _scenario(
-    name: str,
-    about: str,
-    before: Sequence[Call],
-    threads: Sequence[Sequence[Call]],
-    faults: Mapping[str, Fault] = MappingProxyType({}),
-    external: ExternalIps | None = None,
-    mappings_change: bool = False,
-    **options: Any,
-) -> Scenario:
-    def build(modules: Interpreted, design: Design) -> Program:
-        return port_program(
-            modules, design, before, threads, LIMITS, external=external, mappings_change=mappings_change
-        )
-
-    named = [", ".join(call.name for call in thread) for thread in threads]
-    return Scenario(
-        f"port: {name}", about, named, build, faults, **{"designs": tuple(Design), "at_least": 3, **options}
-    )
-
+_scenario = partial(port_scenario, at_least=3)
 
 SCENARIOS = (
     _scenario(
-        "hit beside a move of its neighbour",
+        "port: hit beside a move of its neighbour",
         "a hit goes to where its neighbour was or to where it is, as if before or after the change of mappings",
         [_question("first question", now_ms=1)],
         [[_question("question")], [control("neighbour moves", _move)]],
         {"mappings unseen": MAPPINGS_UNSEEN},
-        mappings_change=True,
+        Setting(mappings_change=True),
     ),
     _scenario(
-        "two hits beside a move of their neighbour",
+        "port: two hits beside a move of their neighbour",
         "behind a hit that goes to where the neighbour is none goes to where it was",
         [_question("first question", now_ms=1)],
         [[_question("question"), _question("next question", NOW + 1)], [control("neighbour moves", _move)]],
         {"mappings unseen": MAPPINGS_UNSEEN},
-        mappings_change=True,
+        Setting(mappings_change=True),
     ),
     _scenario(
-        "source NAT outbound beside the first reply",
+        "port: source NAT outbound beside the first reply",
         "a hit outbound and the first reply to its flow, which makes the other half, come in some order",
         [DATAGRAM],
         [[outbound("datagram", scene.udp())], [_reply("reply")]],
     ),
     _scenario(
-        "first packet beside a reply to its port",
+        "port: first packet beside a reply to its port",
         "a reply finds the port of source NAT taken by the flow, or not taken",
         [],
         [[outbound("datagram", scene.udp())], [_reply("reply")]],
-        external=ONE_PORT,
+        setting=ONE_PORT,
         designs=UNDER_FINE,
     ),
     _scenario(
-        "two flows for one port",
+        "port: two flows for one port",
         "of two flows one has the last port of source NAT, and the other is refused",
         [],
         [[outbound("flow", scene.udp())], [outbound("other flow", scene.udp(source_port=5001))]],
-        external=ONE_PORT,
+        setting=ONE_PORT,
         designs=UNDER_FINE,
     ),
     _scenario(
-        "late reply beside its port's next flow",
+        "port: late reply beside its port's next flow",
         "a reply to a flow that has expired reaches it while it lives, then nobody, then whoever has its port",
         [DATAGRAM, _reply("first reply", 1)],
         [
@@ -123,7 +101,7 @@ SCENARIOS = (
             ],
         ],
         {"no dead mark": NO_DEAD_MARK},
-        external=ONE_PORT,
+        setting=ONE_PORT,
         designs=UNDER_FINE,
         long=True,
     ),

@@ -1,5 +1,7 @@
 """Fast ports, and the parts they are made of, in the VPC of the stories; packets to and from a neighbour."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,16 +17,14 @@ from fastpath.layout import POOLS, THREAD_COUNT, THREAD_HITS, Geometry
 from fastpath.memory import Words
 from fastpath.policy import Misses, Policy
 from fastpath.reclaim import thread_at
+from fastpath.seats import NoSeat
 from fastpath.slow_path import SlowPath
 from proofs.equivalence import vpc
 from proofs.equivalence.frames import ACK, SYN, TCP, UDP, Content, Tunnel, plain
-from reference.address import Cidr
 from reference.direction import Direction
 from reference.packet.flow import FlowId
 from reference.uft import UftEntry
 from reference.vpc.config import TableLimits
-from reference.vpc.firewall import FirewallRule
-from reference.vpc.router import RouterClass, RouterTarget
 
 NOW = 1_000_000
 LIMITS = TableLimits(uft=64, tcp=64, gateway=64, firewall=64, nat=64)
@@ -33,20 +33,10 @@ OUT, IN = Direction.OUT, Direction.IN
 TUNNEL = Tunnel(vpc.PEER_UNDERLAY, vpc.GUEST_UNDERLAY, vpc.VNI)
 
 
-def set_up(port: Any) -> None:
-    """Routes, the firewall's rules, and go."""
-    for family in (4, 6):
-        target = RouterTarget.parse(f"sub{family}={vpc.SUBNET[family]}")
-        port.router.add(Cidr.parse(vpc.SUBNET[family]), target, RouterClass.SYSTEM)
-        port.router.add(Cidr.parse(vpc.EVERYTHING[family]), RouterTarget.parse("ig"), RouterClass.SYSTEM)
-    port.set_firewall_rules([FirewallRule.parse(text) for text in vpc.DEFAULT_FIREWALL])
-    port.start()
-
-
 def fast_port(design: Design | str = Design.FINE, limits: TableLimits = LIMITS, **arguments: Any) -> fastpath.Port:
     """A running fast port."""
     port = fastpath.Port(vpc.config(), limits, vpc.mappings(), design=design, seed=1, **{"threads": 4, **arguments})
-    set_up(port)
+    vpc.set_up(port)
     return port
 
 
@@ -58,7 +48,7 @@ def without_misses(design: Design | str = Design.FINE) -> Policy:
 def reference_port(limits: TableLimits = LIMITS, **arguments: Any) -> reference.Port:
     """A running reference port."""
     port = reference.Port(vpc.config(), limits, vpc.mappings(), **arguments)
-    set_up(port)
+    vpc.set_up(port)
     return port
 
 
@@ -124,7 +114,7 @@ class Parts:
         self.port = reference.Port(vpc.config(), limits, vpc.mappings())
         self.slow_path = SlowPath(self.port, self.words, replace(POLICIES[design], misses=misses))
         with self.slow_path.operation() as port:
-            set_up(port)
+            vpc.set_up(port)
 
     def process(self, direction: Direction, frame: bytes, now_ms: int = NOW) -> reference.Verdict:
         """One packet, slowly."""
@@ -148,3 +138,23 @@ class Parts:
     def original(self, direction: Direction, flow: FlowId) -> UftEntry:
         """The reference's entry of a half."""
         return self.port.uft.table(direction).entries[flow]
+
+
+LONG_ENOUGH = 20.0
+"""Seconds."""
+
+
+def elsewhere(call: Callable[[], object]) -> object:
+    """What a call gives, or which error it raises, on a thread of its own."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except NoSeat as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(LONG_ENOUGH)
+    return results[0]

@@ -13,7 +13,7 @@ import fastpath
 import reference
 from fastpath.interpreted import interpreted, replace_once
 from proofs.equivalence import vpc
-from proofs.units.fastpath.ports import IN, LIMITS, NOW, OUT, inbound, outbound, set_up
+from proofs.units.fastpath.ports import IN, LIMITS, NOW, OUT, inbound, outbound
 from reference.address import Cidr
 from reference.direction import Direction
 from reference.vpc.firewall import FirewallRule
@@ -44,7 +44,7 @@ class Stage:
     def __init__(self, make: Callable[..., Any], **options: Any) -> None:
         self.mappings = vpc.mappings()
         self.port = make(vpc.config(), LIMITS, self.mappings, **options)
-        set_up(self.port)
+        vpc.set_up(self.port)
 
     def told(self, changes: list[Change]) -> list[object]:
         """Verdicts on a flow's packets, in both directions, before and after each change, and what the port knows."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastpath
+from fastpath.frames import Path
 from fastpath.gate import begin_miss, end_miss
 from fastpath.layout import (
     DESCRIPTOR_WORDS,
@@ -177,6 +178,15 @@ def run(times: int) -> tuple[fastpath.Port, Gatekeeper, fastpath.FrameBatch]:
     batch.load(OUT, outbound(1))
     port.process_batch(batch, NOW)
     return port, keeper, batch
+
+
+def test_a_batch_tells_on_which_path_each_frame_was_decided() -> None:
+    port = fast_port()
+    batch = fastpath.FrameBatch(4, 2_048)
+    batch.load_all([(OUT, outbound(1)), (OUT, outbound(1)), (OUT, b"no packet"), (OUT, outbound(2))])
+    port.process_batch(batch, NOW)
+    assert [batch.path(index) for index in range(4)] == [Path.MISS, Path.HIT, Path.SLOW, Path.MISS]
+    assert [batch.ticket(index) for index in range(4)] == [0, 0, port.ticket, 0]
 
 
 def test_a_packet_that_waits_is_tried_again_with_the_latest_rules() -> None:

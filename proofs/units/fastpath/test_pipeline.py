@@ -15,7 +15,7 @@ from fastpath import tcp, uft
 from fastpath.control import publish
 from fastpath.designs import Design
 from fastpath.dispatcher import code_of
-from fastpath.frames import Undecided
+from fastpath.frames import Path, Undecided
 from fastpath.layout import (
     BYTES,
     CONTROL_EPOCH_SHIFT,
@@ -63,7 +63,7 @@ def test_every_hit_is_decided_and_counted_where_it_belongs(design: Design) -> No
     batch = batch_of(frames)
     assert run(world, batch, design) == len(frames)
     assert [batch.verdict(index) for index in range(batch.count)] == [expected(frame) for frame in frames]
-    assert [batch.ticket(index) for index in range(batch.count)] == [0] * len(frames)
+    assert [batch.path(index) for index in range(batch.count)] == [Path.HIT] * len(frames)
     assert world.counters() == (2, 3)
     assert [world.field(frame, HITS) for frame in frames] == [1, 1, 2, 2, 1]
     assert [world.field(frame, LIFE) for frame in frames] == [NOW] * len(frames)

@@ -1,7 +1,6 @@
 """The fast port: the reference's surface, hits beside it, usable after a fault, and seats for its threads."""
 
 import inspect
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from proofs.units.fastpath.ports import (
     LIMITS,
     NOW,
     OUT,
+    elsewhere,
     fast_port,
     flow,
     handshake,
@@ -26,7 +26,6 @@ from proofs.units.fastpath.ports import (
     is_hit,
     outbound,
     reference_port,
-    set_up,
     without_misses,
 )
 from reference.direction import Direction
@@ -36,9 +35,6 @@ from reference.port_data import PortState
 from reference.semantics import Semantics
 from reference.tcp import TcpState
 from reference.verdict import Drop, Modified, ParseError, ProcessError
-
-LONG_ENOUGH = 20.0
-"""Seconds."""
 
 OF_MAPPINGS = {"follow_mappings", "is_behind_mappings", "mappings_seen"}
 REFERENCE_ONLY = {"data", "network", "semantics", "tcp_flows", "uft"} | OF_MAPPINGS
@@ -272,22 +268,6 @@ def test_an_empty_batch_is_nothing_to_do() -> None:
     assert port.snapshot() == before
 
 
-def elsewhere(call: Callable[[], object]) -> object:
-    """What a call gives, or which error it raises, on a thread of its own."""
-    results: list[object] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except NoSeat as error:
-            results.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(LONG_ENOUGH)
-    return results[0]
-
-
 def test_more_threads_than_seats_are_told_to_ask_for_more() -> None:
     port = fast_port(threads=1)
     assert isinstance(port.process(OUT, outbound(1), NOW), Modified)
@@ -380,7 +360,7 @@ def test_expiry_counts_from_the_last_hit(design: Design) -> None:
 def test_two_ports_share_mappings_and_nothing_else() -> None:
     mappings = vpc.mappings()
     ports = [fastpath.Port(vpc.config(), LIMITS, mappings, threads=2) for _ in range(2)]
-    set_up(ports[0])
+    vpc.set_up(ports[0])
     ports[0].process(OUT, outbound(1), NOW)
     assert ports[1].state is PortState.READY
     assert ports[1].flow_counts() != ports[0].flow_counts()

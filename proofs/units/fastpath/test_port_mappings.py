@@ -10,7 +10,6 @@ import fastpath
 import reference
 from proofs.equivalence import vpc
 from proofs.equivalence.frames import UDP, plain
-from proofs.equivalence.world import set_up
 from proofs.units.fastpath.ports import LIMITS, NOW, OUT, PLAIN, is_hit, outbound
 from reference import DenyReason, Drop, LayerDrop
 from reference.address import Cidr
@@ -45,7 +44,7 @@ def test_two_threads_that_hear_of_a_change_of_mappings_follow_it_once(
 ) -> None:
     mappings = vpc.mappings()
     port = fastpath.Port(vpc.config(), LIMITS, mappings, design=design)
-    set_up(port, mappings)
+    vpc.set_up(port)
     port.process(OUT, outbound(1), NOW)
     epoch = port.epoch
     mappings.v2p.set(vpc.PEERS[4][1], vpc.peer(vpc.MOVED_UNDERLAY))
@@ -63,7 +62,7 @@ def test_compiled_misses_refuse_what_goes_to_a_prefix_without_endpoints(design: 
     fast = fastpath.Port(vpc.config(), LIMITS, mappings, design=design)
     slow = reference.Port(vpc.config(), LIMITS, mappings)
     for port in (fast, slow):
-        set_up(port, mappings)
+        vpc.set_up(port)
     flow = FlowId(UDP, 4, vpc.GUEST[4], vpc.INTERNET[4][0], 1_000, 53)
     frame = plain(flow, PLAIN, vpc.GATEWAY_MAC, vpc.GUEST_MAC)
     before = fast.ticket
@@ -83,7 +82,7 @@ def test_a_batch_that_begins_after_a_change_does_not_hit_before_another_thread_h
 ) -> None:
     mappings = vpc.mappings()
     port = fastpath.Port(vpc.config(), LIMITS, mappings, design=design, threads=2)
-    set_up(port, mappings)
+    vpc.set_up(port)
     assert not is_hit(port, OUT, outbound(1))
     assert is_hit(port, OUT, outbound(1))
     mappings.v2p.set(vpc.PEERS[4][0], vpc.peer(vpc.MOVED_UNDERLAY))

@@ -9,7 +9,7 @@ import fastpath
 from fastpath.interpreted import interpreted, replace_once
 from proofs.equivalence import vpc
 from proofs.equivalence.frames import ACK, TCP, Content
-from proofs.units.fastpath.ports import IN, LIMITS, NOW, OUT, fast_port, inbound, outbound, reference_port, set_up
+from proofs.units.fastpath.ports import IN, LIMITS, NOW, OUT, fast_port, inbound, outbound, reference_port
 from reference.tcp_flows import ESTABLISHED_TIME_TO_LIVE_MS
 from reference.vpc.firewall import FirewallRule
 
@@ -68,6 +68,6 @@ def test_a_time_that_is_lost_is_noticed(name: str) -> None:
     module, old, new = FAULTS[name]
     copy: Any = interpreted("fastpath.port", {f"fastpath.{module}": replace_once(old, new)})
     port = copy.Port(vpc.config(), LIMITS, vpc.mappings(), threads=4, seed=1)
-    set_up(port)
+    vpc.set_up(port)
     with np.errstate(over="ignore"):
         assert not is_as_the_reference(port, LAST_MOMENT, is_recalled=name.startswith("a recalled"))

@@ -1,15 +1,13 @@
 """Seats: one for each thread, given back when the thread ends."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from fastpath.seats import NoSeat, Seats
-
-LONG_ENOUGH = 20.0
-"""Seconds."""
+from proofs.units.fastpath.ports import LONG_ENOUGH, elsewhere
 
 
 @contextmanager
@@ -32,22 +30,6 @@ def seated(seats: Seats, threads: int) -> Iterator[list[int]]:
     for thread in sitting:
         thread.join(LONG_ENOUGH)
         assert not thread.is_alive()
-
-
-def elsewhere(call: Callable[[], object]) -> object:
-    """What a call gives, or raises, on a thread of its own."""
-    results: list[object] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except NoSeat as error:
-            results.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(LONG_ENOUGH)
-    return results[0]
 
 
 def test_a_thread_keeps_its_seat() -> None:

@@ -1,0 +1,1 @@
+"""Small tests of what equivalence is tested with."""
