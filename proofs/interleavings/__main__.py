@@ -26,9 +26,10 @@ from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.speed import measure
 from proofs.interleavings.compiled.switch import UnavailableError, why_unavailable
 from proofs.interleavings.counterexamples import Counterexample
-from proofs.interleavings.explore import Search
+from proofs.interleavings.explore import UnsuitedError
 from proofs.interleavings.finding import Effort, Finding, Manner, Verdict, finding, investigate
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario, UnknownNameError
 from proofs.interleavings.schedule import ScheduleError, replay
 from proofs.interleavings.scheduler import NotEnabledError
@@ -74,7 +75,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
         MemoryName.SC
     ),
     schedule: Annotated[Manner, typer.Option(help="Search every interleaving, or draw schedules.")] = Manner.SEARCH,
-    search: Annotated[Search, typer.Option(help="One run of each equivalence class, or every order.")] = Search.REDUCED,
+    search: Annotated[
+        Search | None,
+        typer.Option(help="Every state once, one run of each equivalence class, or every order; default what suits."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 1,
     executions: Annotated[int, typer.Option(min=1, help="Runs at the most.")] = Effort.executions,
     depth: Annotated[int, typer.Option(min=1, help="Ordered steps that a fault needs, for pct.")] = Effort.depth,
@@ -87,7 +91,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     case, effort = Case(name, design, memory, fault), Effort(schedule, search, executions, depth, seconds)
     try:
         found = _compiled(case, effort, seed) if compiled else investigate(case, effort, seed)
-    except (UnknownNameError, UnavailableError) as error:
+    except (UnknownNameError, UnavailableError, UnsuitedError) as error:
         raise _misused(error) from error
     console.print(str(found), markup=False, highlight=False, soft_wrap=True)
     _write_json(json_file, _result(found, effort))
@@ -160,7 +164,7 @@ def _compiled(case: Case, effort: Effort, seed: int) -> Finding:
     elif effort.manner is Manner.PCT:
         report = engine.wander_by_priority(effort.executions, effort.depth, seed, effort.seconds)
     else:
-        report = engine.explore(effort.search, effort.executions, effort.seconds, case.memory)
+        report = engine.explore(effort.search or Search.REDUCED, effort.executions, effort.seconds, case.memory)
     found = finding(case, report)
     sampled = effort.manner is not Manner.SEARCH and found.verdict is Verdict.UNDECIDED
     return replace(found, verdict=Verdict.SAMPLED, seed=seed) if sampled else found
@@ -186,7 +190,12 @@ def _described(scenario: Scenario) -> dict[str, Any]:
 def _result(found: Finding, effort: Effort) -> dict[str, Any]:
     """The finding and the effort in one flat object."""
     content: dict[str, Any] = msgspec.to_builtins(found)
-    return {**content.pop("case"), **content, "manner": effort.manner.value, "search": effort.search.value}
+    return {
+        **content.pop("case"),
+        **content,
+        "manner": effort.manner.value,
+        "search": effort.search and effort.search.value,
+    }
 
 
 def _write_json(file: Path | None, content: Any) -> None:

@@ -7,13 +7,14 @@ import numpy as np
 
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.observed import observed
 
 Key = tuple[int, int, int, int, int]
 """A half's key: source, destination (two words each) and the meta word."""
 
 
-class SmallArena:
+class SmallArena(Unchanging):
     """Makes equal fresh arenas: a few entries and flow records, eight buckets, two threads.
 
     The words are those of `fastpath.arena.new_arena`; entries are written by `write_half`, as a caller of `uft.install`

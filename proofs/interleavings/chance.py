@@ -16,9 +16,9 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from proofs.interleavings.explore import Report
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.report import Report
 from proofs.interleavings.scheduler import Scheduler
 from proofs.interleavings.turn import Turn
 

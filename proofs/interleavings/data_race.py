@@ -5,8 +5,9 @@ accesses a word is that of FastTrack: Flanagan and Freund, PLDI 2009). Whether t
 which of them a run makes first, so plain accesses need no turn of their own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from fastpath.memory import Ordering
 from proofs.interleavings.request import Request
@@ -24,7 +25,7 @@ def joined(one: Clock, other: Clock) -> Clock:
     return one if one == other else tuple(map(max, one, other))
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Accesses:
     """The last tick of each thread at which it read or stored a word, by plain and by atomic accesses."""
 
@@ -32,6 +33,15 @@ class _Accesses:
     plain_stores: dict[int, int] = field(default_factory=dict)
     loads: dict[int, int] = field(default_factory=dict)
     stores: dict[int, int] = field(default_factory=dict)
+
+    @functools.cached_property
+    def listed(self) -> Sequence[tuple[int, int, int]]:
+        """Kind, thread and tick of each."""
+        kinds = enumerate((self.plain_loads, self.plain_stores, self.loads, self.stores))
+        return [(kind, thread, tick) for kind, ticks in kinds for thread, tick in ticks.items()]
+
+
+_NONE = _Accesses()
 
 
 class Races:
@@ -41,9 +51,21 @@ class Races:
         self._name = name
         self._words: dict[int, _Accesses] = {}
 
+    def copy(self) -> "Races":
+        """An equal one that changes independently."""
+        other = Races(self._name)
+        other._words = self._words.copy()
+        return other
+
+    def accesses(self) -> Iterator[tuple[int, int, int, int]]:
+        """What is remembered: location, kind of access, thread, and its tick."""
+        for location, accesses in self._words.items():
+            for kind, thread, tick in accesses.listed:
+                yield location, kind, thread, tick
+
     def check(self, thread: int, request: Request, clock: Clock) -> None:
         """Record an access of a thread at its tick `clock[thread]`. Raises DataRaceError."""
-        before = self._words.setdefault(request.location, _Accesses())
+        before = self._words.get(request.location, _NONE)
         plain, stores = request.ordering is Ordering.PLAIN, request.operation != "load"
         self._compare("plain store", before.plain_stores, thread, request, clock)
         if plain:
@@ -52,10 +74,9 @@ class Races:
             self._compare("plain load", before.plain_loads, thread, request, clock)
         if plain and stores:
             self._compare("load", before.loads, thread, request, clock)
-        if stores:
-            (before.plain_stores if plain else before.stores)[thread] = clock[thread]
-        else:
-            (before.plain_loads if plain else before.loads)[thread] = clock[thread]
+        kind = ("plain_stores" if plain else "stores") if stores else ("plain_loads" if plain else "loads")
+        last = {**getattr(before, kind), thread: clock[thread]}
+        self._words[request.location] = replace(before, **{kind: last})
 
     def _compare(self, what: str, ticks: dict[int, int], thread: int, request: Request, clock: Clock) -> None:
         for other, tick in ticks.items():

@@ -17,51 +17,19 @@ it races with whatever changes them, before or after: each change may be the one
 before a change if another one, independent of that, had woken it as well.
 """
 
-import enum
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 
 from proofs.interleavings.access import WRITES, Access, Mode, Wait, conflict, dependent, own_drain_and_load
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.report import Report, Search
 from proofs.interleavings.scheduler import Scheduler
 from proofs.interleavings.sharing import Sharing, acquaint, expanded
+from proofs.interleavings.states import explore_states
 from proofs.interleavings.turn import Turn, thread_of
-
-
-class Search(enum.Enum):
-    """How much is run."""
-
-    PLAIN = "plain"
-    REDUCED = "reduced"
-
-
-@dataclass
-class Report:
-    """What a search found.
-
-    Attributes:
-        executions: runs that reached their end.
-        redundant: runs given up because an equivalent one had been run already.
-        steps: scheduling points of all runs, repeated prefixes included.
-        outcomes: a schedule for each outcome.
-        counterexample: the schedule of the first failing run, or None.
-        failure: what failed there.
-        complete: whether nothing was left to run.
-        seconds: time taken.
-    """
-
-    executions: int = 0
-    redundant: int = 0
-    steps: int = 0
-    outcomes: dict[Hashable, tuple[Turn, ...]] = field(default_factory=dict)
-    counterexample: tuple[Turn, ...] | None = None
-    failure: Exception | None = None
-    complete: bool = False
-    seconds: float = 0.0
-
 
 Clock = tuple[int, ...]
 _MODES = tuple(Mode)
@@ -114,6 +82,15 @@ class Node:
         return self.access
 
 
+class UnsuitedError(ValueError):
+    """A search that cannot be made of this program."""
+
+
+def suited(program: Program) -> Search:
+    """The search to prefer: of states where they can be told apart, for it repeats nothing."""
+    return Search.REDUCED if program().shares_objects else Search.STATES
+
+
 def explore(
     program: Program,
     search: Search = Search.REDUCED,
@@ -126,10 +103,16 @@ def explore(
 ) -> Report:
     """Run a program in every way that a memory model allows, until it fails or a limit is reached.
 
+    Raises UnsuitedError for states of a program whose threads share objects.
+
     `every_access`: also accesses to what threads do not share have turns in a reduced search (`sharing.py`). That makes
     the same runs with more steps: those of the compiled engine. `started` makes the scheduler of each run, as
     `Scheduler` does: one that looks at what is done, and does nothing else, may be given.
     """
+    if search is Search.STATES:
+        if program().shares_objects:
+            raise UnsuitedError("its threads share more than arrays, so their states cannot be told apart")
+        return explore_states(program, most_executions, most_seconds, memory, every_access=every_access)
     explorer = _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access)
     explorer.started = started
     return explorer.run()

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import pytest
 
 from fastpath.designs import Design
-from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.report import Report, Search
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.ledger import Unknown

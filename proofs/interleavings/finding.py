@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from proofs.interleavings.case import Case
 from proofs.interleavings.chance import Draw, Sample, sample
-from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.explore import explore, suited
+from proofs.interleavings.report import Report, Search
 from proofs.interleavings.schedule import shrink
 
 
@@ -36,14 +37,14 @@ class Effort:
 
     Attributes:
         manner: how schedules are chosen.
-        search: whether a search leaves out equivalent runs.
+        search: what a search leaves out; None for what suits the case.
         executions: runs at the most.
         depth: of the faults that PCT shall find.
         seconds: time at the most, for each job.
     """
 
     manner: Manner = Manner.SEARCH
-    search: Search = Search.REDUCED
+    search: Search | None = None
     executions: int = 1_000_000
     depth: int = 3
     seconds: float = 600.0
@@ -64,6 +65,7 @@ class Finding:
         seconds: time taken.
         replay: the string that replays the failure, shrunk; None without one.
         failure: what went wrong there.
+        states: different states, if the search told them apart.
         note: for runs by chance, what they would have found with which probability.
     """
 
@@ -78,9 +80,11 @@ class Finding:
     replay: str | None = None
     failure: str | None = None
     note: str = ""
+    states: int = 0
 
     def __str__(self) -> str:
-        counts = f"{self.executions} executions, {self.steps} steps, {self.seconds:.1f} s"
+        states = f"{self.states} states, " if self.states else ""
+        counts = f"{states}{self.executions} executions, {self.steps} steps, {self.seconds:.1f} s"
         note = f"\n{self.note}" if self.note else ""
         if self.verdict is Verdict.FAILS:
             return f"{self.case}: FAILS after {counts}{note}\nreplay: {self.replay}\n{self.failure}"
@@ -92,10 +96,11 @@ class Finding:
 
 
 def investigate(case: Case, effort: Effort, seed: int = 1) -> Finding:
-    """Look at a case. Raises UnknownNameError, and what the machinery itself raises."""
+    """Look at a case. Raises UnknownNameError, UnsuitedError, and what the machinery itself raises."""
     program = case.program()
     if effort.manner is Manner.SEARCH:
-        report = explore(program, effort.search, effort.executions, effort.seconds, case.memory)
+        search = effort.search or suited(program)
+        report = explore(program, search, effort.executions, effort.seconds, case.memory)
     else:
         draw = Draw(effort.manner.value)
         report = sample(program, draw, effort.executions, seed, effort.depth, case.memory, effort.seconds)
@@ -116,6 +121,7 @@ def finding(case: Case, report: Report) -> Finding:
         outcomes=len(report.outcomes),
         seconds=round(report.seconds, 3),
         note=str(report) if chance else "",
+        states=report.states,
     )
     if report.counterexample is None:
         return found

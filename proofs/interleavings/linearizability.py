@@ -96,6 +96,10 @@ class History:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
 
+    def local_state(self) -> Hashable:
+        """What a thread knows by having it: nothing, for no thread looks into it."""
+        return None
+
     def perform(
         self,
         thread: int,
@@ -109,7 +113,7 @@ class History:
         listed = ", ".join(map(str, arguments))
         called = scheduler.mark("call", f"{name}({listed})")
         result = body()
-        returned = scheduler.mark("return", f"{name}({listed}) = {result!s:.80}")
+        returned = scheduler.mark("return", f"{name}({listed}) = {result!s:.80}", result)
         self.operations.append(Operation(thread, name, arguments, result, called, returned))
         return result
 

@@ -8,7 +8,7 @@ its turns alone.
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 from proofs.interleavings.access import Access
 from proofs.interleavings.request import Request
@@ -25,10 +25,27 @@ class MemoryName(enum.StrEnum):
     """Release and acquire: each thread has a view of each location's modification order (RC11; Lahav et al., 2017)."""
 
 
-class Moment(Protocol):
+class Moment(ABC):
     """When an operation was called or has returned; `a < b` says that b knows that a is over."""
 
+    @abstractmethod
     def __lt__(self, other: Self, /) -> bool: ...
+
+    def local_state(self) -> Hashable:
+        """What a thread knows by having it: nothing, for it may not be filled in yet."""
+        return None
+
+
+class Known(NamedTuple):
+    """What else there is to know for who asks for a memory's key.
+
+    Attributes:
+        is_private: whether no other thread touches a location.
+        returns: the thread and the moment of each operation that has returned.
+    """
+
+    is_private: Callable[[int], bool]
+    returns: Sequence[tuple[int, Any]]
 
 
 class MemoryModel(ABC):
@@ -82,6 +99,25 @@ class MemoryModel(ABC):
     @abstractmethod
     def state(self, thread: int) -> Hashable:
         """What of the memory, besides the arrays, decides how the run may go on where a thread goes round."""
+
+    @abstractmethod
+    def saved(self) -> Any:
+        """What to `restore`: the state of now, besides the arrays, which nothing that happens later changes."""
+
+    @abstractmethod
+    def restore(self, saved: Any) -> None:
+        """Go back to a saved state; it may be restored again."""
+
+    @abstractmethod
+    def key(self, live: Sequence[int], known: Known) -> Hashable:
+        """What of the memory, besides the arrays, decides what may still happen, in a form that forgets all else.
+
+        `live` are the threads that have not ended.
+        """
+
+    def is_over(self, moment: Any) -> bool:
+        """Whether a moment has been filled in."""
+        return True
 
     @abstractmethod
     def new_moment(self) -> Any:

@@ -205,6 +205,7 @@ def port_program(
             finish=finish,
             constant={"words": range(layout.BUCKET_MASK, layout.HEADER_WORDS)},
             label=functools.partial(label_of, layout, port.words),
+            shares_objects=True,
         )
 
     return start

@@ -13,11 +13,13 @@ class Instance:
 
     Attributes:
         shared: the arrays that threads share, by name. Each access to them is a scheduling point.
-        threads: one function a thread. They may share nothing but the arrays.
+        threads: one function a thread. They share nothing but the arrays, unless `shares_objects` says so.
         finish: called with the threads' results when all have returned. Raises AssertionError when
             something is wrong; returns the outcome, a value by which executions are told apart.
         constant: words of those arrays that never change while threads run: reading them needs no turn, and writing
             them is an error.
+        shares_objects: whether threads share more than the arrays, behind locks. Then what a thread reads in them does
+            not decide what it does.
         may_wait_forever: whether a run that ends with waiting threads is an outcome, not a failure.
         label: names word `index` of array `name`, for reports.
     """
@@ -28,6 +30,7 @@ class Instance:
     constant: Mapping[str, range] = field(default_factory=dict)
     may_wait_forever: bool = False
     label: Callable[[str, int], str] = "{}[{}]".format
+    shares_objects: bool = False
 
 
 Program: TypeAlias = Callable[[], Instance]

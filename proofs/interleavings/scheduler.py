@@ -143,6 +143,10 @@ class Scheduler(Memory):
             first += len(words)
         return arrays
 
+    def local_state(self) -> Hashable:
+        """What a thread knows by having the scheduler: nothing."""
+        return None
+
     # --- for whoever decides ---
 
     def choices(self) -> dict[int, Sequence[Hashable]]:
@@ -241,14 +245,23 @@ class Scheduler(Memory):
         """Make an access of the running thread, in a turn of its own unless it is local; the value read."""
         thread = self._running
         assert thread is not None
-        model, number = self._model, thread.number
-        local = model.is_local(number, request)
-        # An access that has to wait tells as well who touches what.
-        private = (not local or model.acts_later(request)) and self._is_private(number, request)
-        without_turn = local or (private and self._goes_on(number, request))
+        private, without_turn = self._announced(thread.number, request)
         if not without_turn:
             thread.pending = request
             self._hub.switch()
+        return self._made(thread, request, private, without_turn)
+
+    def _announced(self, number: int, request: Request) -> tuple[bool, bool]:
+        """Whether what a thread is about to do concerns nobody else, and whether it needs no turn."""
+        model = self._model
+        local = model.is_local(number, request)
+        # An access that has to wait tells as well who touches what.
+        private = (not local or model.acts_later(request)) and self._is_private(number, request)
+        return private, local or (private and self._goes_on(number, request))
+
+    def _made(self, thread: Thread, request: Request, private: bool, without_turn: bool) -> Any:
+        """Make an access; the value read."""
+        model, number = self._model, thread.number
         if request.location in self._constant and request.operation != "load":
             raise ConstantChangedError(f"{self.name(request.location)} was declared constant")
         if private and without_turn:
@@ -369,8 +382,8 @@ class Scheduler(Memory):
         """As `pause`."""
         self.pause()
 
-    def mark(self, operation: str, note: str) -> Any:
-        """Record a "call" or a "return" in the history; when it was, a `memory_model.Moment`.
+    def mark(self, operation: str, note: str, result: Hashable = None) -> Any:
+        """Record a "call" or a "return", with its result, in the history; when it was, a `memory_model.Moment`.
 
         It may be filled in later: moments are to be compared when all threads have ended.
         """

@@ -4,7 +4,7 @@ A thread that pauses in a waiting loop is held until a word that the loop has re
 again sooner would read the same values.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,14 @@ import numpy as np
 
 from fastpath.memory import MASK
 from proofs.interleavings.access import Access, Mode, Wait
-from proofs.interleavings.memory_model import MemoryModel
+from proofs.interleavings.memory_model import Known, MemoryModel, Moment
 from proofs.interleavings.request import Request
 
 ONE_OPTION: Sequence[Hashable] = (0,)
 
 
 @dataclass
-class StepMoment:
+class StepMoment(Moment):
     """A moment as the number of a step."""
 
     step: int = 0
@@ -106,6 +106,39 @@ class SequentialConsistency(MemoryModel):
             tuple((wait.location, self._changed_at.get(wait.location, 0) > wait.step) for wait in waits)
             for waits in self._waits
         )
+
+    def saved(self) -> Any:
+        return (
+            self._changed_at.copy(),
+            [read.copy() for read in self._read_at],
+            self._waits.copy(),
+            self._has_changed_memory.copy(),
+        )
+
+    def restore(self, saved: Any) -> None:
+        changed_at, read_at, waits, has_changed_memory = saved
+        self._changed_at = changed_at.copy()
+        self._read_at = [read.copy() for read in read_at]
+        self._waits, self._has_changed_memory = waits.copy(), has_changed_memory.copy()
+
+    def key(self, live: Sequence[int], known: Known) -> Hashable:
+        """What each thread waits for, and would wait for if it paused now. Has one of those changed, it would not."""
+        return tuple((self._watches(self._waits[thread]), self._would_watch(thread)) for thread in live)
+
+    def _would_watch(self, thread: int) -> Hashable:
+        if self._has_changed_memory[thread]:
+            return None
+        return self._watches(self._read_at[thread].items())
+
+    def _watches(self, waits: Iterable[tuple[int, int]]) -> Hashable:
+        """The locations, or whether a change of one of them has come already."""
+        changed_at = self._changed_at
+        if any(changed_at.get(location, 0) > step for location, step in waits):
+            return True
+        return tuple(sorted(location for location, _ in waits))
+
+    def is_over(self, moment: StepMoment) -> bool:
+        return moment.step > 0
 
     def new_moment(self) -> StepMoment:
         return StepMoment()

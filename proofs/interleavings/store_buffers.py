@@ -15,6 +15,7 @@ import numpy as np
 
 from fastpath.memory import Ordering
 from proofs.interleavings.access import Access, Mode
+from proofs.interleavings.memory_model import Known
 from proofs.interleavings.request import Request
 from proofs.interleavings.sequential_consistency import SequentialConsistency
 
@@ -102,11 +103,26 @@ class StoreBuffers(SequentialConsistency):
         return self._buffers[thread][0][0].location if self._buffers[thread] else None
 
     def state(self, thread: int) -> Hashable:
-        buffered = tuple(
+        return super().state(thread), self._buffered()
+
+    def saved(self) -> Any:
+        buffers = [buffer.copy() for buffer in self._buffers]
+        return super().saved(), buffers, self._drained_at.copy(), self._drained_before.copy()
+
+    def restore(self, saved: Any) -> None:
+        memory, buffers, drained_at, drained_before = saved
+        super().restore(memory)
+        self._buffers = [buffer.copy() for buffer in buffers]
+        self._drained_at, self._drained_before = drained_at.copy(), drained_before.copy()
+
+    def key(self, live: Sequence[int], known: Known) -> Hashable:
+        return super().key(live, known), self._buffered()
+
+    def _buffered(self) -> Hashable:
+        return tuple(
             tuple((request.operation, request.location, request.value) for request, _ in buffer)
             for buffer in self._buffers
         )
-        return super().state(thread), buffered
 
     def drain(self, thread: int, step: int) -> Access:
         request, stored_at = self._buffers[thread].popleft()

@@ -3,7 +3,7 @@
 import pytest
 
 from fastpath.designs import Design
-from proofs.interleavings.explore import Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.exploring import (
     ASSUMPTIONS,
     assert_found,
@@ -13,6 +13,7 @@ from proofs.interleavings.exploring import (
     fault_scope,
     scope,
 )
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios.flow import SCENARIOS
 from proofs.ledger import Method, claim

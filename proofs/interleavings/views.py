@@ -18,89 +18,26 @@ that word's next store in its view: to read the same stores again would be in va
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fastpath.memory import MASK, Ordering, Words
+from fastpath.memory import MASK, Ordering
 from proofs.interleavings.access import Access, Mode
-from proofs.interleavings.data_race import Clock, Races, joined
-from proofs.interleavings.memory_model import MemoryModel
+from proofs.interleavings.data_race import Clock, Races
+from proofs.interleavings.memory_model import Known, MemoryModel, Moment
 from proofs.interleavings.request import FULL_FENCES, HISTORY, Request
+from proofs.interleavings.view_state import Location, Store, ThreadViews, View, ViewState
 
 _ACQUIRES = frozenset({Ordering.ACQUIRE, Ordering.ACQUIRE_RELEASE, Ordering.FULL})
+_GAP = 1 << 200
+"""Between the places of two stores, each added behind all others: room for two hundred, one between two others."""
 _RELEASES = frozenset({Ordering.RELEASE, Ordering.ACQUIRE_RELEASE, Ordering.FULL})
 
 
 @dataclass
-class View:
-    """What is known: for each location the oldest store that may still be read, and what happens before.
-
-    A location that is not named may be read from its initial value on.
-    """
-
-    stores: "dict[int, Store]"
-    clock: Clock
-
-    def copy(self) -> "View":
-        """An equal one that changes independently."""
-        return View(dict(self.stores), self.clock)
-
-    def add(self, other: "View") -> None:
-        """Know also what `other` knows."""
-        self.see(other.stores)
-        self.clock = joined(self.clock, other.clock)
-
-    def see(self, stores: "dict[int, Store]") -> None:
-        """Read these stores, or later ones, from now on."""
-        mine = self.stores
-        for location, store in stores.items():
-            seen = mine.get(location)
-            if seen is None or seen.place < store.place:
-                mine[location] = store
-
-
-@dataclass(eq=False)
-class Store:
-    """One store of a location: its value, its place in modification order, and what it carries.
-
-    `identity` is its thread and its number among that thread's stores, the same in all equivalent runs; `modifies`
-    says that it modifies the store before it, and `is_idle` that it leaves its value as it was; `step` is when it was
-    made, 0 for the initial value.
-    """
-
-    value: int
-    identity: tuple[int, int]
-    carries: View
-    modifies: bool = False
-    is_idle: bool = False
-    step: int = 0
-    place: int = 0
-
-
-@dataclass
-class _Location:
-    words: Words
-    position: int
-    order: list[Store] = field(default_factory=list)
-
-
-@dataclass
-class _Thread:
-    """A thread's views: its own; what its relaxed loads have read, for an acquire fence; that of its release fence."""
-
-    view: View
-    unacquired: View
-    released: View
-    stores: int = 0
-    ticks: int = 0
-    reads: dict[int, Store] = field(default_factory=dict)
-    has_changed_memory: bool = False
-
-
-@dataclass
-class ClockMoment:
+class ClockMoment(Moment):
     """A moment in happens-before order: the tick of a thread, and all ticks that happen before it."""
 
     thread: int = 0
@@ -118,9 +55,9 @@ class Views(MemoryModel):
         super().__init__(threads, name)
         zero = (0,) * threads
         self._nothing = View({}, zero)
-        self._all = [_Thread(View({}, zero), View({}, zero), View({}, zero)) for _ in self._threads]
+        self._all = [ThreadViews(View({}, zero), View({}, zero), View({}, zero)) for _ in self._threads]
         self._full_fences: dict[int, Store] = {}
-        self._locations: dict[int, _Location] = {}
+        self._locations: dict[int, Location] = {}
         self._races = Races(name)
 
     def is_local(self, thread: int, request: Request) -> bool:
@@ -137,20 +74,19 @@ class Views(MemoryModel):
             return (0,)
         return [store.identity for store in self._candidates(thread, request)]
 
-    def _candidates(self, thread: int, request: Request) -> list[Store]:
+    def _candidates(self, thread: int, request: Request) -> Sequence[Store]:
         """The stores that an access may read, or come behind, latest first."""
         order = self._location(request).order
         seen = self._all[thread].view.stores.get(request.location)
-        readable = order[seen.place if seen is not None else 0 :]
+        readable = order[order.index(seen) if seen is not None else 0 :]
         if request.operation != "load":
-            readable = [store for store in readable if self._may_follow(order, store, request)]
-        readable.reverse()
-        return readable
+            readable = tuple(store for store in readable if self._may_follow(order, store, request))
+        return readable[::-1]
 
     @staticmethod
-    def _may_follow(order: list[Store], store: Store, request: Request) -> bool:
+    def _may_follow(order: Sequence[Store], store: Store, request: Request) -> bool:
         """Whether nothing comes behind it that has modified it, or the access fails there and adds no store."""
-        follows = store.place + 1
+        follows = order.index(store) + 1
         if follows == len(order) or not order[follows].modifies:
             return True
         return request.operation == "compare-and-swap" and _changed(request, store.value) is None
@@ -161,7 +97,7 @@ class Views(MemoryModel):
         for location, read in self._all[thread].reads.items():
             order = self._locations[location].order
             seen = self._seen(thread, location)
-            later = order[max(read.place + 1, seen) :]
+            later = (store for store in order if store.place > read.place and store.place >= seen)
             if news := next((store for store in later if not store.is_idle), None):
                 found.append((location, news))
         return found
@@ -170,12 +106,12 @@ class Views(MemoryModel):
         store = self._all[thread].view.stores.get(location)
         return store.place if store is not None else 0
 
-    def _location(self, request: Request) -> _Location:
+    def _location(self, request: Request) -> Location:
         location = self._locations.get(request.location)
         if location is None:
             assert request.words is not None
             initial = Store(int(request.words[request.position]), (-1, 0), self._nothing)
-            location = _Location(request.words, request.position, [initial])
+            location = Location(request.words, request.position, (initial,))
             self._locations[request.location] = location
         return location
 
@@ -216,38 +152,39 @@ class Views(MemoryModel):
         else:
             mode, after = Mode.VIEW_WRITE, changed
             me.has_changed_memory |= operation == "store" or changed != source.value
-            last = self._add(thread, request, source, changed, step)
-            if operation != "store" and changed == source.value:
-                last.is_idle = True
+            is_idle = operation != "store" and changed == source.value
+            last = self._add(thread, request, source, changed, step, is_idle)
+            if is_idle:
                 me.reads[location] = last
         note = "" if last is self._locations[location].order[-1] else f"{operation} = {after:#x}, not the last store"
         causes = (source.step,) if source.step and mode is Mode.VIEW_READ else ()
         access = Access(operation, location, mode, (), source.value, after, note, causes)
         return access, np.uint64(source.value)
 
-    def _read(self, me: _Thread, location: int, source: Store, acquires: bool) -> None:
+    def _read(self, me: ThreadViews, location: int, source: Store, acquires: bool) -> None:
         me.view.stores[location] = source
         if acquires:
             me.view.add(source.carries)
         else:
             me.unacquired.add(source.carries)
 
-    def _add(self, thread: int, request: Request, source: Store, value: int, step: int) -> Store:
+    def _add(self, thread: int, request: Request, source: Store, value: int, step: int, is_idle: bool = False) -> Store:
         """A new store right behind `source`."""
         me = self._all[thread]
-        order = self._locations[request.location].order
-        store = Store(
-            value & MASK, (thread, me.stores), self._nothing, modifies=request.operation != "store", step=step
-        )
+        location = self._locations[request.location]
+        order = location.order
+        carries = (me.view if request.ordering in _RELEASES else me.released).copy()
+        follows = order.index(source) + 1
+        place = (source.place + order[follows].place) // 2 if follows < len(order) else source.place + _GAP
+        modifies = request.operation != "store"
+        store = Store(value & MASK, (thread, me.stores), carries, modifies, is_idle, step, place)
         me.stores += 1
-        order.insert(source.place + 1, store)
-        for place in range(source.place + 1, len(order)):
-            order[place].place = place
+        changed = (*order[:follows], store, *order[follows:])
+        self._locations[request.location] = Location(location.words, location.position, changed)
         me.view.stores[request.location] = store
-        store.carries = (me.view if request.ordering in _RELEASES else me.released).copy()
-        store.carries.stores[request.location] = store
-        if store.modifies:
-            store.carries.add(source.carries)
+        carries.stores[request.location] = store
+        if modifies:
+            carries.add(source.carries)
         return store
 
     def _plain(self, thread: int, request: Request, step: int) -> tuple[Access, Any]:
@@ -259,7 +196,7 @@ class Views(MemoryModel):
             self._add(thread, request, last, request.value, step)
         return Access(request.operation, request.location, Mode.OWN), np.uint64(last.value)
 
-    def _fence(self, me: _Thread, request: Request) -> Access:
+    def _fence(self, me: ThreadViews, request: Request) -> Access:
         full = request.ordering is Ordering.FULL
         if request.ordering in _ACQUIRES:
             me.view.add(me.unacquired)
@@ -302,6 +239,19 @@ class Views(MemoryModel):
         if any(store is not self._locations[location].order[-1] for location, store in seen.items()):
             return object()
         return tuple((location, known.order[-1].value) for location, known in sorted(self._locations.items()))
+
+    # --- states ---
+
+    def saved(self) -> ViewState:
+        return ViewState(self._all, self._full_fences, self._locations, self._races).copy()
+
+    def restore(self, saved: ViewState) -> None:
+        copy = saved.copy()
+        self._all, self._full_fences = copy.threads, copy.full_fences
+        self._locations, self._races = copy.locations, copy.races
+
+    def key(self, live: Sequence[int], known: Known) -> Hashable:
+        return ViewState(self._all, self._full_fences, self._locations, self._races).key(live, known)
 
     # --- the end ---
 

@@ -13,8 +13,9 @@ from fastpath import layout
 from fastpath.interpreted import interpreted
 from fastpath.memory import Words
 from model.protocols import bucket, grace, pairs
-from proofs.interleavings.explore import Report, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.program import Program
+from proofs.interleavings.report import Report
 from proofs.interleavings.scenario import Fault
 from proofs.interleavings.scenarios.table import OUT
 from proofs.refinement.behaviour import Behaviour

@@ -20,6 +20,7 @@ from proofs.interleavings.campaign.summary import ExitCode, summarised
 from proofs.interleavings.catalogue import SCENARIOS, scenario_named
 from proofs.interleavings.finding import Effort, Manner
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import UnknownNameError
 
 RESULTS = Path("results/interleavings/campaign.jsonl")
@@ -34,6 +35,9 @@ def campaign(  # noqa: PLR0913, PLR0917 - one parameter for each option
         list[MemoryName] | None, typer.Option(help="A memory model; may be repeated; default all.")
     ] = None,
     schedule: Annotated[Manner, typer.Option(help="Search every interleaving, or draw schedules.")] = Manner.SEARCH,
+    search: Annotated[
+        Search | None, typer.Option(help="What searches leave out, see `run`; default what suits each scenario.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Jobs with different draws for each case.")] = 1,
     executions: Annotated[int, typer.Option(min=1, help="Runs of a job at the most.")] = Effort.executions,
     depth: Annotated[int, typer.Option(min=1, help="Ordered steps that a fault needs, for pct.")] = Effort.depth,
@@ -53,7 +57,7 @@ def campaign(  # noqa: PLR0913, PLR0917 - one parameter for each option
     Exit codes: 0 when all is as it should be, 1 when something failed, 2 for what makes no sense, 3 when jobs are left
     or a search was given up.
     """
-    effort = Effort(schedule, executions=executions, depth=depth, seconds=seconds)
+    effort = Effort(schedule, search, executions=executions, depth=depth, seconds=seconds)
     try:
         scenarios = [scenario_named(name) for name in names] if names else list(SCENARIOS.values())
         jobs = jobs_of(scenarios, design or list(Design), memory or list(MemoryName), effort, seeds)

@@ -1,6 +1,6 @@
 """How far searches have come, for the documentation: a row for each scenario, a column for each memory model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from proofs.interleavings.catalogue import SCENARIOS
 from proofs.interleavings.finding import Finding, Verdict
@@ -10,7 +10,8 @@ from proofs.interleavings.memory_model import MemoryName
 def coverage(findings: Iterable[Finding]) -> str:
     """A Markdown table of searches, and below it how many of them came to their end, by number of threads.
 
-    A cell has the executions; "> 1,234" where a search was given up after so many; and what failed, where one did.
+    A cell has the states, or else the executions, that there are; "> 1,234" where a search was given up after so many;
+    and what failed, where one did.
     """
     found = {(each.case.scenario, each.case.design, each.case.memory): each for each in findings}
     rows = list(dict.fromkeys((scenario, design) for scenario, design, _ in found))
@@ -27,15 +28,21 @@ def _cell(finding: Finding | None) -> str:
         return ""
     if finding.verdict is Verdict.FAILS:
         return f"{(finding.failure or '').partition(':')[0]} after {finding.executions:,}"
-    return f"{'' if finding.verdict is Verdict.HOLDS else '> '}{finding.executions:,}"
+    count = f"{finding.states:,} states" if finding.states else f"{finding.executions:,}"
+    return f"{'' if finding.verdict is Verdict.HOLDS else '> '}{count}"
 
 
 def _totals(findings: Iterable[Finding]) -> list[str]:
     by_threads: dict[int, list[Finding]] = {}
     for finding in findings:
         by_threads.setdefault(len(finding.case.found.threads), []).append(finding)
-    return [
-        f"{threads} threads: {sum(each.verdict is Verdict.HOLDS for each in group)} of {len(group)} searches ended, "
-        f"{sum(each.executions for each in group):,} executions in {sum(each.seconds for each in group):,.0f} s.  "
-        for threads, group in sorted(by_threads.items())
-    ]
+    return [f"{threads} threads: {_total(group)}  " for threads, group in sorted(by_threads.items())]
+
+
+def _total(group: Sequence[Finding]) -> str:
+    ended = sum(each.verdict is Verdict.HOLDS for each in group)
+    states, executions = sum(each.states for each in group), sum(each.executions for each in group)
+    seconds = sum(each.seconds for each in group)
+    return (
+        f"{ended} of {len(group)} searches ended, {states:,} states and {executions:,} executions in {seconds:,.0f} s."
+    )

@@ -63,12 +63,12 @@ class Summary:
         table = Table(box=None, pad_edge=False)
         for column in ("scenario", "design", "memory", "seed", "verdict"):
             table.add_column(column, overflow="fold")
-        for column in ("executions", "redundant", "steps", "outcomes", "seconds"):
+        for column in ("states", "executions", "redundant", "steps", "outcomes", "seconds"):
             table.add_column(column, justify="right")
         table.add_column("replay", overflow="fold")
         for found in self.findings:
             verdict = f"{found.verdict} (known)" if _is_known(found) and found.replay else str(found.verdict)
-            counts = (found.executions, found.redundant, found.steps, found.outcomes)
+            counts = (found.states, found.executions, found.redundant, found.steps, found.outcomes)
             table.add_row(
                 *(
                     found.case.scenario,

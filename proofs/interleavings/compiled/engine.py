@@ -38,10 +38,10 @@ from proofs.interleavings.compiled.switch import (
 )
 from proofs.interleavings.compiled.view_search import explore_view_runs
 from proofs.interleavings.data_race import DataRaceError
-from proofs.interleavings.explore import Report
-from proofs.interleavings.explore import Search as Scope
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.progress import DeadlockError
+from proofs.interleavings.report import Report
+from proofs.interleavings.report import Search as Scope
 from proofs.interleavings.scheduler import ConstantChangedError, EndlessRunError, NotEnabledError
 from proofs.interleavings.turn import Turn
 
@@ -104,8 +104,10 @@ class Engine:
     ) -> Report:
         """Every interleaving, or one of each equivalence class, until one fails or a limit is reached.
 
-        Raises UnavailableError for x86-TSO, which the plain engine alone knows.
+        Raises UnavailableError for x86-TSO and for states, which the plain engine alone knows.
         """
+        if scope is Scope.STATES:
+            raise UnavailableError("the compiled engine tells no states apart: search plain or reduced")
         if memory is MemoryName.TSO:
             raise UnavailableError("the compiled engine knows --memory sc and ra, not tso")
         explore = explore_runs if memory is MemoryName.SC else explore_view_runs

@@ -13,8 +13,9 @@ from typing import Final
 from proofs.interleavings.compiled.engine import Engine
 from proofs.interleavings.compiled.kernel_program import as_program
 from proofs.interleavings.compiled.sequence_lock import sequence_lock, writing_readers
-from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Report, Search
 
 TURNS: Final = 5
 

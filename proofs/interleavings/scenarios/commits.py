@@ -20,6 +20,7 @@ from proofs.interleavings.faults import (
     ODD_VERSION_BELIEVED,
     ODD_VERSION_READ,
 )
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.miss_faults import KEY_UNSEEN, RENEWAL_UNSEEN, REPLY_KEY_UNSEEN, TAKEN_ALONG_WITHOUT_SWAP
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
@@ -32,7 +33,7 @@ RECORD = 0
 """Where a thread's work array has what parsing found."""
 
 
-class Commits:
+class Commits(Unchanging):
     """The kernels of commits, and a small arena."""
 
     def __init__(self, modules: Interpreted) -> None:

@@ -9,6 +9,7 @@ from fastpath.designs import Design
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import SmallArena
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.miss_faults import (
     GIVEN_BACK_WITHOUT_LOCK,
     LIST_READ_WITHOUT_LOCK,
@@ -123,7 +124,7 @@ def room_for_two_of_three(modules: Interpreted, _design: Design) -> Program:
     return start
 
 
-class Pool:
+class Pool(Unchanging):
     """A pool of ports in a small arena."""
 
     def __init__(self, modules: Interpreted) -> None:

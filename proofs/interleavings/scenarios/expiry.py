@@ -24,6 +24,7 @@ from proofs.interleavings.faults import (
     WORD_GIVEN_BACK_EARLY,
 )
 from proofs.interleavings.linearizability import History, Operation, Specification
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios.table import IN, OUT, PairSet, Table
@@ -53,7 +54,7 @@ class State(NamedTuple):
     last: int = LAST
 
 
-class Native:
+class Native(Unchanging):
     """One native flow in a small arena, and its sequential meaning."""
 
     def __init__(

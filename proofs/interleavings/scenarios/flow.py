@@ -29,6 +29,7 @@ from proofs.interleavings.faults import (
     STORE_WITHOUT_SWAP,
 )
 from proofs.interleavings.linearizability import History, Operation, Specification
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
 
@@ -38,7 +39,7 @@ Segment = tuple[str, int, int]
 """Direction, flags, sequence number; none of them a FIN, or of a connection in which the guest has sent one."""
 
 
-class Flow:
+class Flow(Unchanging):
     """The production functions of one flow record, and their sequential meaning."""
 
     def __init__(self, modules: Interpreted) -> None:

@@ -14,6 +14,7 @@ from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.arena import SmallArena
 from proofs.interleavings.faults import NO_GRACE
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.miss_faults import (
     ANNOUNCED_TOO_LATE,
     CLOSED_WITHOUT_WAITING,
@@ -34,7 +35,7 @@ TRANSFORM_WORDS = 8
 KIND = 0
 
 
-class Shared:
+class Shared(Unchanging):
     """What misses share, in a small arena."""
 
     def __init__(self, modules: Interpreted, threads: int = 2) -> None:

@@ -27,6 +27,7 @@ from proofs.interleavings.faults import (
     UNORDERED_LOCKS,
 )
 from proofs.interleavings.linearizability import History, Operation, Specification
+from proofs.interleavings.local_state import Unchanging
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Scenario
 
@@ -52,7 +53,7 @@ class PairSet(Specification[frozenset[Hashable]]):
         return (state,) if operation.result == bool(state & keys) else ()
 
 
-class Table:
+class Table(Unchanging):
     """The table's functions on small arenas, with keys chosen by their buckets."""
 
     def __init__(self, modules: Interpreted, threads: int = 2) -> None:

@@ -90,7 +90,9 @@ def test_the_list_is_there_for_programs_too(tmp_path: Path) -> None:
 @pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 def test_both_engines_say_the_same_of_a_scenario_and_of_a_fault() -> None:
     for fault in ((), ("--fault", FAULT)):
-        plain, compiled = (invoke("run", SCENARIO, *fault, *engine) for engine in ((), ("--compiled",)))
+        plain, compiled = (
+            invoke("run", SCENARIO, *fault, *engine) for engine in (("--search", "reduced"), ("--compiled",))
+        )
         assert plain[0] == compiled[0] == bool(fault)
         assert plain[1].split(",")[0] == compiled[1].split(",")[0]
 

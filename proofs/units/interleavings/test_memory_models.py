@@ -10,8 +10,9 @@ from itertools import product
 
 import pytest
 
-from proofs.interleavings.explore import Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Search
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import litmus as tests
 from proofs.units.interleavings.axiomatic import allowed

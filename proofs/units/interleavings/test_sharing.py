@@ -10,10 +10,11 @@ from fastpath.atomics import compare_and_swap, load_acquire, pause, store_releas
 from fastpath.memory import Words
 from proofs.interleavings import sharing as sharing_module
 from proofs.interleavings.access import Access
-from proofs.interleavings.explore import Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.progress import LivelockError
+from proofs.interleavings.report import Search
 from proofs.interleavings.request import Request
 from proofs.interleavings.schedule import replay
 from proofs.interleavings.scheduler import Scheduler
@@ -67,10 +68,14 @@ def test_private_words_without_turns_lose_no_outcome(memory: MemoryName) -> None
         report = explore(program, memory=memory)
         assert (report.failure is not None) == (plain == "fails")
         if plain == "fails":
+            assert explore(program, Search.STATES, memory=memory).failure is not None
             fails += 1
             continue
         assert report.complete
         assert report.outcomes.keys() == plain
+        states = explore(program, Search.STATES, memory=memory)
+        assert states.complete
+        assert states.outcomes.keys() == plain
         outcome, schedule = list(report.outcomes.items())[-1]
         assert replay(program, schedule, memory=memory).outcome == outcome
     assert 0 < fails < PROGRAMS / 4

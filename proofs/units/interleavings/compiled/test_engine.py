@@ -15,8 +15,9 @@ from proofs.interleavings.compiled.known_flow import nothing_to_check
 from proofs.interleavings.compiled.sequence_lock import sequence_lock
 from proofs.interleavings.compiled.state import MOST_WORDS, new_search
 from proofs.interleavings.compiled.switch import MOST_THREADS, why_unavailable
-from proofs.interleavings.explore import Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.progress import DeadlockError
+from proofs.interleavings.report import Search
 from proofs.interleavings.schedule import replay
 from proofs.interleavings.scheduler import ConstantChangedError, EndlessRunError
 from proofs.units.interleavings.compiled.generated_kernels import generated_kernels

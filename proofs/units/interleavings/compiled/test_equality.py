@@ -11,8 +11,9 @@ from proofs.interleavings.compiled.kernel_program import Build, Outcome, as_prog
 from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.sequence_lock import sequence_lock
 from proofs.interleavings.compiled.switch import why_unavailable
-from proofs.interleavings.explore import Report, Search, explore
+from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Report, Search
 from proofs.interleavings.turn import Turn
 from proofs.ledger import Method, claim
 from proofs.units.interleavings.compiled.generated_kernels import generated_kernels

@@ -11,7 +11,8 @@ from proofs.interleavings.compiled.kernel_program import Build, CheckFailedError
 from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.sequence_lock import sequence_lock
 from proofs.interleavings.compiled.switch import Operation, why_unavailable
-from proofs.interleavings.explore import Report, explore
+from proofs.interleavings.explore import explore
+from proofs.interleavings.report import Report
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.ledger import Method, claim
 from proofs.units.interleavings.compiled.generated_kernels import generated_kernels

@@ -1,0 +1,265 @@
+"""What decides how a thread goes on: where its functions are, and the values they still need.
+
+A thread is a deterministic function of what it has read. So all that it has read decides how it goes on; but a thread
+that has left a loop, or a function, has forgotten most of that. Two threads are in one local state if each of their
+frames is: at the same instruction, with equal values of the variables that are read later (live variables: Kildall,
+POPL 1973; Aho, Lam, Sethi, Ullman: Compilers, 9.2.5), and nothing else on its evaluation stack, whose content cannot be
+looked at.
+
+That holds of kernels, which cannot keep anything elsewhere, or the compiler would refuse them, and of code that is
+written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of one with a value on its stack (such as the
+iterator of a `for` loop), with an exception handler, or with a variable of a kind whose equality is not known here, has
+the history of its thread for a state: the local state in which the thread was at its last access, and what it read
+there. A frame that waits for what it has called does not change. An array of a thread's own may be changed by what was
+called: its content always counts.
+"""
+
+import dis
+import enum
+import functools
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+
+KEEP_NOTHING_ELSE: Final = (
+    "fastpath.",
+    "proofs.interleavings.scenarios.",
+    "proofs.interleavings.arena",
+    "proofs.interleavings.linearizability",
+    "proofs.interleavings.observed",
+)
+"""Modules whose functions keep nothing but variables: kernels, and code around them that calls none through C, where
+the state of a loop cannot be seen, as in `sum(map(kernel, ...))`."""
+
+_ENDS: Final = frozenset(
+    {
+        *("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"),
+        *("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
+    }
+)
+"""Instructions that the next one does not follow."""
+
+
+_Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class Unchanging:
+    """Base of classes whose instances live as long as a program and do not change while its threads run."""
+
+    def local_state(self) -> Hashable:
+        """What a thread knows by having it: which one it is. Other classes may have a method of this name as well."""
+        return id(self)
+
+
+class _NotComparableError(Exception):
+    """A variable of a kind whose equality is not known."""
+
+
+class LocalStates:
+    """The local states that one thread of one run goes through.
+
+    `shared` has the names of the arrays that threads share, by identity: their content is not the thread's own.
+    """
+
+    def __init__(self, shared: Mapping[int, str], skipped: Collection[str]) -> None:
+        """`skipped` are the modules whose frames belong to the scheduler."""
+        self._shared = shared
+        self._skipped = skipped
+        self._frames: list[tuple[FrameType, Hashable, list[_Array]]] = []
+        self.results: tuple[Hashable, ...] = ()
+        """What the thread's operations have returned so far: it stays, whoever forgets it."""
+
+    def state(self, frame: FrameType | None, past: Hashable) -> Hashable:
+        """The local state of the running thread, whose innermost frame is given.
+
+        `past` is its last local state before and what it has read there. To be asked before any access that may not be
+        forgotten: of what lies between two questions, `past` is all that is known.
+        """
+        frames = list(_outermost_first(frame, self._skipped))
+        known = self._in_common(frames)
+        # What stays above the innermost frame in common has waited since for the same call.
+        looked_at = self._frames[: max(known - 1, 0)]
+        arrays = [array for _, _, own in looked_at for array in own]
+        for each in frames[len(looked_at) :]:
+            own: list[_Array] = []
+            values = self._values(each, _Own(arrays, own))
+            looked_at.append((each, _frame_state(each, values, past), own))
+            arrays += own
+        self._frames = looked_at
+        return tuple(state for _, state, _ in looked_at), _content(arrays), self.results
+
+    def _in_common(self, frames: Sequence[FrameType]) -> int:
+        """How many of the outer frames were there already when last looked at."""
+        count = 0
+        while count < min(len(frames), len(self._frames)) and frames[count] is self._frames[count][0]:
+            count += 1
+        return count
+
+    def _values(self, frame: FrameType, own: "_Own") -> dict[str, Hashable] | None:
+        """A frame's variables as comparable values; None where one is not."""
+        try:
+            return {name: self._value(value, own) for name, value in frame.f_locals.items()}
+        except _NotComparableError:
+            return None
+
+    def _value(self, value: object, own: "_Own") -> Hashable:
+        if value is None or isinstance(value, (int, float, str, bytes, np.generic, enum.Enum)):
+            return type(value), value
+        if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+            return id(value)
+        if isinstance(value, tuple):
+            return type(value), tuple(self._value(part, own) for part in value)
+        if isinstance(value, np.ndarray):
+            return self._array(value, own)
+        if isinstance(value, slice):
+            return slice, self._value((value.start, value.stop, value.step), own)
+        if isinstance(value, FunctionType):
+            cells = tuple(self._value(cell.cell_contents, own) for cell in value.__closure__ or ())
+            return id(value.__code__), cells, self._value(value.__defaults__, own)
+        if isinstance(value, MethodType):
+            return self._value(value.__func__, own), self._value(value.__self__, own)
+        if (state := getattr(type(value), "local_state", None)) is not None:
+            return type(value), state(value)
+        raise _NotComparableError
+
+    def _array(self, array: "_Array", own: "_Own") -> Hashable:
+        name = self._shared.get(id(array))
+        if name is not None:
+            return name
+        if array.base is not None:
+            raise _NotComparableError  # a view may show what others change
+        return own.number(array), array.shape, array.dtype.str
+
+
+def _content(arrays: Sequence["_Array"]) -> Hashable:
+    return tuple(array.tobytes() for array in arrays)
+
+
+class _Own(NamedTuple):
+    """A thread's own arrays: those of the frames further out, and those of a frame."""
+
+    before: Sequence["_Array"]
+    here: list["_Array"]
+
+    def number(self, array: "_Array") -> int:
+        """The number of an array, which it gets where it is met first."""
+        for number, known in enumerate((*self.before, *self.here)):
+            if known is array:
+                return number
+        self.here.append(array)
+        return len(self.before) + len(self.here) - 1
+
+
+def change_state(change: Callable[[int], int | None] | None) -> Hashable:
+    """What decides what an update does: its code, and the values that are bound in it."""
+    if change is None:
+        return None
+    cells = getattr(change, "__closure__", None) or ()
+    code: CodeType | None = getattr(change, "__code__", None)
+    if code is None:
+        return id(change)
+    return id(code), tuple(
+        change_state(cell.cell_contents)
+        if callable(cell.cell_contents)
+        else (type(cell.cell_contents), cell.cell_contents)
+        for cell in cells
+    )
+
+
+def _outermost_first(frame: FrameType | None, skipped: Collection[str]) -> Iterator[FrameType]:
+    found = []
+    while frame is not None:
+        if frame.f_globals.get("__name__") not in skipped:
+            found.append(frame)
+        frame = frame.f_back
+    return reversed(found)
+
+
+def _frame_state(frame: FrameType, values: Mapping[str, Hashable] | None, past: Hashable) -> Hashable:
+    code = frame.f_code
+    if values is None or not str(frame.f_globals.get("__name__")).startswith(KEEP_NOTHING_ELSE):
+        return past
+    needed = _needed_after_calls(code).get(frame.f_lasti)
+    if needed is None:
+        return past
+    others = {name for name in values if name not in code.co_varnames}  # of closures
+    return id(code), frame.f_lasti, tuple((name, values[name]) for name in sorted((needed & values.keys()) | others))
+
+
+@functools.cache
+def _needed_after_calls(code: CodeType) -> Mapping[int, frozenset[str]]:
+    """For each offset within a call that leaves nothing but its result on the stack, the variables live after it.
+
+    Nothing at all for code with exception handlers: they jump from anywhere.
+    """
+    if code.co_exceptiontable:
+        return {}
+    instructions = list(dis.get_instructions(code))
+    following = _successors(instructions)
+    depths, live = _depths(instructions, following), _live(instructions, following)
+    found = {}
+    for number, instruction in enumerate(instructions):
+        if instruction.opname.startswith("CALL") and following[number] and number in depths:
+            (after, _), *_ = following[number]
+            if depths[after] == 1:
+                # While a function written in Python is called, the last instruction may lie in the call's cache.
+                for offset in range(instruction.offset, instructions[after].offset, 2):
+                    found[offset] = live[after]
+    return found
+
+
+def _successors(instructions: Sequence[dis.Instruction]) -> list[list[tuple[int, bool]]]:
+    """For each instruction those that may come next, and whether by a jump."""
+    at = {instruction.offset: number for number, instruction in enumerate(instructions)}
+    jumps = {*dis.hasjrel, *dis.hasjabs}
+    found = []
+    for number, instruction in enumerate(instructions):
+        following = [(at[instruction.argval], True)] if instruction.opcode in jumps else []
+        if instruction.opname not in _ENDS and number + 1 < len(instructions):
+            following.insert(0, (number + 1, False))
+        found.append(following)
+    return found
+
+
+def _depths(
+    instructions: Sequence[dis.Instruction], following: Sequence[Sequence[tuple[int, bool]]]
+) -> Mapping[int, int]:
+    """The depth of the evaluation stack before each instruction that can be reached."""
+    depths, border = {0: 0}, [0]
+    while border:
+        number = border.pop()
+        instruction = instructions[number]
+        argument = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT else None
+        for after, jumps in following[number]:
+            if after not in depths:
+                depths[after] = depths[number] + dis.stack_effect(instruction.opcode, argument, jump=jumps)
+                border.append(after)
+    return depths
+
+
+def _live(
+    instructions: Sequence[dis.Instruction], following: Sequence[Sequence[tuple[int, bool]]]
+) -> list[frozenset[str]]:
+    """The variables that may be read from each instruction on before they are set."""
+    live: list[frozenset[str]] = [frozenset() for _ in instructions]
+    changed = True
+    while changed:
+        changed = False
+        for number in reversed(range(len(instructions))):
+            needed = frozenset[str]().union(*(live[after] for after, _ in following[number]))
+            needed = _before(instructions[number], needed)
+            changed |= needed != live[number]
+            live[number] = needed
+    return live
+
+
+def _before(instruction: dis.Instruction, after: frozenset[str]) -> frozenset[str]:
+    """What is live before an instruction, given what is after it; one may touch two variables, read ones count."""
+    names = frozenset(instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,))
+    if "LOAD_FAST" in instruction.opname:
+        return after | names
+    if "STORE_FAST" in instruction.opname or "DELETE_FAST" in instruction.opname:
+        return after - names
+    return after

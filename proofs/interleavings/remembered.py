@@ -1,0 +1,186 @@
+"""Threads as automata that runs have taught: what a thread asks for in each local state, and where the answer leads.
+
+How a thread goes on depends on nothing but its local state (`local_state.py`) and what it reads. So a run need not be
+repeated to know what its threads do next: `Recording` runs the production functions, as any scheduler does, and notes
+each local state, what is asked for there, and the answer. `recalled.py` goes on from there.
+"""
+
+import enum
+import sys
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from proofs.interleavings.local_state import LocalStates, change_state
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.program import Instance
+from proofs.interleavings.request import HISTORY, Request
+from proofs.interleavings.scheduler import Scheduler, Thread
+
+_SKIPPED = ("proofs.interleavings.remembered", "proofs.interleavings.scheduler", "fastpath.memory")
+"""Modules whose frames are no part of a thread."""
+
+
+class NotDeterminedError(RuntimeError):
+    """A thread does something else in a local state than it did there before: it depends on what is not in that."""
+
+
+class Kind(enum.Enum):
+    """What a thread does in a local state."""
+
+    ACCESS = "access"
+    MARK = "mark"
+    PAUSE = "pause"
+    END = "end"
+
+
+@dataclass(eq=False)
+class Place:
+    """A local state of a thread: what it asks for, and by what it reads the local states that follow.
+
+    Attributes:
+        number: different for each; the same in all runs.
+        kind: None as long as no run has come here.
+        request: what is asked for; the arrays and moments in it are those of some run.
+        same: another place that has turned out to be this one.
+    """
+
+    number: int
+    kind: Kind | None = None
+    request: Request | None = None
+    following: dict[Hashable, "Place"] = field(default_factory=dict)
+    same: "Place | None" = None
+
+
+class Automata:
+    """What is known of all threads of a program."""
+
+    def __init__(self, threads: int) -> None:
+        self._count = 0
+        self._known: dict[Hashable, Place] = {}
+        self.initial = [self._new() for _ in range(threads)]
+
+    def __len__(self) -> int:
+        """Places that were ever made."""
+        return self._count
+
+    def _new(self) -> Place:
+        self._count += 1
+        return Place(self._count)
+
+    def after(self, place: Place, seen: Hashable) -> Place:
+        """Where a thread gets to by what it has read."""
+        following = place.following.get(seen)
+        if following is None:
+            following = place.following[seen] = self._new()
+        return found(following)
+
+    def recognised(self, place: Place, state: Hashable) -> Place:
+        """A place of which nothing is known yet, or another one in the same local state."""
+        known = found(self._known.setdefault(state, place))
+        if known is not place:
+            place.same = known
+        return known
+
+
+def found(place: Place) -> Place:
+    """The place that stands for it."""
+    while place.same is not None:
+        place = place.same
+    return place
+
+
+def seen_by(request: Request, value: object) -> Hashable:
+    """What a thread learns from an access: of a compare-and-swap only whether it has swapped."""
+    if request.operation == "compare-and-swap":
+        assert request.change is not None
+        return request.change(int(value)) is not None  # type: ignore[call-overload]
+    return int(value) if request.operation in ("load", "update") else None  # type: ignore[call-overload]
+
+
+def _described(request: Request) -> Hashable:
+    return (*request[:2], request.ordering, request.failure, request.value, request.note, change_state(request.change))
+
+
+class Recording(Scheduler):
+    """A run that is noted."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        model: MemoryName,
+        is_private: Callable[[int, Request], bool],
+        automata: Automata,
+    ) -> None:
+        super().__init__(instance, model, is_private)
+        shared = {identity: array.name for identity, array in self._arrays.items()}
+        self._automata = automata
+        self._local = [LocalStates(shared, _SKIPPED) for _ in self.threads]
+        self._past: list[Hashable] = [("start", number) for number in range(len(self.threads))]
+        self._inside: set[int] = set()
+        self.places = list(automata.initial)
+
+    def _arrive(self, kind: Kind, request: Request | None = None) -> None:
+        """The running thread is about to do something."""
+        assert self._running is not None
+        number = self._running.number
+        place = found(self.places[number])
+        if place.kind is None:
+            local = self._local[number].state(sys._getframe(), self._past[number])
+            asked = None if request is None else _described(request)
+            place = self._automata.recognised(place, (number, kind, asked, local))
+        self.places[number] = place
+        if place.kind is None:
+            place.kind, place.request = kind, request
+        elif place.kind is not kind or (request and place.request and _described(request) != _described(place.request)):
+            raise NotDeterminedError(f"thread {number}: {request} where it did {place.request}")
+
+    def _leave(self, seen: Hashable) -> None:
+        assert self._running is not None
+        number = self._running.number
+        place = self.places[number]
+        self._past[number] = (place.number, seen)
+        self.places[number] = self._automata.after(place, seen)
+
+    def _access(self, request: Request) -> Any:
+        assert self._running is not None
+        if self._running.number in self._inside:
+            return super()._access(request)
+        self._arrive(Kind.ACCESS, request)
+        value = super()._access(request)
+        self._leave(seen_by(request, value))
+        return value
+
+    def pause(self) -> None:
+        """As the base class."""
+        if self._running is not None:
+            self._begin(Kind.PAUSE)
+            super().pause()
+            self._end()
+
+    def mark(self, operation: str, note: str, result: Hashable = None) -> Any:
+        """As the base class."""
+        assert self._running is not None
+        if operation == "return":
+            self._local[self._running.number].results += (result,)
+        self._begin(Kind.MARK, Request(operation, HISTORY, note=note))
+        moment = super().mark(operation, note, result)
+        self._end()
+        return moment
+
+    def _begin(self, kind: Kind, request: Request | None = None) -> None:
+        """What is done next may be an access, or several; it is noted as one step."""
+        assert self._running is not None
+        self._arrive(kind, request)
+        self._inside.add(self._running.number)
+
+    def _end(self) -> None:
+        assert self._running is not None
+        self._inside.discard(self._running.number)
+        self._leave(None)
+
+    def _resume(self, thread: Thread) -> None:
+        super()._resume(thread)
+        if thread.greenlet.dead:
+            place = self.places[thread.number] = found(self.places[thread.number])
+            place.kind = Kind.END

@@ -1,0 +1,219 @@
+"""Programs in which a thread forgets what matters: each shows one part of a state that nothing else tells apart.
+
+The functions forget as kernels do; what they do not use is gone. Where views or clocks are meant, the thread that knows
+more comes first in a search, so that a key without them takes the other for known.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+
+import numpy as np
+
+from fastpath.atomics import (
+    load_acquire,
+    load_plain,
+    load_relaxed,
+    pause,
+    store_plain,
+    store_relaxed,
+    store_release,
+)
+from fastpath.memory import Words
+from proofs.interleavings.linearizability import History
+from proofs.interleavings.program import Instance, Program
+
+X, Y, Z, D, OWN, LAST = range(6)
+
+
+def forgetting(*threads: Callable[[Words], object]) -> Program:
+    """A program over a few words; its outcome is what threads return."""
+
+    def start() -> Instance:
+        words = np.zeros(6, np.uint64)
+        return Instance({"words": words}, [partial(each, words) for each in threads], may_wait_forever=True)
+
+    return start
+
+
+def operations(*threads: Callable[[Words, History], object]) -> Program:
+    """A program whose outcome is which operation had returned before which was called."""
+
+    def start() -> Instance:
+        words, history = np.zeros(6, np.uint64), History()
+
+        def finish(_results: Sequence[object]) -> Hashable:
+            found = sorted(history.operations, key=lambda operation: operation.thread)
+            return tuple(one.precedes(other) for one in found for other in found)
+
+        return Instance({"words": words}, [partial(each, words, history) for each in threads], finish)
+
+    return start
+
+
+def write_twice(words: Words) -> None:
+    """Two words, one after the other."""
+    store_release(words, X, 1)
+    store_release(words, Y, 1)
+
+
+def remember(words: Words) -> int:
+    """What is read first is in a variable while the second is read."""
+    first = load_acquire(words, X)
+    second = load_acquire(words, Y)
+    return int(first) * 2 + int(second)
+
+
+def on_stack(words: Words) -> int:
+    """What is read first is on the evaluation stack while the second is read."""
+    return int(load_acquire(words, X)) * 2 + int(load_acquire(words, Y))
+
+
+def in_array(words: Words) -> int:
+    """What is read first is in an array while the second is read, by a function that does not look at it again."""
+    kept = np.zeros(1, np.uint64)
+    second = _keep(words, kept)
+    return int(kept[0]) * 2 + int(second)
+
+
+def _keep(words: Words, kept: Words) -> np.uint64:
+    first = load_acquire(words, X)
+    kept[0] = first
+    return load_acquire(words, Y)
+
+
+def change_and_back(words: Words) -> None:
+    """What changes, and is as before."""
+    store_release(words, X, 1)
+    store_release(words, X, 0)
+    store_release(words, Y, 1)
+
+
+def pause_once(words: Words) -> int:
+    """Waits for a change of what was read, if there has been none."""
+    if load_acquire(words, X) != 0:
+        return 2
+    pause()
+    return int(load_acquire(words, Y))
+
+
+def write_relaxed(words: Words) -> None:
+    """Two words in no order."""
+    store_relaxed(words, X, 1)
+    store_relaxed(words, Y, 1)
+
+
+def read_and_forget(words: Words) -> int:
+    """A word that was read anew cannot be read as it was before."""
+    load_relaxed(words, X)
+    seen = load_relaxed(words, X) if load_relaxed(words, Y) else 2
+    store_relaxed(words, LAST, 1)
+    return int(seen)
+
+
+def write_and_release(words: Words) -> None:
+    """A word, and another that hands it over."""
+    store_relaxed(words, X, 1)
+    store_release(words, Z, 1)
+
+
+def hand_on(words: Words) -> None:
+    """Hands over what it has acquired, or has not."""
+    load_acquire(words, Z)
+    store_release(words, Y, 1)
+
+
+def read_handed_on(words: Words) -> int:
+    """What was handed over twice."""
+    if not load_relaxed(words, Z):
+        return 3
+    seen = load_relaxed(words, X) if load_acquire(words, Y) else 2
+    store_relaxed(words, LAST, 1)
+    return int(seen)
+
+
+def write_first(words: Words) -> None:
+    """The same word as another thread."""
+    store_release(words, X, 1)
+    store_release(words, Y, 1)
+
+
+def write_second(words: Words) -> None:
+    """The same word as another thread."""
+    store_release(words, X, 2)
+    store_release(words, Z, 1)
+
+
+def read_last(words: Words) -> int:
+    """Which of two was the last to write."""
+    if not load_acquire(words, Y):
+        return 3
+    if not load_acquire(words, Z):
+        return 3
+    return int(load_acquire(words, X))
+
+
+def write_if_told(words: Words) -> None:
+    """Writes, or not, and does not know any more."""
+    if load_acquire(words, Z):
+        store_release(words, Y, 1)
+    load_acquire(words, D)
+
+
+def read_y(words: Words) -> int:
+    """One word."""
+    return int(load_acquire(words, Y))
+
+
+def stay(words: Words) -> None:
+    """Waits to the last, and has seen nothing."""
+    while not load_relaxed(words, LAST):
+        pause()
+
+
+def set_z(words: Words) -> None:
+    """One word."""
+    store_relaxed(words, Z, 1)
+
+
+def set_x_and_z(words: Words) -> None:
+    """Two words."""
+    store_relaxed(words, X, 1)
+    store_relaxed(words, Z, 1)
+
+
+def read_plainly(words: Words) -> None:
+    """A plain load, which is over when the other word says so."""
+    load_plain(words, D)
+    store_release(words, Y, 1)
+
+
+def write_plainly(words: Words) -> None:
+    """A plain store, which knows what has been over, or does not."""
+    if _comes_after(words) and load_relaxed(words, Y) and not load_relaxed(words, X):
+        store_plain(words, D, 1)
+
+
+def _comes_after(words: Words) -> bool:
+    """Whether another thread has told; what that is worth depends on what was told before, and is forgotten."""
+    store_relaxed(words, OWN, 1)  # who has changed memory does not wait for what was read before
+    told = load_acquire(words, Y) if load_relaxed(words, Z) else load_relaxed(words, Y)
+    if not told:
+        return False
+    return bool(load_relaxed(words, Z))
+
+
+def read_once(words: Words, history: History, thread: int) -> None:
+    """An operation."""
+    history.perform(thread, "read", (), lambda: int(load_acquire(words, X)))
+
+
+VARIABLE = forgetting(write_twice, remember)
+STACK = forgetting(write_twice, on_stack)
+ARRAY = forgetting(write_twice, in_array)
+MEMORY = forgetting(write_first, write_second, read_last)
+WAITING = forgetting(change_and_back, pause_once)
+BUFFER = forgetting(write_if_told, set_z, read_y)
+VIEW = forgetting(write_relaxed, stay, read_and_forget)
+CARRIED = forgetting(write_and_release, stay, read_handed_on, hand_on)
+RACE = forgetting(read_plainly, write_plainly, set_x_and_z)
+ORDER = operations(partial(read_once, thread=0), partial(read_once, thread=1))

@@ -1,0 +1,233 @@
+"""The search of states: it reaches every outcome that plain search does; a key that leaves something out loses some."""
+
+import ast
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastpath.atomics import compare_and_swap, load_acquire, pause, store_release
+from fastpath.memory import Words
+from proofs.interleavings import local_state, recalled, scheduler, view_state
+from proofs.interleavings.catalogue import scenario_named
+from proofs.interleavings.endless import Edge, parts
+from proofs.interleavings.explore import UnsuitedError, explore, suited
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.program import Program
+from proofs.interleavings.progress import LivelockError
+from proofs.interleavings.remembered import NotDeterminedError
+from proofs.interleavings.report import Search
+from proofs.interleavings.schedule import replay
+from proofs.interleavings.scheduler import EndlessRunError
+from proofs.interleavings.sequential_consistency import SequentialConsistency
+from proofs.interleavings.store_buffers import StoreBuffers
+from proofs.interleavings.turn import Turn
+from proofs.ledger import Method, claim
+from proofs.units.interleavings import forgetting, generated_kernels, textbook
+from proofs.units.interleavings.generated import generated_program
+from proofs.units.interleavings.generated_private import generated_private_program
+
+FEW = 30
+MANY = 600
+MOST = 40
+"""Executions of the plain search."""
+MEMORIES = list(MemoryName)
+
+
+@pytest.fixture(autouse=True)
+def generated_kernels_keep_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = (*local_state.KEEP_NOTHING_ELSE, generated_kernels.__name__, forgetting.__name__)
+    monkeypatch.setattr(local_state, "KEEP_NOTHING_ELSE", known)
+
+
+def result(program: Program, memory: MemoryName, **options: Any) -> object:
+    """All outcomes; or how some run fails; or None where a search was given up."""
+    report = explore(program, memory=memory, **options)
+    if report.failure is not None:
+        return type(report.failure)
+    return frozenset(report.outcomes) if report.complete else None
+
+
+MAKERS: tuple[Callable[[int, MemoryName], Program], ...] = (
+    lambda seed, memory: generated_kernels.generated_kernels(seed, livelocks=memory is not MemoryName.RA),
+    lambda seed, memory: generated_program(seed, weak=memory is not MemoryName.SC),
+    lambda seed, _memory: generated_private_program(seed),
+)
+
+
+@functools.cache
+def compared(memory: MemoryName, count: int) -> list[tuple[Program, object]]:
+    """Generated programs, of each kind as many, whose plain search ends, and what it found."""
+    found: list[tuple[Program, object]] = []
+    for maker in MAKERS:
+        left, seed = count // len(MAKERS), 0
+        while left:
+            program = maker(seed, memory)
+            if (plain := result(program, memory, search=Search.PLAIN, most_executions=MOST)) is not None:
+                found.append((program, plain))
+                left -= 1
+            seed += 1
+    return found
+
+
+def caught(memory: MemoryName) -> bool:
+    """Whether the search of states does not find what plain search does in some generated program."""
+
+    def differs(program: Program, plain: object) -> bool:
+        try:
+            return result(program, memory, search=Search.STATES) != plain
+        except NotDeterminedError:
+            return True
+
+    return any(differs(*each) for each in compared(memory, FEW))
+
+
+@claim(
+    "C7",
+    "the search of states reaches every outcome that plain search does, and fails as it does, also of programs whose "
+    "threads forget what they have read",
+    method=Method.TESTED,
+    scope=f"{FEW} generated programs under each memory model (plain search: at most {MOST} executions), of 2 or 3 "
+    f"threads with up to 4 operations each, loops, locks and plain accesses; {MANY} by `make prove`",
+)
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_states_have_the_outcomes_of_plain_search(memory: MemoryName) -> None:
+    assert not caught(memory)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_states_of_many_more_programs_have_the_outcomes_of_plain_search(memory: MemoryName) -> None:
+    for program, plain in compared(memory, MANY):
+        assert result(program, memory, search=Search.STATES) == plain
+
+
+def _nothing(*_arguments: object, **_options: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A part of a state that is left out: what stands for a function then, and the program that needs it."""
+
+    program: Program
+    memory: MemoryName
+    place: Any
+    attribute: str
+    instead: Callable[..., object] = _nothing
+
+
+SC, TSO, RA = MemoryName
+KEY = view_state._Key
+FAULTS: dict[str, Fault] = {
+    "what threads have read": Fault(forgetting.VARIABLE, SC, local_state, "_frame_state"),
+    "variables": Fault(forgetting.VARIABLE, SC, local_state, "_before", lambda _instruction, _after: frozenset()),
+    "evaluation stacks": Fault(
+        forgetting.STACK,
+        SC,
+        local_state,
+        "_depths",
+        lambda instructions, _next: dict.fromkeys(range(len(instructions)), 1),
+    ),
+    "arrays of a thread's own": Fault(forgetting.ARRAY, SC, local_state, "_content"),
+    "memory": Fault(forgetting.MEMORY, SC, recalled, "_content"),
+    "what a pause waits for": Fault(forgetting.WAITING, SC, SequentialConsistency, "_watches"),
+    "what a pause waits for, beside store buffers": Fault(forgetting.WAITING, TSO, SequentialConsistency, "key"),
+    "which operation came first": Fault(forgetting.ORDER, SC, recalled, "_order"),
+    "store buffers": Fault(forgetting.BUFFER, TSO, StoreBuffers, "_buffered"),
+    "views": Fault(forgetting.VIEW, RA, KEY, "_thread"),
+    "what stores carry": Fault(
+        forgetting.CARRIED, RA, KEY, "_order", lambda _key, stores: tuple(store.value for store in stores)
+    ),
+    "modification orders": Fault(forgetting.MEMORY, RA, KEY, "_order"),
+    "clocks of races": Fault(forgetting.RACE, RA, KEY, "_racing", lambda _key: []),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_key_that_leaves_something_out_loses_outcomes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = FAULTS[name]
+    plain = result(fault.program, fault.memory, search=Search.PLAIN)
+    assert result(fault.program, fault.memory, search=Search.STATES) == plain
+    monkeypatch.setattr(fault.place, fault.attribute, fault.instead)
+    local_state._needed_after_calls.cache_clear()
+    try:
+        assert result(fault.program, fault.memory, search=Search.STATES) != plain
+    except NotDeterminedError:
+        pass
+    finally:
+        local_state._needed_after_calls.cache_clear()
+
+
+def test_a_state_is_reached_by_many_runs_and_searched_once() -> None:
+    # Two threads of n stores to words of their own have (n + 1) * (n + 1) states, and (2n)! / (n! * n!) runs.
+    def writer(words: Words, first: int) -> None:
+        for word in range(3):
+            store_release(words, first + word, 1)
+
+    program = textbook.program(6, [lambda words: writer(words, 0), lambda words: writer(words, 3)])
+    report = explore(program, Search.STATES, every_access=True)
+    assert report.states == 16
+    assert report.steps == 24
+    assert explore(program, Search.PLAIN).executions == 20
+
+
+def test_schedules_of_states_replay_to_their_outcomes() -> None:
+    for memory in MEMORIES:
+        report = explore(forgetting.VARIABLE, Search.STATES, memory=memory)
+        for outcome, schedule in report.outcomes.items():
+            assert replay(forgetting.VARIABLE, schedule, memory=memory).outcome == outcome
+
+
+def test_a_search_of_states_that_reaches_its_limit_says_so() -> None:
+    report = explore(textbook.increments(3, atomic=False), Search.STATES, most_seconds=0.0)
+    assert not report.complete
+    assert report.failure is None
+
+
+def test_a_loop_without_pause_is_endless_and_one_in_vain_a_livelock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "MOST_STEPS", 500)
+
+    def spin(words: Words) -> None:
+        while load_acquire(words, 0) == 0:
+            pass
+
+    def go_round(words: Words) -> None:
+        while not compare_and_swap(words, 0, 1, 2):
+            store_release(words, 1, 1)
+            store_release(words, 1, 0)
+            pause()
+
+    endless = explore(textbook.program(1, [spin]), Search.STATES)
+    assert isinstance(endless.failure, EndlessRunError)
+    for every_access in (False, True):
+        report = explore(textbook.program(2, [go_round]), Search.STATES, every_access=every_access)
+        assert isinstance(report.failure, LivelockError)
+
+
+def test_circles_are_found() -> None:
+    def edges(*following: int) -> list[Edge]:
+        return [Edge(Turn(0), state, goes_round=False) for state in following]
+
+    graph = [edges(1, 2), edges(3), edges(2), edges(4), edges(1, 5), edges()]
+    assert sorted(map(sorted, parts(graph))) == [[1, 3, 4], [2]]
+
+
+def test_programs_whose_threads_share_objects_have_no_such_states() -> None:
+    program = scenario_named("port: hit beside pause").program()
+    assert suited(program) is Search.REDUCED
+    with pytest.raises(UnsuitedError, match="share more than arrays"):
+        explore(program, Search.STATES)
+    assert suited(scenario_named("install beside install").program()) is Search.STATES
+
+
+def test_code_that_is_said_to_keep_nothing_calls_no_kernels_through_c() -> None:
+    """A loop in C keeps its state where nobody sees it; over types, such as numbers, it calls nothing of ours."""
+    folder = Path(local_state.__file__).parent
+    for file in [*folder.glob("scenarios/*.py"), folder / "arena.py", folder / "linearizability.py"]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("map", "filter"):
+                assert ast.unparse(node.args[0]) in ("int", "str", "bool", "np.uint64"), f"{file.name}:{node.lineno}"
