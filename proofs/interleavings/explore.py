@@ -111,7 +111,9 @@ def explore(
     """
     if search is Search.STATES:
         if program().shares_objects:
-            raise UnsuitedError("its threads share more than arrays, so their states cannot be told apart")
+            raise UnsuitedError(
+                "threads of this program share more than arrays, so states cannot be told apart: search reduced"
+            )
         return explore_states(program, most_executions, most_seconds, memory, every_access=every_access)
     explorer = _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access)
     explorer.started = started

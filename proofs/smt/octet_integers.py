@@ -84,10 +84,12 @@ class OctetIntegers(Integers):
         if first is None or second is None:
             return None
         octets = _BYTEWISE[operator](first, second)
-        if octets is not None and operator is ast.LShift and kind is Kind.WORD:
+        if octets is None:
+            return None
+        if operator is ast.LShift and kind is Kind.WORD:
             octets = octets[: WORD_BITS // 8]  # what is shifted out of a word is gone
-        fits = octets is not None and (kind is Kind.INTEGER or len(octets) <= WORD_BITS // 8)
-        return self.compose(octets) if fits and octets is not None else None
+        fits = kind is Kind.INTEGER or len(octets) <= WORD_BITS // 8
+        return self.compose(octets) if fits else None
 
     def invert(self, term: Term, kind: Kind) -> Term:
         """See `Theory.invert`."""

@@ -72,9 +72,18 @@ def test_a_word_is_complemented_byte_by_byte(values: list[int]) -> None:
     assert z3.simplify(z3.substitute(result, *known)).as_long() == WORD_LIMIT - 1 - int.from_bytes(values, "little")
 
 
-def test_a_word_that_would_have_nine_bytes_is_left_to_the_theory_of_integers_which_demands_that_it_fits() -> None:
+@given(values=octets, places=st.integers(0, 7))
+def test_a_word_loses_the_bytes_that_are_shifted_out_of_it(values: list[int], places: int) -> None:
+    theory = OctetIntegers()
+    number, known = with_bytes(theory, values)
+    result = theory.binary(ast.LShift, number, z3.IntVal(8 * places), Kind.WORD, nothing_demanded)
+    expected = (int.from_bytes(values, "little") << 8 * places) % WORD_LIMIT
+    assert z3.simplify(z3.substitute(result, *known)).as_long() == expected
+
+
+def test_a_word_shifted_by_no_whole_bytes_is_left_to_the_theory_of_integers_which_demands_that_it_fits() -> None:
     theory = OctetIntegers()
     number, _ = with_bytes(theory, [1] * 8)
     demands: list[str] = []
-    theory.binary(ast.LShift, number, z3.IntVal(8), Kind.WORD, lambda _, what: demands.append(what))
+    theory.binary(ast.LShift, number, z3.IntVal(4), Kind.WORD, lambda _, what: demands.append(what))
     assert "no wrap-around" in demands
