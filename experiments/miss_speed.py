@@ -1,4 +1,4 @@
-"""How many flows can begin in a second: new UDP flows, both halves installed with the first packet, in compiled code.
+"""How many flows can begin in a second, UDP or TCP: both halves installed with the first packet, in compiled code.
 
 `python -m experiments.miss_speed`. Batches of 256 first packets, each of a flow of its own, through the production
 kernel: to a neighbour in the VPC without translation, to the internet from an external address of the guest's own, and
@@ -34,6 +34,7 @@ from experiments.sending import NotCompiled, Sender, new_signals
 from experiments.small_vpc import new_port
 from fastpath import Design
 from fastpath.designs import POLICIES
+from reference.packet.protocol import IpProtocol
 
 BATCHES: Final = 200
 """Of one thread in one sample: some 50,000 flows."""
@@ -57,12 +58,14 @@ class Setting:
         way: where the packets come from and go to.
         in_table: how many flows are there before.
         threads: how many begin flows at once, each its own.
+        protocol: of the flows that begin; of TCP the first packet is a SYN, and what begins a connection.
     """
 
     design: Design
     way: Way
     in_table: int
     threads: int
+    protocol: IpProtocol = IpProtocol.UDP
 
 
 class Ground:
@@ -88,18 +91,18 @@ class Ground:
             self.port.start()
         self._check(self.in_table)
 
-    def check(self, begun: int) -> None:
+    def check(self, begun: int, connections: int = 0) -> None:
         """Raises `NotCompiled` unless as many packets have missed since the last check, and begun flows."""
         missed, self._missed = self._missed, self._misses()
         if self._missed - missed != begun:
             raise NotCompiled(f"{self._missed - missed} packets were misses, not {begun}")
-        self._check(self.in_table + begun)
+        self._check(self.in_table + begun, connections)
 
-    def _check(self, flows: int) -> None:
+    def _check(self, flows: int, connections: int = 0) -> None:
         counts: Any = self.port.flow_counts()
-        counted = counts["uft"]["in"], counts["uft"]["out"], counts["firewall"]["count"]
-        if counted != (flows, flows, flows):
-            raise NotCompiled(f"{flows} flows should be in the tables, there are {counted}")
+        counted = counts["uft"]["in"], counts["uft"]["out"], counts["firewall"]["count"], counts["tcp"]
+        if counted != (flows, flows, flows, connections):
+            raise NotCompiled(f"{flows} flows and {connections} connections should be in the tables: {counted}")
 
     def _misses(self) -> int:
         statistics: Any = self.port.statistics()
@@ -115,11 +118,12 @@ class Meter:
         self._batches = batches
         self._pool = pool
         packets = batches * BATCH
+        self._is_tcp = setting.protocol is IpProtocol.TCP
         patient = POLICIES[setting.design].has_port_lock
         self._senders = [
             Sender(
                 ground.port,
-                Stream(Traffic(setting.way), new_flows(LIMIT + number * packets, packets)),
+                Stream(Traffic(setting.way, setting.protocol), new_flows(LIMIT + number * packets, packets)),
                 batches,
                 patient=patient,
             )
@@ -135,15 +139,18 @@ class Meter:
         ]
         stamps = [future.result() for future in running]
         if process:
-            self._ground.check(threads * self._batches * BATCH)
+            begun = threads * self._batches * BATCH
+            self._ground.check(begun, begun if self._is_tcp else 0)
             self._ground.clear()
         return float(max(taken[-1] for taken in stamps) - min(taken[0] for taken in stamps)) / 1e9
 
 
-def settings_of(designs: list[Design], ways: list[Way], in_table: list[int]) -> list[Setting]:
+def settings_of(
+    designs: list[Design], ways: list[Way], in_table: list[int], protocol: IpProtocol = IpProtocol.UDP
+) -> list[Setting]:
     """Each on one thread and on two."""
     threads = range(1, THREADS + 1)
-    return [Setting(*chosen) for chosen in itertools.product(designs, ways, in_table, threads)]
+    return [Setting(*chosen, protocol) for chosen in itertools.product(designs, ways, in_table, threads)]
 
 
 def measure(
@@ -191,7 +198,7 @@ def results_of(measured: dict[Setting, Series]) -> list[Result]:
 
 def table_of(results: list[Result]) -> Table:
     """The figures for reading."""
-    table = Table(title="New UDP flows a second, both halves installed, in thousands; batches of 256")
+    table = Table(title="New flows a second, both halves installed, in thousands; batches of 256")
     for heading in ("design", "way", "there", "threads"):
         table.add_column(heading, no_wrap=True)
     for heading in ("median", "quartiles", "most", "to one thread"):
@@ -214,19 +221,21 @@ def table_of(results: list[Result]) -> Table:
 
 _RATE, _GAIN = "new flows", "two threads to one"
 _PARTS: Final = {
-    "mutex": (Design.MUTEX, 0),
-    "pr585": (Design.PR585, 0),
-    "rwlock": (Design.RWLOCK, 0),
-    "fine": (Design.FINE, 0),
-    "fine, 500,000 flows there": (Design.FINE, 500_000),
+    "mutex": (Design.MUTEX, 0, IpProtocol.UDP),
+    "pr585": (Design.PR585, 0, IpProtocol.UDP),
+    "rwlock": (Design.RWLOCK, 0, IpProtocol.UDP),
+    "fine": (Design.FINE, 0, IpProtocol.UDP),
+    "fine, 500,000 flows there": (Design.FINE, 500_000, IpProtocol.UDP),
+    "fine, TCP": (Design.FINE, 0, IpProtocol.TCP),
 }
 
 
 def measure_part(part: str, effort: Effort, advance: Advance) -> list[Measured]:
     """A design on a table that is empty or not; one batch a sample where the reference begins flows."""
-    design, in_table = _PARTS[part]
+    design, in_table, protocol = _PARTS[part]
     slow = POLICIES[design].has_port_lock
-    settings = settings_of([design], [Way.NEIGHBOUR] if slow or effort is Effort.SMOKE else list(Way), [in_table])
+    ways = [Way.NEIGHBOUR] if slow or effort is Effort.SMOKE else list(Way)
+    settings = settings_of([design], ways, [in_table], protocol)
     batches = 1 if slow else effort.choose(2, BATCHES, BATCHES)
     found = []
     for result in results_of(measure(settings, effort.rounds, effort.seconds, batches, advance)):
@@ -245,18 +254,18 @@ def finding(rows: Rows) -> str:
         rate = rows.median(_RATE, design=part, way=Way.NEIGHBOUR.value, threads="1")
         gain = rows.median(_GAIN, design=part, way=Way.NEIGHBOUR.value)
         said.append(f"{rate or 0:,.0f} thousand under {part}, times {gain or 0:.1f} on two threads")
-    return f"New UDP flows a second, both halves installed: {'; '.join(said)}"
+    return f"New flows a second, UDP if not said otherwise, both halves installed: {'; '.join(said)}"
 
 
 EXPERIMENT: Final = Experiment(
     name="miss_speed",
     question="How many flows can begin in a second?",
     variables={
-        "design": "all on an empty table, fine also on one that holds 500,000 flows",
+        "design": "all on an empty table, fine also on one that holds 500,000 flows, and with TCP connections",
         "way": "; ".join(way.value for way in Way),
         "threads": "1 and 2, each with flows of its own",
     },
-    method="Batches of 256 first packets, each of a UDP flow of its own, both halves installed with it: by compiled "
+    method="Batches of 256 first packets, each of a flow of its own, both halves installed with it: by compiled "
     "code under fine, by the reference under a port lock. Between two samples the table is brought back to what it "
     "was. The port's counters say after each that all packets were misses and all flows are there. What writing the "
     "packets takes is taken off.",
@@ -276,11 +285,13 @@ def main(
     seconds: Annotated[float, typer.Option(min=0, help="Measure no longer than this.")] = 120.0,
     design: Annotated[list[Design] | None, typer.Option(help="Designs; all by default.")] = None,
     flows: Annotated[list[int] | None, typer.Option(help="Flows in the table before.")] = None,
+    tcp: Annotated[bool, typer.Option(help="TCP connections in place of UDP flows.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write the data to this file as JSON.")] = None,
 ) -> None:
     """Measures how many flows can begin in a second."""
     console = Console()
-    settings = settings_of(design or list(Design), list(Way), flows or list(IN_TABLE))
+    protocol = IpProtocol.TCP if tcp else IpProtocol.UDP
+    settings = settings_of(design or list(Design), list(Way), flows or list(IN_TABLE), protocol)
     measured = measure(settings, rounds, seconds, advance=lambda items: track(items, console=console, transient=True))
     results = results_of(measured)
     console.print(table_of(results))

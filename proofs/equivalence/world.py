@@ -14,6 +14,7 @@ import reference
 from fastpath.frames import Path
 from fastpath.policy import Policy
 from proofs.conformance.compare import Difference, differences
+from proofs.conformance.engines import HASH_SEED
 from proofs.conformance.port_engine import plain_verdict
 from proofs.equivalence import vpc
 from reference.direction import Direction
@@ -24,8 +25,6 @@ from reference.vpc.config import TableLimits, VpcConfig
 from reference.vpc.mappings import Mappings
 
 FRAME_SIZE = 2_048
-HASH_SEED = 20_230
-"""Makes the fast ports' tables the same in every run."""
 
 _SHOWN = 12
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import fastpath
 import reference
 from fastpath.frames import Path
+from proofs.conformance.engines import HASH_SEED
 from proofs.equivalence import vpc
-from proofs.equivalence.world import FRAME_SIZE, HASH_SEED
+from proofs.equivalence.world import FRAME_SIZE
 from proofs.threads.history import HIT, MISS, Control, Following, History, MappingStep, Operation, Packet, attempt
 from proofs.threads.replica import Replica
 from proofs.threads.stories import Batch, Command, Deed, Story

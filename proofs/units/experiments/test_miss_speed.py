@@ -12,6 +12,7 @@ from experiments.replay import BATCH
 from experiments.sending import NotCompiled
 from fastpath import Design
 from proofs.units.experiments.patience import undisturbed
+from reference.packet.protocol import IpProtocol
 
 BATCHES = 2
 FLOWS = BATCHES * BATCH
@@ -33,6 +34,15 @@ def test_each_sample_begins_its_flows_and_leaves_none(way: Way, in_table: int) -
             ground.check(begun=0)
 
 
+def test_a_sample_of_tcp_begins_connections() -> None:
+    ground = Ground(Design.FINE, 0)
+    with ThreadPoolExecutor(2) as pool:
+        meter = Meter(Setting(Design.FINE, Way.INTERNET, 0, 2, IpProtocol.TCP), ground, BATCHES, pool)
+        assert meter.seconds(process=True) > 0
+    with pytest.raises(NotCompiled, match="0 flows and 1 connections should be in the tables"):
+        ground.check(begun=0, connections=1)
+
+
 def test_a_flow_that_was_not_begun_is_noticed() -> None:
     ground = Ground(Design.FINE, BATCH)
     with pytest.raises(NotCompiled, match="0 packets were misses, not 1"):
@@ -42,7 +52,7 @@ def test_a_flow_that_was_not_begun_is_noticed() -> None:
 def test_a_flow_that_has_gone_is_noticed() -> None:
     ground = Ground(Design.FINE, BATCH)
     ground.port.clear_uft()
-    with pytest.raises(NotCompiled, match="256 flows should be in the tables"):
+    with pytest.raises(NotCompiled, match="256 flows and 0 connections should be in the tables"):
         ground.check(begun=0)
 
 
