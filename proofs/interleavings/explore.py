@@ -27,7 +27,7 @@ from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.report import Report, Search
 from proofs.interleavings.scheduler import Scheduler
-from proofs.interleavings.sharing import Sharing, acquaint, expanded
+from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
 from proofs.interleavings.states import explore_states
 from proofs.interleavings.turn import Turn, thread_of
 
@@ -163,7 +163,8 @@ class _Explorer:
             limits = (self._report.executions, time.monotonic() - self._start)
             if limits[0] >= self._most_executions or limits[1] >= self._most_seconds:
                 break
-        self._expand_schedules()
+        if self._leaves_out:
+            expand_schedules(self._report, self._program, self._memory, self._sharing)
         self._report.seconds = time.monotonic() - self._start
         return self._report
 
@@ -172,17 +173,6 @@ class _Explorer:
         self._sharing.has_grown = False
         self._path, self._touched, self._clocks = [], {}, []
         self._report = Report(steps=self._report.steps)
-
-    def _expand_schedules(self) -> None:
-        """Let schedules have a turn for each access."""
-        if not self._leaves_out:
-            return
-        report, arguments = self._report, (self._memory, self._sharing)
-        if report.counterexample is not None:
-            report.counterexample = expanded(self._program, report.counterexample, *arguments)
-        report.outcomes = {
-            outcome: expanded(self._program, schedule, *arguments) for outcome, schedule in report.outcomes.items()
-        }
 
     # --- one run ---
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.report import Report
 from proofs.interleavings.request import HISTORY, Request
 from proofs.interleavings.scheduler import Scheduler
 from proofs.interleavings.turn import Turn, buffer_of, thread_of
@@ -91,6 +92,15 @@ def expanded(program: Program, schedule: Iterable[Turn], memory: MemoryName, sha
     except Exception:
         return tuple(expansion.taken)
     return tuple(expansion.taken)
+
+
+def expand_schedules(report: Report, program: Program, memory: MemoryName, sharing: Sharing) -> None:
+    """Let all schedules of a report have a turn for each access."""
+    if report.counterexample is not None:
+        report.counterexample = expanded(program, report.counterexample, memory, sharing)
+    report.outcomes = {
+        outcome: expanded(program, schedule, memory, sharing) for outcome, schedule in report.outcomes.items()
+    }
 
 
 class _Expansion:

@@ -31,7 +31,7 @@ from proofs.interleavings.report import Report
 from proofs.interleavings.request import Request
 from proofs.interleavings.schedule import to_text
 from proofs.interleavings.scheduler import NotEnabledError
-from proofs.interleavings.sharing import Sharing, acquaint, expanded
+from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
 from proofs.interleavings.turn import Turn
 
 _MOST_TRIES: Final = 2
@@ -108,18 +108,9 @@ class _States:
             self._look_for_livelocks()
         report.states = len(self._numbers)
         if self._leaves_out:
-            self._expand_schedules()
+            expand_schedules(report, self._program, self._memory, self._sharing)
         report.seconds = time.monotonic() - self._start
         return report
-
-    def _expand_schedules(self) -> None:
-        """Let schedules have a turn for each access."""
-        report, arguments = self._report, (self._memory, self._sharing)
-        if report.counterexample is not None:
-            report.counterexample = expanded(self._program, report.counterexample, *arguments)
-        report.outcomes = {
-            outcome: expanded(self._program, schedule, *arguments) for outcome, schedule in report.outcomes.items()
-        }
 
     # --- from state to state ---
 
