@@ -24,10 +24,10 @@ from fastpath.compiler import OPTIONS, kernel
 from fastpath.designs import POLICIES
 from fastpath.hash_table import entry_at
 from fastpath.hit import reach, tracking
-from fastpath.layout import DESCRIPTOR_WORDS, WINDOW, WORK_WORDS, Index
+from fastpath.layout import DESCRIPTOR_WORDS, STRIDE, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.pipeline import prepare
+from fastpath.pipeline import prepare, record_of
 from fastpath.policy import Policy
 from fastpath.reclaim import enter, leave, thread_at
 from fastpath.transform import apply
@@ -105,13 +105,15 @@ def loop(policy: Policy) -> Any:
             write_batch(frame_words, frames, descriptors, headers, pristine, ports, turn * BATCH, ports_at, slot, True)
             if stage > 0:
                 enter(words, 0)
-                for first in range(0, BATCH, WINDOW):
-                    prepare(words, frames, descriptors, first, WINDOW, work, old_ways, False)
-                    if stage > 1:
-                        for member in range(WINDOW):
-                            at, record = (first + member) * DESCRIPTOR_WORDS, member * WORK_WORDS
-                            if not take(words, frames, descriptors, work, at, record, now, stage):
-                                missed += 1
+                position, ahead = 0, 0
+                while position < BATCH:
+                    ready = prepare(words, frames, descriptors, 0, BATCH, ahead, work, old_ways, False)
+                    ahead += STRIDE
+                    while position < ready:
+                        at, record = position * DESCRIPTOR_WORDS, record_of(position)
+                        if stage > 1 and not take(words, frames, descriptors, work, at, record, now, stage):
+                            missed += 1
+                        position += 1
                 leave(words, 0)
         return missed
 

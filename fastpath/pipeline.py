@@ -1,8 +1,9 @@
 """A batch of frames through the compiled path: parse, look up, track, transform, in stages that hide memory latency.
 
-A window of frames is parsed and hashed and its buckets are asked for; then the first lines of their entries; then the
-second lines, flow records and transforms, last those of the few entries that lie in their second bucket; only then is
-each frame finished, in order.
+A few frames at a time, a stride, are parsed and hashed and their buckets are asked for. A step later, while the next
+stride is parsed, the first lines of their entries are; then the second lines, flow records and transforms; then those
+of the few entries that lie in their second bucket; only then is each frame finished, in order. So every line has the
+time of a step to arrive, memory is busy while others compute, and what is in flight fits the nearest cache.
 The earlier stages are hints: the look-up that counts happens when the frame is finished, so that a flow changed by an
 earlier frame, or by another thread, is seen as it is.
 
@@ -27,6 +28,7 @@ from fastpath.layout import (
     FRAME_TICKET,
     FRAME_VERDICT,
     LINE,
+    STRIDE,
     VERDICT_SLOW,
     WINDOW,
     WORK_HASH,
@@ -58,40 +60,54 @@ NO_COUNTS: Final[Words] = np.zeros(LINE, np.uint64)
 
 
 @kernel
+def record_of(position: Index) -> Index:
+    """Where the work record of a frame in flight begins."""
+    return (position & (WINDOW - 1)) * WORK_WORDS
+
+
+@kernel
 def prepare(
     words: Words,
     frames: Frame,
     descriptors: Words,
     first: Index,
     count: Index,
+    ahead: Index,
     work: Words,
     old_ways: np.uint64 = NO_OLD_WAYS,
     has_misses: bool = False,
-) -> None:
-    """The stages before the last, for a window of frames: parse and hash, then fetch what the look-ups will touch.
+) -> Index:
+    """One step of the stages before the last: each takes the stride that the stage before has had a step ago.
 
-    `has_misses`: also what a miss will touch, where the look-up will probably find nothing.
+    Frames before `first` and from `count` on do not exist; `ahead` is the first one that is not parsed yet. Returns up
+    to which frame all are ready to be finished. `has_misses`: what a miss will touch is asked for as well, where the
+    look-up will probably find nothing.
     """
-    for position in range(count):
-        record = position * WORK_WORDS
-        if read_headers(frames, descriptors, first + position, work, record, old_ways):
-            work[record + WORK_HASH] = hash_key(words, work, record + WORK_KEY)
-            prefetch_bucket(words, work[record + WORK_HASH])
-    for position in range(count):
-        if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
-            record = position * WORK_WORDS
-            work[record + WORK_SLOT] = prefetch_entry(words, work[record + WORK_HASH])
-    for position in range(count):
-        if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
-            record = position * WORK_WORDS
-            work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
-    for position in range(count):
-        if work[position * WORK_WORDS + WORK_NETWORK] != _NOTHING:
-            record = position * WORK_WORDS
+    for position in range(max(first, ahead - 3 * STRIDE), min(count, ahead - 2 * STRIDE)):
+        record = record_of(position)
+        if work[record + WORK_NETWORK] != _NOTHING:
             if has_misses and work[record + WORK_SLOT] == _NOTHING:
                 prefetch_miss(words, work, record)
             else:
                 prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+    for position in range(max(first, ahead - 2 * STRIDE), min(count, ahead - STRIDE)):
+        record, before = record_of(position), record_of(position - 1)
+        if work[record + WORK_NETWORK] != _NOTHING:
+            # Asking twice for a connection's lines would only take them from whoever serves its other direction.
+            if work[record + WORK_HASH] == work[before + WORK_HASH]:
+                work[record + WORK_SLOT] = work[before + WORK_SLOT]
+            else:
+                work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+    for position in range(max(first, ahead - STRIDE), min(count, ahead)):
+        record = record_of(position)
+        if work[record + WORK_NETWORK] != _NOTHING:
+            work[record + WORK_SLOT] = prefetch_entry(words, work[record + WORK_HASH])
+    for position in range(ahead, min(count, ahead + STRIDE)):
+        record = record_of(position)
+        if read_headers(frames, descriptors, position, work, record, old_ways):
+            work[record + WORK_HASH] = hash_key(words, work, record + WORK_KEY)
+            prefetch_bucket(words, work[record + WORK_HASH])
+    return min(count, ahead - 3 * STRIDE)
 
 
 def specialise(policy: Policy) -> Any:
@@ -117,14 +133,14 @@ def specialise(policy: Policy) -> Any:
         enter(words, thread)
         line = thread_at(words, thread)
         owner = np.uint64(thread + 1)
-        position = first
+        position, ahead = first, first
         undecided = False
         while position < count and not undecided:
-            window = min(WINDOW, count - position)
-            prepare(words, frames, descriptors, position, window, work, old_ways, has_misses)
-            for member in range(window):
+            ready = prepare(words, frames, descriptors, first, count, ahead, work, old_ways, has_misses)
+            ahead += STRIDE
+            while position < ready and not undecided:
                 at = position * DESCRIPTOR_WORDS
-                record = member * WORK_WORDS
+                record = record_of(position)
                 descriptors[at + FRAME_TICKET] = _NOTHING
                 descriptors[at + FRAME_VERDICT] = VERDICT_SLOW
                 decided = False
@@ -134,10 +150,10 @@ def specialise(policy: Policy) -> Any:
                         decided = miss(
                             words, rules, counts, frames, descriptors, at, work, record, now, line, thread, owner
                         )
-                if not decided:
+                if decided:
+                    position += 1
+                else:
                     undecided = True
-                    break
-                position += 1
         leave(words, thread)
         return position
 
