@@ -79,6 +79,7 @@ class Setting:
         lanes: for each thread the way its packets travel, and its share of the flows as `(first, count)`.
         payloads: bytes; frames have them in turn.
         skew: 0 for flows that all have as many packets; else the flow of rank r has its turn in proportion to r**-skew.
+        apart: each thread has a port of its own, so that they share nothing but the machine.
     """
 
     flows: int
@@ -87,12 +88,14 @@ class Setting:
     lanes: tuple[tuple[Direction, tuple[int, int]], ...]
     payloads: tuple[int, ...] = PAYLOADS
     skew: float = 0.0
+    apart: bool = False
 
 
 class Lane:
     """One thread's frames, with headers to write.
 
     Attributes:
+        words: of the port that they reach.
         numbers: the flows in the order in which they have their turn: every flow, in as many samples as that takes,
             unless they are skewed.
     """
@@ -105,6 +108,7 @@ class Lane:
         payloads: tuple[int, ...] = PAYLOADS,
         skew: float = 0.0,
     ) -> None:
+        self.words = population.words
         first, count = share
         turns = -(-max(count, BATCHES * BATCH) // (BATCHES * BATCH)) * BATCHES * BATCH
         self.numbers = first + turns_of(count, turns, skew)
@@ -147,10 +151,11 @@ def segment(direction: Direction, payload: int) -> bytes:
 class Meter:
     """A setting, ready to be sampled."""
 
-    def __init__(self, setting: Setting, population: Population) -> None:
-        self._words = population.words
+    def __init__(self, setting: Setting, *populations: Population) -> None:
+        """With one port for all threads, or with one for each."""
         self.lanes = [
-            Lane(population, direction, share, setting.payloads, setting.skew) for direction, share in setting.lanes
+            Lane(population, direction, share, setting.payloads, setting.skew)
+            for (direction, share), population in zip(setting.lanes, itertools.cycle(populations), strict=False)
         ]
         self._loop = sending_loop(setting.policy)
         self._pool = ThreadPoolExecutor(len(self.lanes))
@@ -173,7 +178,7 @@ class Meter:
         self._barrier.wait()
         start = time.perf_counter_ns()
         undecided = self._loop(
-            self._words,
+            lane.words,
             batch.frames.view(np.uint64),
             batch.frames,
             batch.descriptors,
@@ -230,7 +235,7 @@ def sending_loop(policy: Policy) -> Any:
 
 
 def settings_of(sizes: tuple[int, ...], policies: dict[str, Policy]) -> list[Setting]:
-    """Each policy alone and on two threads: different flows, and both directions of one flow."""
+    """Each policy alone and on two threads: different flows, both directions of one flow, and a port each."""
     found = []
     for name, policy in policies.items():
         for flows in sizes:
@@ -243,6 +248,7 @@ def settings_of(sizes: tuple[int, ...], policies: dict[str, Policy]) -> list[Set
         lanes += [((direction, (0, 1)),) for direction in Direction]
         lanes.append(tuple((direction, (0, 1)) for direction in Direction))
         found += [Setting(flows, policy, name, threads) for threads in lanes]
+        found += [Setting(flows, policy, name, threads, apart=True) for threads in lanes[: len(Direction)]]
     return found
 
 
@@ -256,7 +262,9 @@ def measure(
     """
     alone = {flows: populated(flows, THREADS) for flows in sorted({setting.flows for setting in settings})}
     meters = {
-        setting: Meter(setting, alone[setting.flows] if len(setting.lanes) == 1 else populated(setting.flows, THREADS))
+        setting: Meter(setting, alone[setting.flows])
+        if len(setting.lanes) == 1
+        else Meter(setting, *(populated(setting.flows, THREADS) for _ in (setting.lanes if setting.apart else [None])))
         for setting in settings
     }
     samplers: dict[tuple[Setting, bool], Callable[[], float]] = {}
@@ -294,7 +302,8 @@ def main(
         table.add_row(
             setting.name,
             f"{setting.flows:,}",
-            " + ".join(f"{direction.value} {_of(share)}" for direction, share in setting.lanes),
+            " + ".join(f"{direction.value} {_of(share)}" for direction, share in setting.lanes)
+            + (", a port each" if setting.apart else ""),
             f"{series.median:.1f}",
             f"{low:.1f} - {high:.1f}",
             f"{series.extremes[0]:.1f}",

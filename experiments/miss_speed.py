@@ -59,6 +59,7 @@ class Setting:
         in_table: how many flows are there before.
         threads: how many begin flows at once, each its own.
         protocol: of the flows that begin; of TCP the first packet is a SYN, and what begins a connection.
+        apart: each thread has a port of its own, so that they share nothing but the machine.
     """
 
     design: Design
@@ -66,6 +67,10 @@ class Setting:
     in_table: int
     threads: int
     protocol: IpProtocol = IpProtocol.UDP
+    apart: bool = False
+
+
+_APART: Final = ", a port each"
 
 
 class Ground:
@@ -112,9 +117,9 @@ class Ground:
 class Meter:
     """A setting, ready to be sampled."""
 
-    def __init__(self, setting: Setting, ground: Ground, batches: int, pool: ThreadPoolExecutor) -> None:
-        """`pool`: of the threads that send, `THREADS` of them."""
-        self._ground = ground
+    def __init__(self, setting: Setting, grounds: list[Ground], batches: int, pool: ThreadPoolExecutor) -> None:
+        """`grounds`: one for all threads, or one for each. `pool`: of the threads that send, `THREADS` of them."""
+        self._grounds = grounds
         self._batches = batches
         self._pool = pool
         packets = batches * BATCH
@@ -122,7 +127,7 @@ class Meter:
         patient = POLICIES[setting.design].has_port_lock
         self._senders = [
             Sender(
-                ground.port,
+                grounds[number % len(grounds)].port,
                 Stream(Traffic(setting.way, setting.protocol), new_flows(LIMIT + number * packets, packets)),
                 batches,
                 patient=patient,
@@ -139,18 +144,20 @@ class Meter:
         ]
         stamps = [future.result() for future in running]
         if process:
-            begun = threads * self._batches * BATCH
-            self._ground.check(begun, begun if self._is_tcp else 0)
-            self._ground.clear()
+            begun = threads // len(self._grounds) * self._batches * BATCH
+            for ground in self._grounds:
+                ground.check(begun, begun if self._is_tcp else 0)
+                ground.clear()
         return float(max(taken[-1] for taken in stamps) - min(taken[0] for taken in stamps)) / 1e9
 
 
 def settings_of(
     designs: list[Design], ways: list[Way], in_table: list[int], protocol: IpProtocol = IpProtocol.UDP
 ) -> list[Setting]:
-    """Each on one thread and on two."""
+    """Each on one thread and on two; where tables are empty, on two with a port each as well."""
     threads = range(1, THREADS + 1)
-    return [Setting(*chosen, protocol) for chosen in itertools.product(designs, ways, in_table, threads)]
+    shared = [Setting(*chosen, protocol) for chosen in itertools.product(designs, ways, in_table, threads)]
+    return shared + [replace(both, apart=True) for both in shared if both.threads == THREADS and not both.in_table]
 
 
 def measure(
@@ -161,11 +168,14 @@ def measure(
     advance: Callable[[Any], Any] = iter,
 ) -> dict[Setting, Series]:
     """New flows a second for each setting, of all its threads together. Raises `NotCompiled` or `TooNoisy`."""
-    grounds = {chosen: Ground(*chosen) for chosen in {(setting.design, setting.in_table) for setting in settings}}
+    wanted = {(one.design, one.in_table, port) for one in settings for port in range(one.threads if one.apart else 1)}
+    grounds = {(design, in_table, port): Ground(design, in_table) for design, in_table, port in wanted}
     samplers: dict[tuple[Setting, bool], Callable[[], float]] = {}
     with ThreadPoolExecutor(THREADS) as pool:
         for setting in settings:
-            meter = Meter(setting, grounds[setting.design, setting.in_table], batches, pool)
+            ports = range(setting.threads if setting.apart else 1)
+            mine = [grounds[setting.design, setting.in_table, port] for port in ports]
+            meter = Meter(setting, mine, batches, pool)
             samplers[setting, True] = functools.partial(meter.seconds, True)
             samplers[setting, False] = least(functools.partial(meter.seconds, False))
         taken = interleaved(samplers, warm_up_rounds=WARM_UP_ROUNDS, rounds=rounds, seconds=seconds, advance=advance)
@@ -190,7 +200,7 @@ def results_of(measured: dict[Setting, Series]) -> list[Result]:
     """What was measured, with ratios round by round."""
     found = []
     for setting, series in measured.items():
-        alone = measured[replace(setting, threads=1)]
+        alone = measured[replace(setting, threads=1, apart=False)]
         ratios = [both / one for both, one in zip(series.samples, alone.samples, strict=True)]
         found.append(Result(setting, list(series.samples), ratios))
     return found
@@ -210,13 +220,17 @@ def table_of(results: list[Result]) -> Table:
             setting.design.value,
             setting.way.value,
             f"{setting.in_table:,}",
-            str(setting.threads),
+            _threads(setting),
             f"{flows.median:,.0f}",
             "{:,.0f} {:,.0f}".format(*flows.quartiles),
             f"{flows.extremes[1]:,.0f}",
             "" if setting.threads == 1 else "{:.2f}, {:.2f} {:.2f}".format(ratio.median, *ratio.quartiles),
         )
     return table
+
+
+def _threads(setting: Setting) -> str:
+    return f"{setting.threads}{_APART}" if setting.apart else str(setting.threads)
 
 
 _RATE, _GAIN = "new flows", "two threads to one"
@@ -239,7 +253,7 @@ def measure_part(part: str, effort: Effort, advance: Advance) -> list[Measured]:
     batches = 1 if slow else effort.choose(2, BATCHES, BATCHES)
     found = []
     for result in results_of(measure(settings, effort.rounds, effort.seconds, batches, advance)):
-        setting = {"design": part, "way": result.setting.way.value, "threads": str(result.setting.threads)}
+        setting = {"design": part, "way": result.setting.way.value, "threads": _threads(result.setting)}
         rates = tuple(rate / 1e3 for rate in result.flows_per_second)
         found.append(Measured(_RATE, "thousand a second", setting, rates))
         if result.setting.threads > 1:
@@ -252,8 +266,12 @@ def finding(rows: Rows) -> str:
     said = []
     for part in dict.fromkeys(row.setting["design"] for row in rows.all):
         rate = rows.median(_RATE, design=part, way=Way.NEIGHBOUR.value, threads="1")
-        gain = rows.median(_GAIN, design=part, way=Way.NEIGHBOUR.value)
-        said.append(f"{rate or 0:,.0f} thousand under {part}, times {gain or 0:.1f} on two threads")
+        gain, most = (
+            rows.median(_GAIN, design=part, way=Way.NEIGHBOUR.value, threads=threads)
+            for threads in (str(THREADS), f"{THREADS}{_APART}")
+        )
+        apart = f" ({most:.1f} with a port each)" if most else ""
+        said.append(f"{rate or 0:,.0f} thousand under {part}, times {gain or 0:.1f} on two threads{apart}")
     return f"New flows a second, UDP if not said otherwise, both halves installed: {'; '.join(said)}"
 
 
@@ -263,7 +281,8 @@ EXPERIMENT: Final = Experiment(
     variables={
         "design": "all on an empty table, fine also on one that holds 500,000 flows, and with TCP connections",
         "way": "; ".join(way.value for way in Way),
-        "threads": "1 and 2, each with flows of its own",
+        "threads": "1 and 2, each with flows of its own; on empty tables also 2 with a port each, which share nothing "
+        "but the machine",
     },
     method="Batches of 256 first packets, each of a flow of its own, both halves installed with it: by compiled "
     "code under fine, by the reference under a port lock. Between two samples the table is brought back to what it "
@@ -273,7 +292,7 @@ EXPERIMENT: Final = Experiment(
     measure=measure_part,
     charts=(
         Chart(_RATE, x="way", series="design", panel="threads", log_y=True),
-        Chart(_GAIN, x="way", series="design", base=1.0),
+        Chart(_GAIN, x="way", series="design", panel="threads", base=1.0),
     ),
     finding=finding,
     smoke=("fine",),

@@ -1,9 +1,11 @@
 """Whether simple models of the lock designs predict what two threads gain.
 
 The model: two threads each need `work` nanoseconds a packet, of which `held` under the lock; a lock that goes back and
-forth between two cores costs one `transfer` of its cache line each time. So two threads do at most one packet every
-max(work / 2, held + transfer) nanoseconds under an exclusive lock; under a shared one every hit writes the lock's line
-twice, max(work / 2, 2 * transfer); with no lock, work / 2. All three numbers are measured apart from what is predicted.
+forth between two cores costs one `transfer` of its cache line each time; and two threads with a port each, which share
+nothing but the machine, do `cores` times one thread's work. So two threads on one port do at most one packet every
+max(work / cores, held + transfer) nanoseconds under an exclusive lock; under a shared one every hit writes the lock's
+line twice, max(work / cores, 2 * transfer); with no lock, work / cores. All four numbers are measured apart from what
+is predicted.
 """
 
 import functools
@@ -35,7 +37,6 @@ FLOWS: Final = threads.FLOWS
 ADDITIONS: Final = 200_000
 _QUANTITY: Final = "two threads to one"
 _PREDICTED, _MEASURED = "predicted", "measured"
-_TRAFFIC: Final = "flows of their own"
 
 
 @functools.cache
@@ -61,9 +62,9 @@ def transfer(pool: ThreadPoolExecutor) -> float:
     return (max(end for _, end in spans) - min(start for start, _ in spans)) / (2 * ADDITIONS)
 
 
-def predicted(policy: Policy, work: float, held: float, line: float) -> float:
+def predicted(policy: Policy, work: float, held: float, line: float, cores: float = 2.0) -> float:
     """The gain of a second thread by the model."""
-    least = work / 2
+    least = work / cores
     if policy.port_lock is PortLock.EXCLUSIVE:
         least = max(least, held + line)
     elif policy.port_lock is PortLock.SHARED:
@@ -88,24 +89,28 @@ def measure(part: str, effort: Effort, advance: Advance) -> list[Measured]:
         samplers["transfer"] = functools.partial(transfer, pool)
         taken = interleaved(samplers, warm_up_rounds=2, rounds=effort.rounds, seconds=effort.seconds, advance=iter)
     settings = threads.settings_of(part, policy)
-    (alone, _), (both, _) = settings[_TRAFFIC, 1], settings[_TRAFFIC, threads.MOST_THREADS]
-    hits = hit_speed.measure(list(dict.fromkeys((alone, both))), effort.rounds, effort.seconds, advance)
-    guesses = _guesses(policy, taken, hits[alone])
+    (alone, _), (both, _) = settings[threads.OWN, 1], settings[threads.OWN, threads.MOST_THREADS]
+    apart, _ = settings[threads.APART, threads.MOST_THREADS]
+    hits = hit_speed.measure(list(dict.fromkeys((alone, both, apart))), effort.rounds, effort.seconds, advance)
+    cores = Series(threads.scaling(hits[apart], [hits[alone]]))
+    guesses = _guesses(policy, taken, hits[alone], cores)
     gains = threads.scaling(hits[both], [hits[alone]])
     return [
         Measured(_QUANTITY, "", {"design": part, "source": _PREDICTED}, guesses),
         Measured(_QUANTITY, "", {"design": part, "source": _MEASURED}, gains),
         Measured("a line's way between cores", "ns", {"design": part}, taken["transfer"].samples),
         Measured("a hit alone", "ns a packet", {"design": part}, hits[alone].samples),
+        Measured("two threads to one, a port each", "", {"design": part}, cores.samples),
     ]
 
 
-def _guesses(policy: Policy, taken: dict[Stage | str, Series], work: Series) -> tuple[float, ...]:
-    """The prediction from each round's numbers; the work is the median, as it is of other rounds."""
+def _guesses(policy: Policy, taken: dict[Stage | str, Series], work: Series, cores: Series) -> tuple[float, ...]:
+    """The prediction from each round's numbers; work and cores are medians, as they are of other rounds."""
     found = []
     for number, line in enumerate(taken["transfer"].samples):
         spent = {stage: taken[stage].samples[number] / (BATCHES * BATCH) * 1e9 for stage in Stage}
-        found.append(predicted(policy, work.median, max(_held(policy, spent), 0.0), line))
+        held = max(_held(policy, spent), 0.0)
+        found.append(predicted(policy, work.median, held, line, cores.median))
     return tuple(found)
 
 
@@ -123,10 +128,10 @@ def finding(rows: Rows) -> str:
 EXPERIMENT: Final = Experiment(
     name="prediction",
     question="Do simple models of the lock designs predict what two threads gain?",
-    variables={"design": "mutex, pr585, rwlock, fine", "source": "the model, from three numbers; the measurement"},
-    method="Work of a hit, its part under the lock (`stages`), and a contended line's way between two cores are "
-    "measured with one thread or with nothing but the line; the model is the greater of half the work and of what the "
-    "lock allows. Beside it the gain of two threads with flows of their own.",
+    variables={"design": "mutex, pr585, rwlock, fine", "source": "the model, from four numbers; the measurement"},
+    method="Work of a hit, its part under the lock (`stages`), a contended line's way between two cores, and the gain "
+    "of two threads with a port each are measured; the model is the greater of the work, divided by that gain, and of "
+    "what the lock allows. Beside it the gain of two threads with flows of their own.",
     parts=tuple(design.value for design in Design),
     measure=measure,
     charts=(Chart(_QUANTITY, x="design", series="source", base=1.0),),

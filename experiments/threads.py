@@ -21,14 +21,17 @@ MOST_THREADS: Final = min(hit_speed.THREADS, os.cpu_count() or 1)
 _ONE: Final = (0, 1)
 _ALL: Final = (0, FLOWS)
 _OUT: Final = Direction.OUT
-_OWN, _SAME, _BOTH, _SKEWED = "flows of their own", "one flow", "one flow, both directions", "skewed flows"
+APART, OWN, _SAME = "a port each", "flows of their own", "one flow"
+_BOTH, _SKEWED = "one flow, both directions", "skewed flows"
 
 
 def settings_of(name: str, policy: Policy) -> dict[tuple[str, int], tuple[Setting, list[Setting]]]:
     """By traffic and number of threads: the setting, and those with one thread that it is compared with."""
     half = FLOWS // 2
+    own = [(_OUT, (0, half)), (_OUT, (half, half))]
     lanes: dict[str, tuple[list[tuple[Direction, tuple[int, int]]], list[tuple[Direction, tuple[int, int]]], float]] = {
-        _OWN: ([(_OUT, _ALL)], [(_OUT, (0, half)), (_OUT, (half, half))], 0.0),
+        APART: ([(_OUT, _ALL)], own, 0.0),
+        OWN: ([(_OUT, _ALL)], own, 0.0),
         _SAME: ([(_OUT, _ONE)], [(_OUT, _ONE)] * 2, 0.0),
         _BOTH: ([(direction, _ONE) for direction in Direction], [(direction, _ONE) for direction in Direction], 0.0),
         _SKEWED: ([(_OUT, _ALL)], [(_OUT, _ALL)] * 2, SKEW),
@@ -38,7 +41,8 @@ def settings_of(name: str, policy: Policy) -> dict[tuple[str, int], tuple[Settin
         ones = [Setting(FLOWS, policy, name, (lane,), skew=skew) for lane in alone]
         found[traffic, 1] = ones[0], ones
         if MOST_THREADS > 1:
-            found[traffic, 2] = Setting(FLOWS, policy, name, tuple(together), skew=skew), ones
+            apart = traffic == APART
+            found[traffic, 2] = Setting(FLOWS, policy, name, tuple(together), skew=skew, apart=apart), ones
     return found
 
 
@@ -66,12 +70,12 @@ def scaling(together: Series, alone: list[Series]) -> tuple[float, ...]:
 
 def finding(rows: Rows) -> str:
     """What the medians say."""
-    gains = {row.setting["design"]: row.series.median for row in rows.where("two threads to one", traffic=_OWN)}
+    gains = {row.setting["design"]: row.series.median for row in rows.where("two threads to one", traffic=OWN)}
     if not gains:
         return "On one core there is nothing to gain from a second thread"
     said = ", ".join(f"{gain:.2f} under {design}" for design, gain in gains.items())
-    shared = rows.median("two threads to one", design="fine", traffic=_BOTH)
-    end = f"; {shared:.2f} under fine at the two ends of one flow" if shared else ""
+    apart, both = (rows.median("two threads to one", design="fine", traffic=traffic) for traffic in (APART, _BOTH))
+    end = f"; under fine {apart:.2f} with a port each, {both:.2f} at the two ends of one flow" if apart and both else ""
     return f"Two threads with flows of their own do {said} times one thread's work{end}"
 
 
@@ -81,8 +85,9 @@ EXPERIMENT: Final = Experiment(
     variables={
         "design": "mutex, pr585, rwlock, fine",
         "threads": "1 and 2",
-        "traffic": f"{_OWN} ({FLOWS:,}, half of them for each thread); {_SAME} in one direction; {_BOTH}, one for each "
-        f"thread; {_SKEWED}, by a power law with exponent {SKEW}, the same for both threads",
+        "traffic": f"{APART}, so that threads share nothing but the machine; {OWN} on one port, as all that follow "
+        f"({FLOWS:,}, half of them for each thread); {_SAME} in one direction; {_BOTH}, one for each thread; "
+        f"{_SKEWED}, by a power law with exponent {SKEW}, the same for both threads",
     },
     method="TCP/IPv4 hits, payloads of 0 and 1,400 bytes in turn, batches of 256, from a compiled loop through the "
     "production kernel; what writing the headers takes is measured in the same rounds and taken off. A packet that is "

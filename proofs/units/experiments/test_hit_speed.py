@@ -44,6 +44,17 @@ def test_every_packet_hits_the_flow_whose_turn_it_is(design: Design, direction: 
     ) * (BATCH // 2)
 
 
+def test_two_threads_with_a_port_each_share_neither_flows_nor_counters() -> None:
+    ports = [populated(FLOWS, threads=2) for _ in range(2)]
+    half = FLOWS // 2
+    lanes = ((Direction.OUT, (0, half)), (Direction.OUT, (half, half)))
+    chosen = Setting(FLOWS, POLICIES[Design.FINE], "fine", lanes, apart=True)
+    assert Meter(chosen, *ports).seconds(process=True) > 0
+    for port, (_, (first, count)) in zip(ports, lanes, strict=True):
+        hits = counts(port, HITS)
+        assert hits[first : first + count].sum() == hits.sum() == BATCHES * BATCH
+
+
 def test_a_packet_that_takes_the_slow_path_ends_the_measurement() -> None:
     population = populated(FLOWS, threads=1)
     publish(population.words, np.uint64(EPOCH << int(CONTROL_EPOCH_SHIFT)) | STATE_PAUSED)
@@ -61,9 +72,10 @@ def test_segments_are_ones_that_the_reference_parses(direction: Direction, paylo
 
 def test_settings_cover_sizes_designs_threads_and_both_directions_of_one_flow() -> None:
     settings = settings_of((10, 20), {"fine": POLICIES[Design.FINE]})
-    assert len(set(settings)) == len(settings) == 4 + 2 + 2 + 1
-    assert [len(chosen.lanes) for chosen in settings].count(2) == 3
-    assert {direction for direction, _ in settings[-1].lanes} == set(Direction)
+    assert len(set(settings)) == len(settings) == 4 + 2 + 2 + 1 + 2
+    assert [len(chosen.lanes) for chosen in settings].count(2) == 3 + 2
+    assert [chosen.apart for chosen in settings].count(True) == 2
+    assert {direction for direction, _ in settings[8].lanes} == set(Direction)
 
 
 def test_what_writing_the_headers_takes_is_not_counted() -> None:

@@ -28,16 +28,25 @@ def _small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_sample_begins_its_flows_and_leaves_none(way: Way, in_table: int) -> None:
     ground = Ground(Design.FINE, in_table)
     with ThreadPoolExecutor(2) as pool:
-        meter = Meter(Setting(Design.FINE, way, in_table, 2), ground, BATCHES, pool)
+        meter = Meter(Setting(Design.FINE, way, in_table, 2), [ground], BATCHES, pool)
         for _ in range(2):
             assert meter.seconds(process=True) > 0
             ground.check(begun=0)
 
 
+def test_threads_with_a_port_each_begin_their_flows_in_their_own() -> None:
+    grounds = [Ground(Design.FINE, 0) for _ in range(2)]
+    assert [ground.port.statistics()["out_uft_miss"] for ground in grounds] == [0, 0]
+    with ThreadPoolExecutor(2) as pool:
+        setting = Setting(Design.FINE, Way.NEIGHBOUR, 0, 2, apart=True)
+        assert Meter(setting, grounds, BATCHES, pool).seconds(process=True) > 0
+    assert [ground.port.statistics()["out_uft_miss"] for ground in grounds] == [BATCHES * BATCH] * 2
+
+
 def test_a_sample_of_tcp_begins_connections() -> None:
     ground = Ground(Design.FINE, 0)
     with ThreadPoolExecutor(2) as pool:
-        meter = Meter(Setting(Design.FINE, Way.INTERNET, 0, 2, IpProtocol.TCP), ground, BATCHES, pool)
+        meter = Meter(Setting(Design.FINE, Way.INTERNET, 0, 2, IpProtocol.TCP), [ground], BATCHES, pool)
         assert meter.seconds(process=True) > 0
     with pytest.raises(NotCompiled, match="0 flows and 1 connections should be in the tables"):
         ground.check(begun=0, connections=1)
@@ -59,7 +68,7 @@ def test_a_flow_that_has_gone_is_noticed() -> None:
 def test_a_full_table_ends_the_measurement() -> None:
     ground = Ground(Design.FINE, 7 * BATCH)
     with ThreadPoolExecutor(2) as pool, pytest.raises(NotCompiled, match="left to the reference"):
-        Meter(Setting(Design.FINE, Way.NEIGHBOUR, 7 * BATCH, 1), ground, BATCHES, pool).seconds(process=True)
+        Meter(Setting(Design.FINE, Way.NEIGHBOUR, 7 * BATCH, 1), [ground], BATCHES, pool).seconds(process=True)
 
 
 def test_writing_that_was_held_up_does_not_turn_figures_into_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +90,10 @@ def test_writing_that_was_held_up_does_not_turn_figures_into_nonsense(monkeypatc
 
 def test_figures_are_flows_a_second_and_ratios_are_of_one_round() -> None:
     settings = settings_of([Design.FINE], [Way.NEIGHBOUR], [0])
-    assert [setting.threads for setting in settings] == [1, 2]
+    assert [(setting.threads, setting.apart) for setting in settings] == [(1, False), (2, False), (2, True)]
     measured = undisturbed(lambda: measure(settings, rounds=2, seconds=1, batches=BATCHES))
     assert all(100 < rate < 1e9 for series in measured.values() for rate in series.samples)
-    one, two = (Series((100.0, 200.0)), Series((190.0, 300.0)))
-    results = results_of(dict(zip(settings, (one, two), strict=True)))
-    assert results[1].to_one_thread == [1.9, 1.5]
-    assert table_of(results).row_count == 2
+    one, two, apart = Series((100.0, 200.0)), Series((190.0, 300.0)), Series((200.0, 100.0))
+    results = results_of(dict(zip(settings, (one, two, apart), strict=True)))
+    assert [result.to_one_thread for result in results[1:]] == [[1.9, 1.5], [2.0, 0.5]]
+    assert table_of(results).row_count == 3

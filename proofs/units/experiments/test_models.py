@@ -33,6 +33,11 @@ def test_a_lock_that_is_held_for_a_moment_does_not_limit_two_threads() -> None:
     assert predicted(POLICIES[Design.PR585], work=200, held=10, line=35) == 2
 
 
+@pytest.mark.parametrize("design", [Design.FINE, Design.PR585])
+def test_two_threads_gain_no_more_than_the_machine_gives_to_two_ports(design: Design) -> None:
+    assert predicted(POLICIES[design], work=200, held=10, line=35, cores=1.3) == pytest.approx(1.3)
+
+
 @pytest.mark.parametrize("share", SHARES)
 def test_a_mix_has_as_many_new_flows_as_it_says_each_once(share: float) -> None:
     flows = mixed(share, 40 * BATCH)
