@@ -1,6 +1,7 @@
 """The state of a proof in the making: unknowns, what is assumed about them, and what remains to be shown."""
 
 import ast
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count, groupby
@@ -9,11 +10,12 @@ import numpy as np
 import z3
 
 from proofs.smt.lookups import Lookups
-from proofs.smt.solver import TIMEOUT_MS, Refuted, prove, prove_all, satisfy
+from proofs.smt.solver import TIMEOUT_MS, Refuted, prove, prove_all, satisfy, value_of
 from proofs.smt.theory import Demand, Theory
 from proofs.smt.values import (
     FALSE,
     TRUE,
+    WORD_LIMIT,
     Kind,
     Number,
     Term,
@@ -72,6 +74,7 @@ class Machine:
     obligations: list[Obligation] = field(default_factory=list)
     unknowns: dict[str, Value] = field(default_factory=dict)
     lookups: Lookups = field(init=False)
+    _limits: dict[str, int] = field(default_factory=dict)
     _defined: set[Term] = field(default_factory=set)
     _serial: Iterator[int] = field(default_factory=count)
 
@@ -102,6 +105,7 @@ class Machine:
             number = self.unknowns[name] = Number(term, kind)
             self.define(valid)
             if below is not None:
+                self._limits[name] = below
                 self.define(self.compare(ast.GtE, number, self.constant(0, kind)))
                 self.define(self.compare(ast.Lt, number, self.constant(below, kind)))
         found: Number = self.unknowns[name]
@@ -165,6 +169,37 @@ class Machine:
             except Refuted as refuted:
                 model = refuted.counterexample
         return None if model is None else {name: self._in_model(model, value) for name, value in self.unknowns.items()}
+
+    def guess(self, goal: Value, tries: int) -> dict[str, int | bool] | None:
+        """As `counterexample`, among values drawn by chance alone, the same ones each time; None is no proof."""
+        source = random.Random(0)
+        sought = z3.And(
+            [
+                *self.facts,
+                *self.assumptions,
+                *[obligation.holds for obligation in self.obligations],
+                negation(as_truth(goal)),
+            ]
+        )
+        for _ in range(tries):
+            drawn = {name: self._drawn(source, name, value) for name, value in self.unknowns.items()}
+            assignment = {
+                value.term if isinstance(value, Number) else value: self._known(drawn[name], value)
+                for name, value in self.unknowns.items()
+            }
+            if z3.is_true(value_of(sought, assignment)):
+                return drawn
+        return None
+
+    def _drawn(self, source: random.Random, name: str, value: Value) -> int | bool:
+        """A value of an unknown; of numbers as often a short one as a long one."""
+        if not isinstance(value, Number):
+            return source.random() < 1 / 2
+        limit = self._limits.get(name, WORD_LIMIT)
+        return source.randrange(limit) >> source.randrange(limit.bit_length())
+
+    def _known(self, drawn: int | bool, value: Value) -> Term:
+        return self.constant(drawn, value.kind).term if isinstance(value, Number) else z3.BoolVal(drawn)
 
     def _in_model(self, model: z3.ModelRef, value: Value) -> int | bool:
         if isinstance(value, Number):

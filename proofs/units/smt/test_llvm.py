@@ -1,6 +1,7 @@
 """LLVM code read into z3 computes what the same code computes as machine code; what is not understood is refused."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import types
 
+from proofs.ledger import Unknown
 from proofs.smt.bit_vectors import BitVectors
+from proofs.smt.llvm.comparison import Comparison
+from proofs.smt.llvm.leaf_kernels import FOLDING
 from proofs.smt.llvm.memory import ADDRESS_BITS, Octets, Words
 from proofs.smt.llvm.native import NativeCode
 from proofs.smt.llvm.reader import UnsupportedCode, read
@@ -167,3 +171,41 @@ def test_bytes_at_an_offset_that_is_not_known_are_chosen_by_it() -> None:
         known = z3.simplify(z3.substitute(loaded, (offset, z3.BitVecVal(at, 64))))
         assert known.as_long() == at | (at + 1) << 8
     assert z3.is_false(z3.simplify(z3.substitute(z3.And(demanded), (offset, z3.BitVecVal(8, 64)))))
+
+
+def _update_that_goes_down() -> tuple[Comparison, str]:
+    comparison = next(comparison for comparison in FOLDING if comparison.name == "update")
+    right = comparison.code()
+    faulty = right.replace("= add i64 %.7, 65535", "= sub i64 %.7, 65535")
+    assert faulty != right
+    return comparison, faulty
+
+
+def _undecided(*_: object) -> None:
+    raise Unknown("no time")
+
+
+def test_what_z3_leaves_open_is_refuted_by_arguments_drawn_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Machine, "counterexample", _undecided)
+    comparison, faulty = _update_that_goes_down()
+    values = comparison.counterexample(faulty)
+    assert values is not None
+    assert comparison.by_code(faulty, values) != comparison.by_code(comparison.code(), values)
+
+
+def test_arguments_drawn_by_chance_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Machine, "counterexample", _undecided)
+    comparison, _ = _update_that_goes_down()
+    with pytest.raises(Unknown, match="no time"):
+        comparison.counterexample(comparison.code())
+
+
+def test_arguments_drawn_by_chance_are_ones_that_are_assumed() -> None:
+    machine = Machine(BitVectors())
+    word, bit = machine.word("word", 10), machine.truth("bit")
+    machine.assume(z3.And(word.term != 3, bit))
+    drawn = machine.guess(z3.Or(word.term == 3, z3.Not(bit), word.term == 5), 1_000)
+    assert drawn is not None
+    assert drawn["word"] in {0, 1, 2, 4, 6, 7, 8, 9}
+    assert drawn["bit"] is True
+    assert machine.guess(z3.Or(word.term < 10, word.term == 3), 1_000) is None
