@@ -1,7 +1,6 @@
 """LLVM code read into z3 computes what the same code computes as machine code; what is not understood is refused."""
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 import pytest
