@@ -24,10 +24,10 @@ from fastpath.compiler import OPTIONS, kernel
 from fastpath.designs import POLICIES
 from fastpath.hash_table import entry_at
 from fastpath.hit import reach, tracking
-from fastpath.layout import DESCRIPTOR_WORDS, STRIDE, Index
+from fastpath.layout import DESCRIPTOR_WORDS, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.pipeline import prepare, record_of
+from fastpath.pipeline import STRIDE, prepare, record_of
 from fastpath.policy import Policy
 from fastpath.reclaim import enter, leave, thread_at
 from fastpath.transform import apply

@@ -282,10 +282,8 @@ HEADROOM: Final = 128
 
 # --- work record: what parsing found in one frame of the window being processed ---
 
-STRIDE: Final = 6
-"""Frames that go from one stage of a batch to the next together (`pipeline.py`)."""
 WINDOW: Final = 32
-"""Work records of a batch, a power of two: at least five strides, for a frame is in one of five stages."""
+"""Work records of a batch, a power of two: at least five of the strides in which `pipeline.py` takes frames."""
 WORK_WORDS: Final = 2 * LINE
 WORK_KEY: Final = 0
 WORK_HASH: Final = 5

@@ -28,7 +28,6 @@ from fastpath.layout import (
     FRAME_TICKET,
     FRAME_VERDICT,
     LINE,
-    STRIDE,
     VERDICT_SLOW,
     WINDOW,
     WORK_HASH,
@@ -46,6 +45,10 @@ from fastpath.policy import NO_OLD_WAYS, Policy
 from fastpath.reclaim import enter, leave, thread_at
 
 _NOTHING = np.uint64(0)
+
+STRIDE: Final = 6
+"""Frames that go from one stage to the next together. With fewer, lines come late; with more, what is in flight leaves
+the nearest cache before it is used."""
 
 ProcessBatch = Callable[[Words, Frame, Words, Words, Words, Words, Index, Index, np.uint64, Index], Index]
 """`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not

@@ -1,4 +1,4 @@
-"""What z3 calls contradictory in C1 and C4 is refuted anew by a proof that a checker of our own accepts."""
+"""What z3 calls contradictory in C1, C2 and C4 is refuted anew by a proof that a checker of our own accepts."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -9,6 +9,7 @@ from fastpath import checksum, tcp
 from proofs.ledger import Method, claim
 from proofs.smt import test_checksum as sums
 from proofs.smt import test_internet_sum as internet_sum
+from proofs.smt import test_parsers as parsers
 from proofs.smt import test_tcp_word as words
 from proofs.smt.certificates import solving
 from proofs.smt.certificates.certificate import Tally, certificates, certify
@@ -16,6 +17,7 @@ from proofs.smt.solver import Disagreement, Unsatisfiable
 from proofs.smt.source import broken
 from proofs.smt.theorem import Theorem
 from proofs.smt.values import as_truth, negation
+from reference.direction import Direction
 
 pytestmark = pytest.mark.skipif(not solving.available(), reason="not run: python-sat is not there")
 
@@ -94,6 +96,32 @@ def test_the_proof_about_the_sum_of_any_bytes_is_certified(request: pytest.Fixtu
     tally = certify(prove)
     request.node.user_properties.append(("certificates", f"internet_sum: {tally}"))
     assert tally.answers >= 7
+
+
+SHARES = {Direction.OUT: (3, 200), Direction.IN: (3, 10)}
+"""By direction: how many shares the answers have, and how many answers are in each at the least."""
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize(
+    ("direction", "share"),
+    [(direction, share) for direction, (shares, _) in SHARES.items() for share in range(shares)],
+    ids=lambda given: given.value if isinstance(given, Direction) else str(given),
+)
+@claim(
+    "C2",
+    "z3's answers about the agreement of the parsers are refuted anew by DRAT proofs that our own checker accepts",
+    method=Method.PROVED,
+    scope=f"{parsers.SCOPE}, without Geneve options; 626 answers outbound",
+    assumptions=TRUSTED,
+)
+def test_the_proofs_that_the_parsers_agree_are_certified(
+    direction: Direction, share: int, request: pytest.FixtureRequest
+) -> None:
+    shares, least = SHARES[direction]
+    tally = certify(lambda: parsers.prove_agreement(direction), (share, shares))
+    request.node.user_properties.append(("certificates", f"parsers, {direction.value}, share {share}: {tally}"))
+    assert tally.answers >= least
 
 
 @pytest.mark.slow

@@ -31,14 +31,13 @@ from fastpath.layout import (
     STATE_READY,
     STATE_RUNNING,
     STATE_SEALED,
-    STRIDE,
     WINDOW,
     WORK_HASH,
     WORK_SLOT,
     WORK_WORDS,
 )
 from fastpath.memory import Words
-from fastpath.pipeline import NO_COUNTS, NO_RULES, process_batch_for, record_of
+from fastpath.pipeline import NO_COUNTS, NO_RULES, STRIDE, process_batch_for, record_of
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from proofs.equivalence.frames import ACK, FIN, RST, SYN
