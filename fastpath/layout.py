@@ -283,7 +283,7 @@ HEADROOM: Final = 128
 # --- work record: what parsing found in one frame of the window being processed ---
 
 WINDOW: Final = 32
-"""Work records of a batch, a power of two: at least five of the strides in which `pipeline.py` takes frames."""
+"""Work records of a batch, a power of two: as many frames are in flight between the stages of `pipeline.py`."""
 WORK_WORDS: Final = 2 * LINE
 WORK_KEY: Final = 0
 WORK_HASH: Final = 5

@@ -1,9 +1,9 @@
 """A batch of frames through the compiled path: parse, look up, track, transform, in stages that hide memory latency.
 
-A few frames at a time, a stride, are parsed and hashed and their buckets are asked for. A step later, while the next
-stride is parsed, the first lines of their entries are; then the second lines, flow records and transforms; then those
-of the few entries that lie in their second bucket; only then is each frame finished, in order. So every line has the
-time of a step to arrive, memory is busy while others compute, and what is in flight fits the nearest cache.
+A frame is parsed and hashed and its bucket is asked for. A stride of frames later the first line of its entry is; then
+the second line, flow record and transform; then those of an entry that lies in its second bucket, as few do; a stride
+after that the frame is finished, in order. Each step takes one frame through each stage, so that memory is always busy
+with some lines while others are computed with, and what is in flight fits the nearest cache.
 The earlier stages are hints: the look-up that counts happens when the frame is finished, so that a flow changed by an
 earlier frame, or by another thread, is seen as it is.
 
@@ -47,8 +47,8 @@ from fastpath.reclaim import enter, leave, thread_at
 _NOTHING = np.uint64(0)
 
 STRIDE: Final = 6
-"""Frames that go from one stage to the next together. With fewer, lines come late; with more, what is in flight leaves
-the nearest cache before it is used."""
+"""Frames between two stages. With fewer, lines come late; with more, they leave the nearest cache before they are used.
+Four of them are less than `WINDOW`: what is left is for packets that wait for others of their flow."""
 
 ProcessBatch = Callable[[Words, Frame, Words, Words, Words, Words, Index, Index, np.uint64, Index], Index]
 """`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not
@@ -73,44 +73,61 @@ def prepare(
     words: Words,
     frames: Frame,
     descriptors: Words,
-    first: Index,
     count: Index,
     ahead: Index,
     work: Words,
     old_ways: np.uint64 = NO_OLD_WAYS,
     has_misses: bool = False,
-) -> Index:
-    """One step of the stages before the last: each takes the stride that the stage before has had a step ago.
+) -> None:
+    """One step of the stages before the last: each takes the frame that the stage before has had a stride ago.
 
-    Frames before `first` and from `count` on do not exist; `ahead` is the first one that is not parsed yet. Returns up
-    to which frame all are ready to be finished. `has_misses`: what a miss will touch is asked for as well, where the
-    look-up will probably find nothing.
+    Frame number `ahead` is parsed; from `count` on there are none. `has_misses`: what a miss will touch is asked for as
+    well, where the look-up will probably find nothing.
     """
-    for position in range(max(first, ahead - 3 * STRIDE), min(count, ahead - 2 * STRIDE)):
-        record = record_of(position)
-        if work[record + WORK_NETWORK] != _NOTHING:
-            if has_misses and work[record + WORK_SLOT] == _NOTHING:
-                prefetch_miss(words, work, record)
-            else:
-                prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
-    for position in range(max(first, ahead - 2 * STRIDE), min(count, ahead - STRIDE)):
-        record, before = record_of(position), record_of(position - 1)
-        if work[record + WORK_NETWORK] != _NOTHING:
-            # Asking twice for a connection's lines would only take them from whoever serves its other direction.
-            if work[record + WORK_HASH] == work[before + WORK_HASH]:
-                work[record + WORK_SLOT] = work[before + WORK_SLOT]
-            else:
-                work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
-    for position in range(max(first, ahead - STRIDE), min(count, ahead)):
-        record = record_of(position)
-        if work[record + WORK_NETWORK] != _NOTHING:
-            work[record + WORK_SLOT] = prefetch_entry(words, work[record + WORK_HASH])
-    for position in range(ahead, min(count, ahead + STRIDE)):
-        record = record_of(position)
-        if read_headers(frames, descriptors, position, work, record, old_ways):
-            work[record + WORK_HASH] = hash_key(words, work, record + WORK_KEY)
-            prefetch_bucket(words, work[record + WORK_HASH])
-    return min(count, ahead - 3 * STRIDE)
+    record = record_of(ahead - 3 * STRIDE)
+    if work[record + WORK_NETWORK] != _NOTHING:
+        if has_misses and work[record + WORK_SLOT] == _NOTHING:
+            prefetch_miss(words, work, record)
+        else:
+            prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+    record, before = record_of(ahead - 2 * STRIDE), record_of(ahead - 2 * STRIDE - 1)
+    if work[record + WORK_NETWORK] != _NOTHING:
+        # Asking twice for a connection's lines would only take them from whoever serves its other direction.
+        if work[record + WORK_HASH] == work[before + WORK_HASH]:
+            work[record + WORK_SLOT] = work[before + WORK_SLOT]
+        else:
+            work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
+    record = record_of(ahead - STRIDE)
+    if work[record + WORK_NETWORK] != _NOTHING:
+        work[record + WORK_SLOT] = prefetch_entry(words, work[record + WORK_HASH])
+    record = record_of(ahead)
+    if ahead >= count:
+        work[record + WORK_NETWORK] = _NOTHING
+    elif read_headers(frames, descriptors, ahead, work, record, old_ways):
+        work[record + WORK_HASH] = hash_key(words, work, record + WORK_KEY)
+        prefetch_bucket(words, work[record + WORK_HASH])
+
+
+@kernel
+def ready_until(work: Words, position: Index, count: Index, ahead: Index) -> Index:
+    """Up to which frame all may be finished, from `position` on, once those before `ahead` are parsed.
+
+    Packets of one flow that follow each other wait for one another, as long as there are work records: its lines may
+    have to come from another core, which serves the other direction, and come once for all of them then.
+    """
+    ready = min(count, ahead - 4 * STRIDE)
+    if position < ready < count and ahead - position < WINDOW:
+        last, following = record_of(ready - 1), record_of(ready)
+        if work[last + WORK_HASH] == work[following + WORK_HASH]:
+            return position
+    return ready
+
+
+@kernel
+def empty(work: Words) -> None:
+    """Let the work records be of no frames, as `prepare` wants it before the first step."""
+    for record in range(0, WINDOW * WORK_WORDS, WORK_WORDS):
+        work[record + WORK_NETWORK] = _NOTHING
 
 
 def specialise(policy: Policy) -> Any:
@@ -136,11 +153,13 @@ def specialise(policy: Policy) -> Any:
         enter(words, thread)
         line = thread_at(words, thread)
         owner = np.uint64(thread + 1)
+        empty(work)
         position, ahead = first, first
         undecided = False
         while position < count and not undecided:
-            ready = prepare(words, frames, descriptors, first, count, ahead, work, old_ways, has_misses)
-            ahead += STRIDE
+            prepare(words, frames, descriptors, count, ahead, work, old_ways, has_misses)
+            ahead += 1
+            ready = ready_until(work, position, count, ahead)
             while position < ready and not undecided:
                 at = position * DESCRIPTOR_WORDS
                 record = record_of(position)

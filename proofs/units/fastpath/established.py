@@ -1,5 +1,6 @@
 """An arena in which some flows are established, packets of theirs, and what compiled code should make of them."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -68,6 +69,17 @@ def sight(frame: Frame) -> Sight:
     if frame.direction is Direction.OUT:
         return frame.direction, plain(flow, content, packets.MAC_A, packets.MAC_B)
     return frame.direction, TUNNEL.wrap(plain(flow.mirror(), content, packets.MAC_B, packets.MAC_A))
+
+
+UNKNOWN = Frame(FLOWS + 1, Direction.OUT)
+"""Of a flow that there is not."""
+
+
+def mixed(count: int) -> list[Frame]:
+    """Packets in an order that repeats after five: those of one work record, or a stride apart, differ."""
+    out, in_ = Direction.OUT, Direction.IN
+    turn = [Frame(0, out), Frame(1, in_), Frame(2, out), Frame(2, out, payload=b"more"), Frame(3, in_)]
+    return list(itertools.islice(itertools.cycle(turn), count))
 
 
 class World:

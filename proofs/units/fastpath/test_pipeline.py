@@ -1,6 +1,5 @@
 """A batch through the compiled path: what is decided, where it stops, what it leaves behind; and nothing allocates."""
 
-import itertools
 import re
 import threading
 from collections.abc import Callable
@@ -16,28 +15,21 @@ from fastpath import tcp, uft
 from fastpath.control import publish
 from fastpath.designs import Design
 from fastpath.dispatcher import code_of
-from fastpath.frames import FrameBatch, Path, Undecided
-from fastpath.hash_table import first_bucket, hash_key, hinted_bucket, hinted_slot, second_bucket, slot_content
+from fastpath.frames import Path, Undecided
 from fastpath.layout import (
     BYTES,
     CONTROL_EPOCH_SHIFT,
-    COPIES_AT,
     HITS,
     LIFE,
-    LINE,
     PORT_LOCK,
-    SLOTS,
     STATE_PAUSED,
     STATE_READY,
     STATE_RUNNING,
     STATE_SEALED,
     WINDOW,
-    WORK_HASH,
-    WORK_SLOT,
-    WORK_WORDS,
 )
 from fastpath.memory import Words
-from fastpath.pipeline import NO_COUNTS, NO_RULES, STRIDE, process_batch_for, record_of
+from fastpath.pipeline import NO_COUNTS, NO_RULES, STRIDE, process_batch_for
 from fastpath.port_lock import lock_port, unlock_port
 from fastpath.reclaim import thread_at
 from proofs.equivalence.frames import ACK, FIN, RST, SYN
@@ -48,11 +40,13 @@ from proofs.units.fastpath.established import (
     FLOWS,
     NOW,
     THREAD,
+    UNKNOWN,
     Frame,
     Sight,
     World,
     batch_of,
     expected,
+    mixed,
     run,
     sight,
 )
@@ -61,7 +55,6 @@ from reference.direction import Direction
 UNCOMPILED = arenas.plain("fastpath.pipeline")
 every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
 OUT, IN = Direction.OUT, Direction.IN
-UNKNOWN = Frame(FLOWS + 1, OUT)
 
 
 @every_design
@@ -102,65 +95,6 @@ def test_hits_of_one_half_by_several_threads_are_all_counted(design: Design) -> 
     owned, others = (world.field(frame, HITS), world.field(frame, BYTES)), world.others(2, OUT)
     assert [sum(counts) for counts in zip(owned, others, strict=True)] == [4, 4 * 57]
     assert others == ((0, 0) if design is Design.MUTEX else (2, 2 * 57))
-
-
-def mixed(count: int) -> list[Frame]:
-    """Packets in an order that repeats after five: those of one work record, and of one place in a stride, differ."""
-    turn = [Frame(0, OUT), Frame(1, IN), Frame(2, OUT), Frame(2, OUT, payload=b"more"), Frame(3, IN)]
-    return list(itertools.islice(itertools.cycle(turn), count))
-
-
-def test_the_frames_in_flight_have_a_work_record_each() -> None:
-    assert WINDOW & (WINDOW - 1) == 0
-    in_flight = range(5 * STRIDE)
-    assert len({int(record_of(position)) for position in in_flight}) == len(in_flight)
-    assert max(int(record_of(position)) for position in in_flight) + WORK_WORDS <= COPIES_AT
-
-
-@every_design
-@pytest.mark.parametrize("first", [0, 1, STRIDE, WINDOW - 1])
-@pytest.mark.parametrize("count", [1, STRIDE - 1, STRIDE, 4 * STRIDE + 1, 5 * STRIDE, WINDOW + 1, 2 * WINDOW + 5])
-def test_every_frame_is_finished_with_what_was_found_in_it(design: Design, first: int, count: int) -> None:
-    world, frames = World(), mixed(first + count)
-    batch = batch_of(frames)
-    assert run(world, batch, design, first) == first + count
-    assert [batch.verdict(at) for at in range(first, first + count)] == [expected(frame) for frame in frames[first:]]
-    assert [batch.frame(at) for at in range(first)] == [sight(frame)[1] for frame in frames[:first]]
-
-
-def _move_to_second_bucket(words: Words, entry: int) -> None:
-    hashed = hash_key(words, words, entry_place(words, entry))
-    slot, content = int(first_bucket(words, hashed)), slot_content(hashed, np.uint64(entry))
-    slot += words[slot : slot + LINE].tolist().index(int(content))
-    free = int(second_bucket(words, hashed)) + SLOTS
-    assert words[free] == 0
-    words[slot], words[free] = 0, content
-
-
-@pytest.mark.parametrize("first", [0, 3])
-@pytest.mark.parametrize("moved", [[], [Frame(2, OUT)], [Frame(0, IN)]], ids=["none", "twice in a row", "three times"])
-def test_a_frame_that_is_ready_has_the_slot_of_its_entry(first: int, moved: list[Frame]) -> None:
-    world, count = World(), 3 * WINDOW + 1
-    for frame in moved:
-        _move_to_second_bucket(world.words, World.entry(frame.number, frame.direction))
-    frames = [*mixed(count - 5), *[UNKNOWN] * 2, *[Frame(0, IN)] * 3]
-    batch, ready = batch_of(frames), first
-    for ahead in range(first, count + 4 * STRIDE, STRIDE):
-        done, ready = ready, max(ready, int(UNCOMPILED.prepare(*_prepared(world, batch, first, count, ahead))))
-        for position in range(done, ready):
-            record = int(record_of(position))
-            hashed, hint = batch.work[record + WORK_HASH], batch.work[record + WORK_SLOT]
-            if frames[position] is UNKNOWN:
-                assert hint == 0
-            else:
-                slot = int(hinted_bucket(world.words, hashed, hint)) + int(hinted_slot(hint))
-                frame = frames[position]
-                assert int(world.words[slot]) & 0xFFFF_FFFF == World.entry(frame.number, frame.direction)
-    assert ready == count
-
-
-def _prepared(world: World, batch: FrameBatch, first: int, count: int, ahead: int) -> tuple[Any, ...]:
-    return world.words, batch.frames, batch.descriptors, first, count, ahead, batch.work
 
 
 _EDGES = [edge + off for edge in (STRIDE, 4 * STRIDE, 5 * STRIDE, WINDOW) for off in (-1, 0, 1)]

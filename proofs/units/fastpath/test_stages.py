@@ -1,0 +1,125 @@
+"""How frames move through the stages of a batch: what is in flight, what is asked for, who is finished with whom."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastpath.designs import Design
+from fastpath.hash_table import first_bucket, hash_key, hinted_bucket, hinted_slot, second_bucket, slot_content
+from fastpath.layout import COPIES_AT, LINE, SLOTS, WINDOW, WORK_HASH, WORK_SLOT, WORK_WORDS
+from fastpath.memory import Words
+from fastpath.pipeline import NO_COUNTS, NO_RULES, STRIDE, record_of
+from proofs.units.fastpath import arenas
+from proofs.units.fastpath.arenas import entry_place
+from proofs.units.fastpath.established import NOW, THREAD, UNKNOWN, Frame, World, batch_of, expected, mixed, run, sight
+from reference.direction import Direction
+
+UNCOMPILED = arenas.plain("fastpath.pipeline")
+OUT, IN = Direction.OUT, Direction.IN
+every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
+
+
+def test_the_frames_in_flight_have_a_work_record_each() -> None:
+    assert WINDOW & (WINDOW - 1) == 0
+    assert len({int(record_of(position)) for position in range(WINDOW)}) == WINDOW
+    assert max(int(record_of(position)) for position in range(WINDOW)) + WORK_WORDS <= COPIES_AT
+    assert 4 * STRIDE < WINDOW
+
+
+@every_design
+@pytest.mark.parametrize("first", [0, 1, STRIDE, WINDOW - 1])
+@pytest.mark.parametrize("count", [1, STRIDE - 1, STRIDE, 4 * STRIDE + 1, 5 * STRIDE, WINDOW + 1, 2 * WINDOW + 5])
+def test_every_frame_is_finished_with_what_was_found_in_it(design: Design, first: int, count: int) -> None:
+    world, frames = World(), mixed(first + count)
+    batch = batch_of(frames)
+    assert run(world, batch, design, first) == first + count
+    assert [batch.verdict(at) for at in range(first, first + count)] == [expected(frame) for frame in frames[first:]]
+    assert [batch.frame(at) for at in range(first)] == [sight(frame)[1] for frame in frames[:first]]
+
+
+def _move_to_second_bucket(words: Words, entry: int) -> None:
+    hashed = hash_key(words, words, entry_place(words, entry))
+    slot, content = int(first_bucket(words, hashed)), slot_content(hashed, np.uint64(entry))
+    slot += words[slot : slot + LINE].tolist().index(int(content))
+    free = int(second_bucket(words, hashed)) + SLOTS
+    assert words[free] == 0
+    words[slot], words[free] = 0, content
+
+
+@pytest.mark.parametrize("first", [0, 3])
+@pytest.mark.parametrize("moved", [[], [Frame(2, OUT)], [Frame(0, IN)]], ids=["none", "twice in a row", "three times"])
+def test_a_frame_that_is_ready_has_the_slot_of_its_entry(first: int, moved: list[Frame]) -> None:
+    world, count = World(), 3 * WINDOW + 1
+    for frame in moved:
+        _move_to_second_bucket(world.words, World.entry(frame.number, frame.direction))
+    frames = [*mixed(count - 5), *[UNKNOWN] * 2, *[Frame(0, IN)] * 3]
+    batch, ready = batch_of(frames), first
+    UNCOMPILED.empty(batch.work)
+    for ahead in range(first, count + WINDOW):
+        arguments = (world.words, batch.frames, batch.descriptors, count, ahead, batch.work)
+        UNCOMPILED.prepare(*arguments)
+        done, ready = ready, max(ready, int(UNCOMPILED.ready_until(batch.work, ready, count, ahead + 1)))
+        assert ahead - done < WINDOW
+        for position in range(done, ready):
+            record = int(record_of(position))
+            hashed, hint = batch.work[record + WORK_HASH], batch.work[record + WORK_SLOT]
+            if frames[position] is UNKNOWN:
+                assert hint == 0
+            else:
+                slot = int(hinted_bucket(world.words, hashed, hint)) + int(hinted_slot(hint))
+                frame = frames[position]
+                assert int(world.words[slot]) & 0xFFFF_FFFF == World.entry(frame.number, frame.direction)
+    assert ready == count
+
+
+def test_packets_of_one_flow_are_finished_together_those_of_others_one_by_one() -> None:
+    world, ready, groups = World(), 0, []
+    frames = [*mixed(10), *[Frame(0, IN)] * 20, *mixed(10)]
+    batch = batch_of(frames)
+    UNCOMPILED.empty(batch.work)
+    for ahead in range(len(frames) + WINDOW):
+        UNCOMPILED.prepare(world.words, batch.frames, batch.descriptors, len(frames), ahead, batch.work)
+        done, ready = ready, max(ready, int(UNCOMPILED.ready_until(batch.work, ready, len(frames), ahead + 1)))
+        groups += [ready - done] if ready > done else []
+    most = WINDOW - 4 * STRIDE
+    assert sum(groups) == len(frames)
+    assert max(groups) == most
+    # Two of flow 2 in each turn follow each other.
+    assert groups[:8] == [1, 1, 2, 1, 1, 1, 2, 1]
+    assert groups.count(most) >= 20 // most
+
+
+STAGES = ("prefetch_bucket", "prefetch_entry", "prefetch_flow", "prefetch_late_flow")
+
+
+@pytest.mark.parametrize("count", [1, STRIDE, WINDOW + 1])
+def test_each_stage_takes_each_frame_once_and_a_run_asks_for_its_flow_once(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Counter[str]()
+
+    def noting(stage: str) -> Callable[..., Any]:
+        ask = getattr(UNCOMPILED, stage)
+
+        def noted(*given: Any) -> Any:
+            asked[stage] += 1
+            return ask(*given)
+
+        return noted
+
+    for stage in STAGES:
+        monkeypatch.setattr(UNCOMPILED, stage, noting(stage))
+    world, frames = World(), mixed(count)
+    process = UNCOMPILED.process_batch_for(UNCOMPILED.Design.FINE)
+    runs = 1 + sum(frame[:2] != before[:2] for before, frame in itertools.pairwise(frames))
+    work = batch_of(frames).work
+    for _ in range(2):
+        asked.clear()
+        batch = batch_of(frames)
+        arguments = (world.words, batch.frames, batch.descriptors, work, NO_RULES, NO_COUNTS)
+        assert process(*arguments, 0, count, np.uint64(NOW), THREAD) == count
+        assert [asked[stage] for stage in STAGES] == [count, count, runs, count]
