@@ -27,7 +27,7 @@ from fastpath.hit import reach, tracking
 from fastpath.layout import DESCRIPTOR_WORDS, Index
 from fastpath.lowering import Frame
 from fastpath.memory import Words
-from fastpath.pipeline import empty, prepare, ready_until, record_of
+from fastpath.pipeline import STRIDE, empty, prepare, ready_until, record_of
 from fastpath.policy import Policy
 from fastpath.reclaim import enter, leave, thread_at
 from fastpath.transform import apply
@@ -105,12 +105,12 @@ def loop(policy: Policy) -> Any:
             write_batch(frame_words, frames, descriptors, headers, pristine, ports, turn * BATCH, ports_at, slot, True)
             if stage > 0:
                 enter(words, 0)
-                empty(work)
+                empty(work, 0, STRIDE)
                 position, ahead = 0, 0
                 while position < BATCH:
-                    prepare(words, frames, descriptors, BATCH, ahead, work, old_ways, False)
+                    prepare(words, frames, descriptors, BATCH, ahead, STRIDE, work, old_ways, False)
                     ahead += 1
-                    ready = ready_until(work, position, BATCH, ahead)
+                    ready = ready_until(work, position, BATCH, ahead, STRIDE)
                     while position < ready:
                         at, record = position * DESCRIPTOR_WORDS, record_of(position)
                         if stage > 1 and not take(words, frames, descriptors, work, at, record, now, stage):

@@ -280,10 +280,10 @@ DENIED_LAYER_SHIFT: Final = np.uint64(8)
 HEADROOM: Final = 128
 """Bytes kept free in front of a frame for what is pushed there."""
 
-# --- work record: what parsing found in one frame of the window being processed ---
+# --- work record: what parsing found in one frame of a frame in flight ---
 
 WINDOW: Final = 32
-"""Work records of a batch, a power of two: as many frames are in flight between the stages of `pipeline.py`."""
+"""Work records of a batch, a power of two: no more frames are in flight between the stages of `pipeline.py`."""
 WORK_WORDS: Final = 2 * LINE
 WORK_KEY: Final = 0
 WORK_HASH: Final = 5

@@ -47,8 +47,8 @@ from fastpath.reclaim import enter, leave, thread_at
 _NOTHING = np.uint64(0)
 
 STRIDE: Final = 6
-"""Frames between two stages. With fewer, lines come late; with more, they leave the nearest cache before they are used.
-Four of them are less than `WINDOW`: what is left is for packets that wait for others of their flow."""
+"""Frames between two stages at most. With fewer, lines come late; with more, they leave the nearest cache before they
+are used. Four of them are less than `WINDOW`: what is left is for packets that wait for others of their flow."""
 
 ProcessBatch = Callable[[Words, Frame, Words, Words, Words, Words, Index, Index, np.uint64, Index], Index]
 """`(words, frames, descriptors, work, rules, counts, first, count, now, thread)` to the index of the first frame not
@@ -69,12 +69,27 @@ def record_of(position: Index) -> Index:
 
 
 @kernel
+def follows(work: Words, position: Index) -> bool:
+    """Whether a frame belongs to the half of the frame before it, as far as hashes tell; both have been parsed."""
+    record, before = record_of(position), record_of(position - 1)
+    parsed = work[record + WORK_NETWORK] != _NOTHING and work[before + WORK_NETWORK] != _NOTHING
+    return bool(parsed and work[record + WORK_HASH] == work[before + WORK_HASH])
+
+
+@kernel
+def stride_of(count: Index) -> Index:
+    """Frames between two stages of a batch of so many: in a short one there is little to wait for."""
+    return max(1, min(STRIDE, count // 4))
+
+
+@kernel
 def prepare(
     words: Words,
     frames: Frame,
     descriptors: Words,
     count: Index,
     ahead: Index,
+    stride: Index,
     work: Words,
     old_ways: np.uint64 = NO_OLD_WAYS,
     has_misses: bool = False,
@@ -84,20 +99,20 @@ def prepare(
     Frame number `ahead` is parsed; from `count` on there are none. `has_misses`: what a miss will touch is asked for as
     well, where the look-up will probably find nothing.
     """
-    record = record_of(ahead - 3 * STRIDE)
+    record = record_of(ahead - 3 * stride)
     if work[record + WORK_NETWORK] != _NOTHING:
         if has_misses and work[record + WORK_SLOT] == _NOTHING:
             prefetch_miss(words, work, record)
-        else:
+        elif not follows(work, ahead - 3 * stride):
             prefetch_late_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
-    record, before = record_of(ahead - 2 * STRIDE), record_of(ahead - 2 * STRIDE - 1)
+    record = record_of(ahead - 2 * stride)
     if work[record + WORK_NETWORK] != _NOTHING:
         # Asking twice for a connection's lines would only take them from whoever serves its other direction.
-        if work[record + WORK_HASH] == work[before + WORK_HASH]:
-            work[record + WORK_SLOT] = work[before + WORK_SLOT]
+        if follows(work, ahead - 2 * stride):
+            work[record + WORK_SLOT] = work[record_of(ahead - 2 * stride - 1) + WORK_SLOT]
         else:
             work[record + WORK_SLOT] = prefetch_flow(words, work[record + WORK_HASH], work[record + WORK_SLOT])
-    record = record_of(ahead - STRIDE)
+    record = record_of(ahead - stride)
     if work[record + WORK_NETWORK] != _NOTHING:
         work[record + WORK_SLOT] = prefetch_entry(words, work[record + WORK_HASH])
     record = record_of(ahead)
@@ -109,25 +124,23 @@ def prepare(
 
 
 @kernel
-def ready_until(work: Words, position: Index, count: Index, ahead: Index) -> Index:
-    """Up to which frame all may be finished, from `position` on, once those before `ahead` are parsed.
+def ready_until(work: Words, position: Index, count: Index, ahead: Index, stride: Index) -> Index:
+    """Up to which frame all from `position` on may be finished, once those before `ahead` are parsed.
 
     Packets of one flow that follow each other wait for one another, as long as there are work records: its lines may
     have to come from another core, which serves the other direction, and come once for all of them then.
     """
-    ready = min(count, ahead - 4 * STRIDE)
-    if position < ready < count and ahead - position < WINDOW:
-        last, following = record_of(ready - 1), record_of(ready)
-        if work[last + WORK_HASH] == work[following + WORK_HASH]:
-            return position
+    ready = max(position, min(count, ahead - 4 * stride))
+    if position < ready < count and ahead - position < WINDOW and follows(work, ready):
+        return position
     return ready
 
 
 @kernel
-def empty(work: Words) -> None:
-    """Let the work records be of no frames, as `prepare` wants it before the first step."""
-    for record in range(0, WINDOW * WORK_WORDS, WORK_WORDS):
-        work[record + WORK_NETWORK] = _NOTHING
+def empty(work: Words, first: Index, stride: Index) -> None:
+    """Let the work records before the first frame, as far back as the stages look, be of no frames."""
+    for position in range(first - 3 * stride - 1, first):
+        work[record_of(position) + WORK_NETWORK] = _NOTHING
 
 
 def specialise(policy: Policy) -> Any:
@@ -153,13 +166,13 @@ def specialise(policy: Policy) -> Any:
         enter(words, thread)
         line = thread_at(words, thread)
         owner = np.uint64(thread + 1)
-        empty(work)
-        position, ahead = first, first
+        position, ahead, stride = first, first, stride_of(count - first)
+        empty(work, first, stride)
         undecided = False
         while position < count and not undecided:
-            prepare(words, frames, descriptors, count, ahead, work, old_ways, has_misses)
+            prepare(words, frames, descriptors, count, ahead, stride, work, old_ways, has_misses)
             ahead += 1
-            ready = ready_until(work, position, count, ahead)
+            ready = ready_until(work, position, count, ahead, stride)
             while position < ready and not undecided:
                 at = position * DESCRIPTOR_WORDS
                 record = record_of(position)

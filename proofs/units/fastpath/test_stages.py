@@ -2,20 +2,33 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fastpath.designs import Design
+from fastpath.frames import FrameBatch
 from fastpath.hash_table import first_bucket, hash_key, hinted_bucket, hinted_slot, second_bucket, slot_content
 from fastpath.layout import COPIES_AT, LINE, SLOTS, WINDOW, WORK_HASH, WORK_SLOT, WORK_WORDS
 from fastpath.memory import Words
-from fastpath.pipeline import NO_COUNTS, NO_RULES, STRIDE, record_of
+from fastpath.pipeline import NO_COUNTS, NO_RULES, STRIDE, record_of, stride_of
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import entry_place
-from proofs.units.fastpath.established import NOW, THREAD, UNKNOWN, Frame, World, batch_of, expected, mixed, run, sight
+from proofs.units.fastpath.established import (
+    NOW,
+    THREAD,
+    UNKNOWN,
+    Frame,
+    Sight,
+    World,
+    batch_of,
+    expected,
+    mixed,
+    run,
+    sight,
+)
 from reference.direction import Direction
 
 UNCOMPILED = arenas.plain("fastpath.pipeline")
@@ -50,41 +63,43 @@ def _move_to_second_bucket(words: Words, entry: int) -> None:
     words[slot], words[free] = 0, content
 
 
+def _finished(world: World, batch: FrameBatch, first: int, stride: int) -> Iterator[range]:
+    """Which frames are finished step by step, if some are."""
+    UNCOMPILED.empty(batch.work, first, stride)
+    ready = first
+    for ahead in range(first, batch.count + WINDOW):
+        assert ahead - ready < WINDOW
+        UNCOMPILED.prepare(world.words, batch.frames, batch.descriptors, batch.count, ahead, stride, batch.work)
+        done, ready = ready, int(UNCOMPILED.ready_until(batch.work, ready, batch.count, ahead + 1, stride))
+        if done < ready:
+            yield range(done, ready)
+
+
+@pytest.mark.parametrize("stride", [1, STRIDE])
 @pytest.mark.parametrize("first", [0, 3])
 @pytest.mark.parametrize("moved", [[], [Frame(2, OUT)], [Frame(0, IN)]], ids=["none", "twice in a row", "three times"])
-def test_a_frame_that_is_ready_has_the_slot_of_its_entry(first: int, moved: list[Frame]) -> None:
+def test_a_frame_that_is_ready_has_the_slot_of_its_entry(first: int, moved: list[Frame], stride: int) -> None:
     world, count = World(), 3 * WINDOW + 1
     for frame in moved:
         _move_to_second_bucket(world.words, World.entry(frame.number, frame.direction))
     frames = [*mixed(count - 5), *[UNKNOWN] * 2, *[Frame(0, IN)] * 3]
-    batch, ready = batch_of(frames), first
-    UNCOMPILED.empty(batch.work)
-    for ahead in range(first, count + WINDOW):
-        arguments = (world.words, batch.frames, batch.descriptors, count, ahead, batch.work)
-        UNCOMPILED.prepare(*arguments)
-        done, ready = ready, max(ready, int(UNCOMPILED.ready_until(batch.work, ready, count, ahead + 1)))
-        assert ahead - done < WINDOW
-        for position in range(done, ready):
-            record = int(record_of(position))
-            hashed, hint = batch.work[record + WORK_HASH], batch.work[record + WORK_SLOT]
-            if frames[position] is UNKNOWN:
-                assert hint == 0
-            else:
-                slot = int(hinted_bucket(world.words, hashed, hint)) + int(hinted_slot(hint))
-                frame = frames[position]
-                assert int(world.words[slot]) & 0xFFFF_FFFF == World.entry(frame.number, frame.direction)
-    assert ready == count
+    batch, finished = batch_of(frames), []
+    for position in itertools.chain.from_iterable(_finished(world, batch, first, stride)):
+        finished.append(position)
+        record = int(record_of(position))
+        hashed, hint = batch.work[record + WORK_HASH], batch.work[record + WORK_SLOT]
+        if frames[position] is UNKNOWN:
+            assert hint == 0
+        else:
+            slot = int(hinted_bucket(world.words, hashed, hint)) + int(hinted_slot(hint))
+            frame = frames[position]
+            assert int(world.words[slot]) & 0xFFFF_FFFF == World.entry(frame.number, frame.direction)
+    assert finished == list(range(first, count))
 
 
 def test_packets_of_one_flow_are_finished_together_those_of_others_one_by_one() -> None:
-    world, ready, groups = World(), 0, []
     frames = [*mixed(10), *[Frame(0, IN)] * 20, *mixed(10)]
-    batch = batch_of(frames)
-    UNCOMPILED.empty(batch.work)
-    for ahead in range(len(frames) + WINDOW):
-        UNCOMPILED.prepare(world.words, batch.frames, batch.descriptors, len(frames), ahead, batch.work)
-        done, ready = ready, max(ready, int(UNCOMPILED.ready_until(batch.work, ready, len(frames), ahead + 1)))
-        groups += [ready - done] if ready > done else []
+    groups = [len(group) for group in _finished(World(), batch_of(frames), 0, STRIDE)]
     most = WINDOW - 4 * STRIDE
     assert sum(groups) == len(frames)
     assert max(groups) == most
@@ -93,12 +108,38 @@ def test_packets_of_one_flow_are_finished_together_those_of_others_one_by_one() 
     assert groups.count(most) >= 20 // most
 
 
+def test_a_frame_that_does_not_parse_belongs_to_no_run() -> None:
+    cut: Sight = (OUT, sight(Frame(0, OUT))[1][:40])
+    whole: list[Frame | Sight] = [Frame(0, OUT)] * (WINDOW + 1)
+    world, frames = World(), [*whole, cut, *whole]
+    batch = batch_of(frames)
+    assert run(world, batch) == len(whole)
+    assert run(world, batch, first=len(whole) + 1) == len(frames)
+    # Record by record: the one that does not parse has a hash from a window ago, that of its neighbours.
+    groups = list(_finished(world, batch_of(frames), 0, STRIDE))
+    assert any(group.stop == len(whole) for group in groups)
+    assert len(whole) in groups[[group.stop for group in groups].index(len(whole)) + 1]
+
+
+@pytest.mark.parametrize("count", [*range(1, 10), STRIDE * 4, WINDOW, 256])
+def test_a_short_batch_takes_few_steps(count: int) -> None:
+    stride = int(stride_of(count))
+    assert 1 <= stride <= STRIDE
+    assert 4 * stride <= max(4, count)
+    assert stride == STRIDE or count < 4 * STRIDE
+
+
 STAGES = ("prefetch_bucket", "prefetch_entry", "prefetch_flow", "prefetch_late_flow")
 
 
-@pytest.mark.parametrize("count", [1, STRIDE, WINDOW + 1])
+@pytest.mark.parametrize("moved", [False, True], ids=["first bucket", "second bucket"])
+@pytest.mark.parametrize(
+    "frames",
+    [mixed(1), mixed(STRIDE), mixed(WINDOW + 1), [Frame(0, OUT)] * 2 * WINDOW],
+    ids=["one", "a stride", "more than a window", "one flow"],
+)
 def test_each_stage_takes_each_frame_once_and_a_run_asks_for_its_flow_once(
-    count: int, monkeypatch: pytest.MonkeyPatch
+    frames: list[Frame], moved: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Counter[str]()
 
@@ -113,7 +154,9 @@ def test_each_stage_takes_each_frame_once_and_a_run_asks_for_its_flow_once(
 
     for stage in STAGES:
         monkeypatch.setattr(UNCOMPILED, stage, noting(stage))
-    world, frames = World(), mixed(count)
+    world, count = World(), len(frames)
+    if moved:
+        _move_to_second_bucket(world.words, World.entry(0, OUT))
     process = UNCOMPILED.process_batch_for(UNCOMPILED.Design.FINE)
     runs = 1 + sum(frame[:2] != before[:2] for before, frame in itertools.pairwise(frames))
     work = batch_of(frames).work
@@ -122,4 +165,4 @@ def test_each_stage_takes_each_frame_once_and_a_run_asks_for_its_flow_once(
         batch = batch_of(frames)
         arguments = (world.words, batch.frames, batch.descriptors, work, NO_RULES, NO_COUNTS)
         assert process(*arguments, 0, count, np.uint64(NOW), THREAD) == count
-        assert [asked[stage] for stage in STAGES] == [count, count, runs, count]
+        assert [asked[stage] for stage in STAGES] == [count, count, runs, runs]
