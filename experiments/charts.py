@@ -3,6 +3,7 @@
 Marks are medians, whiskers span the quartiles. What others have published is hatched or dashed, and has none.
 """
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,7 +88,11 @@ def plot(chart: Chart, rows: Sequence[Measured], known: Sequence[Measured]) -> F
     for axes in grid[:, 0]:
         axes.set_ylabel(f"{chart.quantity}, {unit}" if unit else chart.quantity)
     if chart.series:
-        grid[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=chart.series)
+        # Of all panels: a series may be missing from some.
+        pairs = itertools.chain(*(zip(*axes.get_legend_handles_labels(), strict=True) for axes in grid.flat))
+        named = {label: handle for handle, label in pairs}
+        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        grid[0][-1].legend(named.values(), named.keys(), title=chart.series, **place)
     return figure
 
 

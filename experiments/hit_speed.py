@@ -257,14 +257,15 @@ def measure(
 ) -> dict[Setting, Series]:
     """Nanoseconds a packet takes, per setting: all threads' packets in the time from the first to the last.
 
-    Settings with one thread share a table of each size. One with several has its own, so that each thread owns the
-    halves that it serves (`uft.count_segment`), and not the thread of another setting. Raises `NotHit` or `TooNoisy`.
+    Settings with one thread share a table of each size. One with several has its own, or one for each thread, so that
+    each owns the halves that it serves (`uft.count_segment`), and not the thread of another setting. Raises `NotHit` or
+    `TooNoisy`.
     """
     alone = {flows: populated(flows, THREADS) for flows in sorted({setting.flows for setting in settings})}
     meters = {
         setting: Meter(setting, alone[setting.flows])
         if len(setting.lanes) == 1
-        else Meter(setting, *(populated(setting.flows, THREADS) for _ in (setting.lanes if setting.apart else [None])))
+        else Meter(setting, *(populated(setting.flows, THREADS) for _ in range(THREADS if setting.apart else 1)))
         for setting in settings
     }
     samplers: dict[tuple[Setting, bool], Callable[[], float]] = {}

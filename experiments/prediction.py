@@ -4,8 +4,8 @@ The model: two threads each need `work` nanoseconds a packet, of which `held` un
 forth between two cores costs one `transfer` of its cache line each time; and two threads with a port each, which share
 nothing but the machine, do `cores` times one thread's work. So two threads on one port do at most one packet every
 max(work / cores, held + transfer) nanoseconds under an exclusive lock; under a shared one every hit writes the lock's
-line twice, max(work / cores, 2 * transfer); with no lock, work / cores. All four numbers are measured apart from what
-is predicted.
+line twice, max(work / cores, 2 * transfer); with no lock, work / cores. Work, lock and line are measured apart
+from what is predicted; the gain of two ports, in the same rounds, says what there was to gain.
 """
 
 import functools

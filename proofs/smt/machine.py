@@ -171,7 +171,10 @@ class Machine:
         return None if model is None else {name: self._in_model(model, value) for name, value in self.unknowns.items()}
 
     def guess(self, goal: Value, tries: int) -> dict[str, int | bool] | None:
-        """As `counterexample`, among values drawn by chance alone, the same ones each time; None is no proof."""
+        """Values of the unknowns for which the goal fails and the obligations hold, among some drawn by chance.
+
+        They are the same each time. None is no proof.
+        """
         source = random.Random(0)
         sought = z3.And(
             [
@@ -192,10 +195,10 @@ class Machine:
         return None
 
     def _drawn(self, source: random.Random, name: str, value: Value) -> int | bool:
-        """A value of an unknown; of numbers as often a short one as a long one."""
+        """A value of an unknown; of numbers as often a short one as a long one, of integers none below 0."""
         if not isinstance(value, Number):
             return source.random() < 1 / 2
-        limit = self._limits.get(name, WORD_LIMIT)
+        limit = self._limits.get(name, WORD_LIMIT if value.kind is Kind.WORD else WORD_LIMIT // 2)
         return source.randrange(limit) >> source.randrange(limit.bit_length())
 
     def _known(self, drawn: int | bool, value: Value) -> Term:

@@ -39,8 +39,8 @@ class Tally:
 def tried(comparisons: Iterable[Comparison], *, replayed: bool) -> Tally:
     """What becomes of all mutants of some kernels' code.
 
-    What is found runs on the arguments found and differs there, unless it was found for what is undefined: then it may
-    do anything. What is not found is proved to do what the source does, and runs beside it.
+    What is found differs for the arguments found, or does what is undefined there. What is not found is proved to do
+    what the source does, and runs beside it.
     """
     tally = Tally()
     for comparison in comparisons:

@@ -46,6 +46,8 @@ class Certificate:
 class Tally:
     """How much has been certified: answers of z3, cases of them, clauses, and steps of the proofs."""
 
+    all_answers: int = 0
+    """Of the proof, certified here or not."""
     answers: int = 0
     cases: int = 0
     clauses: int = 0
@@ -56,8 +58,9 @@ class Tally:
     def __str__(self) -> str:
         """For the terminal."""
         return (
-            f"{self.answers} answers in {self.cases} cases: {self.clauses} clauses, {self.steps} steps of proof; "
-            f"the longest proof has {self.largest[1]} steps on {self.largest[0]} clauses"
+            f"{self.answers} of {self.all_answers} answers, in {self.cases} cases: "
+            f"{self.clauses} clauses, {self.steps} steps of proof; the longest proof has {self.largest[1]} steps "
+            f"on {self.largest[0]} clauses"
         )
 
     def take(self, certificate: Certificate) -> None:
@@ -155,7 +158,8 @@ def _refutation(translation: Translation, what: str, conflicts: int | None) -> C
 def certify(proof: Callable[[], object], share: tuple[int, int] = (0, 1)) -> Tally:
     """Run a proof to its end, and then certify every answer of z3's that it rests on, in the order of the answers.
 
-    `share`: which of how many shares of the answers, as `(0, 2)` for the first half.
+    `share`: which of how many shares of the answers, as `(0, 2)` for the first half. The proof must ask the same each
+    time for shares to be all of it.
 
     Raises:
         Disagreement, Rejected: z3 or the solver is wrong, or the translation.
@@ -164,7 +168,7 @@ def certify(proof: Callable[[], object], share: tuple[int, int] = (0, 1)) -> Tal
     answers: list[Unsatisfiable] = []
     with witnessed(answers.append):
         proof()
-    tally = Tally()
+    tally = Tally(len(answers))
     done: Done = {}
     number, shares = share
     for answer in answers[len(answers) * number // shares : len(answers) * (number + 1) // shares]:

@@ -84,6 +84,8 @@ class Comparison:
             guessed = machine.guess(goal, GUESSES)
             if guessed is None:
                 raise
+            # Nothing undefined happens for these, so that it can be run.
+            assert self.by_code(code, guessed) != self.by_code(self.code(), guessed)
             return guessed
 
     def _both(self, code: str) -> tuple[Machine, Term]:

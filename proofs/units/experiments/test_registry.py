@@ -176,6 +176,16 @@ def test_nothing_stands_out_of_any_panel() -> None:
         assert row.samples[0] < high
 
 
+def test_the_legend_names_a_series_that_some_panels_do_not_have() -> None:
+    rows = [
+        Measured("speed", "", {"way": "out", "design": design, "threads": threads}, (1.0, 2.0, 3.0))
+        for design, threads in (("a", "1"), ("b", "1"), ("a", "2"))
+    ]
+    figure = charts.plot(Chart("speed", x="way", series="design", panel="threads"), rows, ())
+    legends = [legend for axes in figure.axes if (legend := axes.get_legend()) is not None]
+    assert [[text.get_text() for text in legend.get_texts()] for legend in legends] == [["a", "b"]]
+
+
 def test_figures_are_drawn_from_the_data_alone_and_are_the_same_each_time(tmp_path: Path) -> None:
     running.run(made_up(), Effort.FULL, tmp_path, QUIET)
 

@@ -76,7 +76,7 @@ UNKNOWN = Frame(FLOWS + 1, Direction.OUT)
 
 
 def mixed(count: int) -> list[Frame]:
-    """Packets in an order that repeats after five: those of one work record, or a stride apart, differ."""
+    """Packets in an order that repeats after five: those of one work record differ, and nearly all a stride apart."""
     out, in_ = Direction.OUT, Direction.IN
     turn = [Frame(0, out), Frame(1, in_), Frame(2, out), Frame(2, out, payload=b"more"), Frame(3, in_)]
     return list(itertools.islice(itertools.cycle(turn), count))
