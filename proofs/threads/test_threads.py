@@ -68,6 +68,9 @@ def test_slow_operations_that_do_not_exclude_each_other_are_noticed(monkeypatch:
         story = Teller(seed).story()
         try:
             explain(perform(story, fastpath.Design.FINE), beginning(story))
+        except Undecided:
+            # Neither explained nor found impossible: this history shows nothing.
+            continue
         except (Unexplained, RuntimeError, LookupError, ValueError, AssertionError):
             noticed += 1
             break
