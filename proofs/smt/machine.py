@@ -159,10 +159,7 @@ class Machine:
 
         Where the obligations hold, terms mean what the code does, and code that is run on the values fails as well.
         """
-        kept = [obligation.holds for obligation in self.obligations]
-        model = satisfy(
-            [*self.facts, *self.assumptions, *kept, negation(as_truth(goal))], what, self.timeout_ms, self.logic
-        )
+        model = satisfy(self._violations(goal), what, self.timeout_ms, self.logic)
         if model is None:
             try:
                 self.prove_obligations()
@@ -176,14 +173,7 @@ class Machine:
         They are the same each time. None is no proof.
         """
         source = random.Random(0)
-        sought = z3.And(
-            [
-                *self.facts,
-                *self.assumptions,
-                *[obligation.holds for obligation in self.obligations],
-                negation(as_truth(goal)),
-            ]
-        )
+        sought = z3.And(self._violations(goal))
         for _ in range(tries):
             drawn = {name: self._drawn(source, name, value) for name, value in self.unknowns.items()}
             assignment = {
@@ -193,6 +183,11 @@ class Machine:
             if z3.is_true(value_of(sought, assignment)):
                 return drawn
         return None
+
+    def _violations(self, goal: Value) -> list[Term]:
+        """Conditions under which the goal fails although every obligation holds."""
+        kept = [obligation.holds for obligation in self.obligations]
+        return [*self.facts, *self.assumptions, *kept, negation(as_truth(goal))]
 
     def _drawn(self, source: random.Random, name: str, value: Value) -> int | bool:
         """A value of an unknown; of numbers as often a short one as a long one, of integers none below 0."""

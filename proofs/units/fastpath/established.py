@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from fastpath import flow as flow_record
 from fastpath import tcp, uft
@@ -38,6 +39,7 @@ EPOCH = 5
 NOW = 1_000
 THREAD = 1
 FLOWS = 4
+every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
 
 PUSH = Encapsulation(bytes(6), packets.UNDERLAY_A, packets.UNDERLAY_B, 99, 0xBEEF)
 TUNNEL = Tunnel(packets.UNDERLAY_B, packets.UNDERLAY_A, 99)

@@ -24,6 +24,7 @@ from proofs.units.fastpath.established import (
     Sight,
     World,
     batch_of,
+    every_design,
     expected,
     mixed,
     run,
@@ -33,7 +34,6 @@ from reference.direction import Direction
 
 UNCOMPILED = arenas.plain("fastpath.pipeline")
 OUT, IN = Direction.OUT, Direction.IN
-every_design = pytest.mark.parametrize("design", Design, ids=lambda design: design.value)
 
 
 def test_the_frames_in_flight_have_a_work_record_each() -> None:
