@@ -14,6 +14,7 @@ from fastpath import compile_flow, tcp, uft
 from fastpath.arena import new_arena
 from fastpath.compiler import entry_point
 from fastpath.control import publish
+from fastpath.geometry import Geometry
 from fastpath.layout import (
     ACTION,
     BINDING,
@@ -30,7 +31,6 @@ from fastpath.layout import (
     TCP_WORD,
     TRANSFORM_WORDS,
     TRANSFORMS_AT,
-    Geometry,
 )
 from fastpath.memory import Words
 from reference.direction import Direction

@@ -10,7 +10,8 @@ import secrets
 
 import numpy as np
 
-from fastpath.layout import SECRET, Geometry
+from fastpath.geometry import Geometry
+from fastpath.layout import SECRET
 from fastpath.memory import Words
 
 HUGE_PAGE = 2 << 20

@@ -3,14 +3,14 @@
 The arena is one array of 64-bit words. Its first lines are the header: words that every packet reads and almost
 nobody writes, the port lock, what misses share (`gate.py`, `records.py`, `capacity.py`), and the geometry, which is
 constant from creation on. Then come the regions: thread records, buckets, entries (halves of flows), flow records,
-header transforms, their index, claims, and pools of ports. Records are numbered from 1; 0 says "none". A line is what
-the processor moves between cores, so words written by different threads never share one.
+header transforms, their index, claims, numbers of free records, and pools of ports; `geometry.py` has their sizes.
+Records are numbered from 1; 0 says "none". A line is what the processor moves between cores, so words written by
+different threads never share one.
 
 Bit fields of a word are given as shift and mask. All masks and flags are unsigned 64-bit, so that kernels stay within
 one integer type.
 """
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -50,12 +50,13 @@ RULES_WANTED: Final = GATE + 1
 """The number of the rule set that misses go by (`current_rules.py`); it changes with the gate closed."""
 
 RECORDS: Final = 3 * LINE
-"""The records that nobody has (`records.py`): a spin lock; of entries and of flow records, head and last."""
+"""The records that nobody has (`records.py`): a spin lock, and the lists of entries and of flow records."""
 RECORDS_LOCK: Final = RECORDS
 ENTRY_LIST: Final = RECORDS + 1
 FLOW_LIST: Final = RECORDS + 3
+"""How many numbers a list holds. They lie in a region of their own, the one that was given back last behind."""
 FRESH: Final = 1
-"""From the head of a list to the last number that was ever given out; those above are fresh."""
+"""From the first word of a list to the last number that was ever given out; those above are fresh."""
 
 TRANSFORM_LOCK: Final = 4 * LINE
 """A spin lock for whoever adds a header transform: see `transforms.py`."""
@@ -92,20 +93,22 @@ POOLS_AT: Final = 7 * LINE + 7
 SECRET: Final = 8 * LINE
 """Four random words: without them a guest cannot aim flows at one bucket."""
 
+ENTRY_NUMBERS_AT: Final = 8 * LINE + 4
+FLOW_NUMBERS_AT: Final = 8 * LINE + 5
+TRANSFORM_NUMBERS_AT: Final = 8 * LINE + 6
+"""Where the numbers of each list of free records lie."""
+
 HEADER_WORDS: Final = 10 * LINE
 """An even number of lines, as all regions up to the entries have: the two lines of an entry are fetched as a pair."""
 
 # --- thread record: what one thread writes, and others only read while it is not inside a miss ---
 
-THREAD_WORDS: Final = 4 * LINE
+THREAD_WORDS: Final = 14 * LINE
 ANNOUNCE: Final = 0
 """Odd while the thread is inside a batch. In a line of its own: who waits for a grace period looks at it all the time,
 and each look takes the line away from the thread."""
 MISSING: Final = LINE
 """Odd while the thread is inside a miss: see `gate.py`."""
-ENTRY_STOCK: Final = LINE + 1
-FLOW_STOCK: Final = LINE + 2
-"""Heads of the thread's own lists of free records: see `records.py`."""
 ENDED: Final = LINE + 3
 """By kind: native entries that segments of this thread have ended so far (`close.py`)."""
 USED: Final = 2 * LINE
@@ -114,6 +117,10 @@ THREAD_HITS: Final = USED + KINDS
 """Hits of this thread: inbound here, outbound in the next word."""
 GRANTED: Final = 3 * LINE
 """By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
+STOCK_WORDS: Final = 5 * LINE
+ENTRY_STOCK: Final = 4 * LINE
+FLOW_STOCK: Final = ENTRY_STOCK + STOCK_WORDS
+"""How many free records the thread has put by; their numbers follow (`records.py`)."""
 
 # --- bucket: a version and seven slots ---
 
@@ -150,8 +157,6 @@ PASSED: Final = LINE + 5
 This word and the next two belong to native flows only, see `native.py`."""
 HITS_BEFORE: Final = LINE + 6
 """What `HITS` was when the half was installed last."""
-ENTRY_LINK: Final = HITS_BEFORE
-"""Of a free entry: the next one, see `records.py`. Hits do not touch the word."""
 ORIGIN: Final = LINE + 7
 """Of the inbound half: how the flow began and what was decided for it, see `native.py`."""
 LAYERS_HIT: Final = LINE + 7
@@ -203,8 +208,6 @@ OTHERS_HITS: Final = 4
 """Hits by threads that do not own the half: inbound here, outbound in the next word."""
 OTHERS_BYTES: Final = 6
 """Bytes of those hits, in the same order."""
-FLOW_LINK: Final = 7
-"""Of a free record: the next one, see `records.py`."""
 
 # --- header transform, shared by all flows that need the same one ---
 
@@ -215,7 +218,7 @@ ETHER_SOURCE: Final = 2
 IP_SOURCE: Final = 3
 IP_DESTINATION: Final = 5
 TRANSFORM_LINK: Final = 7
-"""0, and no part of the transform: hits do not read it. Of a free record: the next one, see `records.py`."""
+"""0, and no part of the transform: hits do not read it. A sweep has its marks and links here, see `transforms.py`."""
 PUSH_AT: Final = 8
 """The bytes to push, little endian in words, right aligned: they end where the inner frame begins."""
 PUSH_WORDS: Final = TRANSFORM_WORDS - PUSH_AT
@@ -316,85 +319,3 @@ MISS_AT: Final = METADATA_AT + WINDOW * METADATA_WORDS
 MISS_WORDS: Final = 32 * LINE
 WORK_ARRAY_WORDS: Final = MISS_AT + MISS_WORDS
 """Length of the array that a batch brings along for all of this."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Sizes of an arena's regions, in records.
-
-    Attributes:
-        entries: halves that can be held at once, in both directions together.
-        spare: further entries and flow records, so that retired ones can wait for their grace period.
-        threads: threads that may be inside a batch, at most `GREATEST_THREADS`; more raise `ValueError`.
-        pools: pools of ports; `POOLS` for a port whose misses are compiled.
-    """
-
-    entries: int
-    spare: int = 1024
-    threads: int = 64
-    pools: int = 0
-
-    def __post_init__(self) -> None:
-        if self.threads > GREATEST_THREADS:
-            raise ValueError(f"threads={self.threads}: at most {GREATEST_THREADS} can be told apart")
-
-    @property
-    def buckets(self) -> int:
-        """A power of two that leaves at least half of the slots empty when every entry is in use."""
-        return 1 << max(3, (2 * self.entries // SLOTS).bit_length())
-
-    @property
-    def entry_records(self) -> int:
-        """Entries with the spare ones, and the unused record 0."""
-        return self.entries + self.spare + 1
-
-    @property
-    def flow_records(self) -> int:
-        """One for each pair of halves at the most, spare ones, and the unused record 0."""
-        return self.entries + self.spare + 1
-
-    @property
-    def transform_records(self) -> int:
-        """One for each entry in a small arena; many flows share one in a large one. And the unused record 0."""
-        return min(self.entries + self.spare, 1 << 16) + 1
-
-    @property
-    def transform_index(self) -> int:
-        """Words of the index: a power of two, at most half of them in use."""
-        return 1 << (2 * self.transform_records).bit_length()
-
-    @property
-    def claims(self) -> int:
-        """Words that count claims: a power of two, so many that few keys share one."""
-        return 1 << max(6, (2 * self.entries).bit_length())
-
-    def offsets(self) -> dict[int, int]:
-        """The geometry words of the header and their values."""
-        threads_at = HEADER_WORDS
-        buckets_at = threads_at + self.threads * THREAD_WORDS
-        entries_at = buckets_at + self.buckets * BUCKET_WORDS
-        flows_at = entries_at + self.entry_records * ENTRY_WORDS
-        transforms_at = flows_at + self.flow_records * FLOW_WORDS
-        index_at = transforms_at + self.transform_records * TRANSFORM_WORDS
-        return {
-            THREAD_COUNT: self.threads,
-            THREADS_AT: threads_at,
-            BUCKET_MASK: self.buckets - 1,
-            BUCKETS_AT: buckets_at,
-            ENTRIES_AT: entries_at,
-            FLOWS_AT: flows_at,
-            TRANSFORMS_AT: transforms_at,
-            ENTRY_COUNT: self.entry_records,
-            FLOW_COUNT: self.flow_records,
-            TRANSFORM_COUNT: self.transform_records,
-            TRANSFORM_INDEX_AT: index_at,
-            TRANSFORM_INDEX_MASK: self.transform_index - 1,
-            CLAIMS_AT: index_at + self.transform_index,
-            CLAIM_MASK: self.claims - 1,
-            POOLS_AT: index_at + self.transform_index + self.claims,
-        }
-
-    @property
-    def words(self) -> int:
-        """Length of the arena in words."""
-        return self.offsets()[POOLS_AT] + self.pools * POOL_WORDS

@@ -19,7 +19,8 @@ import reference
 from fastpath.arena import new_arena
 from fastpath.designs import POLICIES, Design
 from fastpath.frames import FrameBatch
-from fastpath.layout import DEAD, POOLS, Geometry
+from fastpath.geometry import Geometry
+from fastpath.layout import DEAD, POOLS
 from fastpath.memory import Words
 from fastpath.pipeline import process_batch_under
 from fastpath.policy import Policy

@@ -11,7 +11,7 @@ Flows are removed with the gate closed, so that no miss is about; hits may be. T
 
 import numpy as np
 
-from fastpath.atomics import load_relaxed, store_plain, store_relaxed
+from fastpath.atomics import load_relaxed, store_relaxed
 from fastpath.compiler import cold_kernel, entry_point, kernel
 from fastpath.hash_table import NOTHING, entry_at
 from fastpath.layout import (
@@ -34,7 +34,7 @@ from fastpath.layout import (
 )
 from fastpath.memory import Words
 from fastpath.native import NO_NAT, origin_nat, partner_of
-from fastpath.records import clear_content, link_at, push_locked
+from fastpath.records import clear_content, push_locked
 from fastpath.spin_lock import acquire, release
 from fastpath.uft import remove
 
@@ -92,25 +92,18 @@ def unlink(words: Words, outbound: np.uint64, inbound: np.uint64, removed: Words
 
 @entry_point
 def give_back_flows(words: Words, collected: Words) -> None:
-    """Free the records of all flows of a list, once their grace period is over, and empty the list.
-
-    Entries go back in pairs, those of one flow side by side, and all under one lock.
-    """
-    first_entry = last_entry = first_flow = last_flow = NOTHING
-    for place in range(1, 1 + 2 * np.int64(collected[0])):
-        entry = collected[place]
-        # Read before it is linked: the flow record is named by both halves, and goes with the outbound one.
-        flow = load_relaxed(words, entry_at(words, entry) + BINDING) & LOW_32
-        clear_content(words, ENTRY_LIST, entry)
-        store_plain(words, link_at(words, ENTRY_LIST, entry), first_entry)
-        first_entry, last_entry = entry, last_entry if last_entry != NOTHING else entry
-        if flow != NOTHING and place % 2 == 1:
-            store_plain(words, link_at(words, FLOW_LIST, flow), first_flow)
-            first_flow, last_flow = flow, last_flow if last_flow != NOTHING else flow
-    acquire(words, RECORDS_LOCK)
-    if first_entry != NOTHING:
-        push_locked(words, ENTRY_LIST, first_entry, last_entry)
-    if first_flow != NOTHING:
-        push_locked(words, FLOW_LIST, first_flow, last_flow)
-    release(words, RECORDS_LOCK)
+    """Free the records of all flows of a list, once their grace period is over, and empty the list."""
+    for place in range(1, 1 + 2 * np.int64(collected[0]), 2):
+        outbound, inbound = collected[place], collected[place + 1]
+        # Both halves name the flow record.
+        flow = load_relaxed(words, entry_at(words, outbound) + BINDING) & LOW_32
+        clear_content(words, ENTRY_LIST, outbound)
+        clear_content(words, ENTRY_LIST, inbound)
+        # Flow by flow, so that no miss waits for long.
+        acquire(words, RECORDS_LOCK)
+        push_locked(words, ENTRY_LIST, inbound)
+        push_locked(words, ENTRY_LIST, outbound)
+        if flow != NOTHING:
+            push_locked(words, FLOW_LIST, flow)
+        release(words, RECORDS_LOCK)
     collected[0] = NOTHING

@@ -43,7 +43,7 @@ from fastpath.layout import (
 )
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo
-from fastpath.records import length_of_chain, pop_locked, push_locked, take_fresh_locked
+from fastpath.records import push_locked, take_locked
 from fastpath.spin_lock import acquire, release
 
 _NOTHING = np.uint64(0)
@@ -116,10 +116,7 @@ def _add(words: Words, content: Words, at: Index, hash_: np.uint64) -> np.uint64
     # Another thread may have come first, with this transform or with one that took the slot.
     number, slot = slot_of(words, content, at, hash_)
     if number == _NOTHING:
-        number = pop_locked(words, TRANSFORM_LIST, 1)
-        if number == _NOTHING:
-            number, count = take_fresh_locked(words, TRANSFORM_LIST, 1)
-            number = number if count != _NOTHING else _NOTHING
+        number = take_locked(words, TRANSFORM_LIST)
         if number != _NOTHING:
             record = transform_record_at(words, number)
             for word in range(TRANSFORM_WORDS):
@@ -190,7 +187,7 @@ def reuse(words: Words, chain: np.uint64) -> None:
         following = load_plain(words, transform_record_at(words, chain) + TRANSFORM_LINK)
         # One by one, so that no miss waits for long.
         acquire(words, TRANSFORM_LOCK)
-        push_locked(words, TRANSFORM_LIST, chain, chain)
+        push_locked(words, TRANSFORM_LIST, chain)
         release(words, TRANSFORM_LOCK)
         chain = following
 
@@ -200,7 +197,7 @@ def count_free_transforms(words: Words) -> np.uint64:
     """How many records no transform is in, those left out that a sweep has found and that wait for a grace period."""
     acquire(words, TRANSFORM_LOCK)
     free = words[TRANSFORM_COUNT] - ONE - load_plain(words, TRANSFORM_LIST + FRESH)
-    free += length_of_chain(words, TRANSFORM_LIST, load_plain(words, TRANSFORM_LIST))
+    free += load_plain(words, TRANSFORM_LIST)
     release(words, TRANSFORM_LOCK)
     return free
 

@@ -24,7 +24,7 @@ class SmallArena(Unchanging):
     def __init__(self, modules: Interpreted, entries: int = 4, threads: int = 2, seed: int = 1, pools: int = 0) -> None:
         self.layout: Any = modules.module("fastpath.layout")
         self._table: Any = modules.module("fastpath.hash_table")
-        geometry = self.layout.Geometry(entries=entries, spare=0, threads=threads, pools=pools)
+        geometry = modules.module("fastpath.geometry").Geometry(entries=entries, spare=0, threads=threads, pools=pools)
         self._template = np.array(modules.module("fastpath.arena").new_arena(geometry, seed))
 
     def fresh(self) -> Words:
@@ -103,6 +103,10 @@ def label_of(layout: Any, words: Words, array: str, index: int) -> str:
     if index in named:
         return named[index]
     regions: tuple[tuple[str, int, int, dict[int, str]], ...] = (
+        ("pool", layout.POOLS_AT, layout.POOL_WORDS, {}),
+        ("free transform", layout.TRANSFORM_NUMBERS_AT, 1, {}),
+        ("free flow", layout.FLOW_NUMBERS_AT, 1, {}),
+        ("free entry", layout.ENTRY_NUMBERS_AT, 1, {}),
         ("claim", layout.CLAIMS_AT, 1, {}),
         ("slot of transforms", layout.TRANSFORM_INDEX_AT, 1, {}),
         ("transform", layout.TRANSFORMS_AT, layout.TRANSFORM_WORDS, {}),

@@ -13,8 +13,8 @@ LIST_READ_WITHOUT_LOCK = Fault(
     [
         (
             "fastpath.records",
-            "    acquire(words, RECORDS_LOCK)\n    chain = pop_locked(words, list_, most)\n",
-            "    chain = pop_locked(words, list_, most)\n    acquire(words, RECORDS_LOCK)\n",
+            "    acquire(words, RECORDS_LOCK)\n    held = load_plain(words, list_)\n    count",
+            "    held = load_plain(words, list_)\n    acquire(words, RECORDS_LOCK)\n    count",
         )
     ],
 )
@@ -23,9 +23,9 @@ GIVEN_BACK_WITHOUT_LOCK = Fault(
     [
         (
             "fastpath.records",
-            "    acquire(words, RECORDS_LOCK)\n    push_locked(words, list_, number, number)\n"
+            "    acquire(words, RECORDS_LOCK)\n    push_locked(words, list_, number)\n"
             "    release(words, RECORDS_LOCK)\n",
-            "    push_locked(words, list_, number, number)\n",
+            "    push_locked(words, list_, number)\n",
         )
     ],
 )

@@ -35,7 +35,7 @@ def three_takers(modules: Interpreted, _design: Design) -> Program:
     def start() -> Instance:
         words = shared.arena.fresh()
         for _ in range(2):
-            shared.records.draw(words, layout.ENTRY_LIST, 1)
+            shared.records.draw(words, layout.ENTRY_LIST)
         for number in (1, 2):
             shared.records.give_back(words, layout.ENTRY_LIST, np.uint64(number))
 
@@ -59,7 +59,8 @@ def taker_beside_giver(modules: Interpreted, _design: Design) -> Program:
 
     def start() -> Instance:
         words = shared.arena.fresh()
-        shared.records.draw(words, layout.ENTRY_LIST, 2)
+        for _ in range(2):
+            shared.records.draw(words, layout.ENTRY_LIST)
         shared.records.give_back(words, layout.ENTRY_LIST, np.uint64(1))
         line = shared.line(words, 0)
 

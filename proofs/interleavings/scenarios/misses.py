@@ -66,16 +66,15 @@ class Shared(Unchanging):
         return tuple(int(word) for word in words[at : at + self.layout.TRANSFORM_WORDS])
 
     def places(self, words: Words) -> list[int]:
-        """Every entry that is free, by the lists that it is in; raises AssertionError for a list without an end."""
+        """Every entry that is free, by the lists and stocks that it is in; raises AssertionError for one too long."""
         layout = self.layout
-        heads = [layout.ENTRY_LIST, *(self.line(words, thread) + layout.ENTRY_STOCK for thread in range(self._threads))]
         found = [*range(int(words[layout.ENTRY_LIST + layout.FRESH]) + 1, ENTRIES + 1)]
-        for head in heads:
-            number = int(words[head])
-            while number:
-                found.append(number)
-                assert len(found) <= ENTRIES, "a list of free entries holds too many"
-                number = int(words[self.records.link_at(words, layout.ENTRY_LIST, np.uint64(number))])
+        stocks = [self.line(words, thread) + layout.ENTRY_STOCK for thread in range(self._threads)]
+        list_ = (layout.ENTRY_LIST, int(words[layout.ENTRY_NUMBERS_AT]))
+        for length_at, first in (list_, *((stock, stock + 1) for stock in stocks)):
+            length = int(words[length_at])
+            assert length <= ENTRIES, f"{length} entries are free in one place"
+            found.extend(int(number) for number in words[first : first + length])
         return found
 
     def check_entries(self, words: Words, held: Sequence[int]) -> None:
@@ -97,7 +96,7 @@ def two_takers(modules: Interpreted, _design: Design) -> Program:
     def start() -> Instance:
         words = shared.arena.fresh()
         for _ in range(2):
-            shared.records.draw(words, layout.ENTRY_LIST, 1)
+            shared.records.draw(words, layout.ENTRY_LIST)
         for number in (1, 2):
             shared.records.give_back(words, layout.ENTRY_LIST, np.uint64(number))
 
@@ -123,7 +122,8 @@ def taker_beside_owner(modules: Interpreted, _design: Design) -> Program:
 
     def start() -> Instance:
         words = shared.arena.fresh()
-        shared.records.draw(words, layout.ENTRY_LIST, 2)
+        for _ in range(2):
+            shared.records.draw(words, layout.ENTRY_LIST)
 
         def miss() -> list[int]:
             line = shared.line(words, 0)
@@ -133,7 +133,7 @@ def taker_beside_owner(modules: Interpreted, _design: Design) -> Program:
 
         def owner() -> list[int]:
             shared.records.give_back(words, layout.ENTRY_LIST, np.uint64(1))
-            return [int(shared.records.draw(words, layout.ENTRY_LIST, 1))]
+            return [int(shared.records.draw(words, layout.ENTRY_LIST))]
 
         def finish(results: Sequence[Any]) -> Hashable:
             held = [number for result in results for number in result if number]
@@ -193,7 +193,7 @@ def sweep_beside_hit(modules: Interpreted, _design: Design) -> Program:
         words = shared.arena.fresh()
         action = shared.arena.entry_at(words, 1) + shared.layout.ACTION
         announced = observed(np.zeros(2, np.uint64))
-        shared.records.draw(words, shared.layout.ENTRY_LIST, 1)
+        shared.records.draw(words, shared.layout.ENTRY_LIST)
         for kind in (1, 2):
             shared.transforms.intern(words, shared.content(kind), 0)
         words[action] = 1 << 32

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastpath.arena import new_arena
+from fastpath.geometry import Geometry
 from fastpath.hash_table import entry_at, first_bucket, hash_key, second_bucket
 from fastpath.interpreted import Interpreted
 from fastpath.layout import (
@@ -23,7 +24,6 @@ from fastpath.layout import (
     REWRITE,
     SLOTS,
     VERSION,
-    Geometry,
 )
 from fastpath.memory import Words
 

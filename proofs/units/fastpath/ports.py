@@ -13,7 +13,8 @@ from fastpath import uft
 from fastpath.arena import new_arena
 from fastpath.compile_flow import key_words
 from fastpath.designs import POLICIES, Design
-from fastpath.layout import POOLS, THREAD_COUNT, THREAD_HITS, Geometry
+from fastpath.geometry import Geometry
+from fastpath.layout import POOLS, THREAD_COUNT, THREAD_HITS
 from fastpath.memory import Words
 from fastpath.policy import Misses, Policy
 from fastpath.reclaim import thread_at

@@ -8,7 +8,8 @@ import pytest
 
 from fastpath import arena
 from fastpath.arena import HUGE_PAGE, new_arena
-from fastpath.layout import HEADER_WORDS, SECRET, Geometry
+from fastpath.geometry import Geometry
+from fastpath.layout import HEADER_WORDS, SECRET
 
 SMALL = Geometry(entries=4, spare=4, threads=2)
 

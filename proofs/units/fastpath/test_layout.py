@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpath import layout
+from fastpath.geometry import Geometry, whole_lines
 from fastpath.layout import (
     BUCKET_MASK,
     BUCKETS_AT,
@@ -22,7 +23,6 @@ from fastpath.layout import (
     THREADS_AT,
     TRANSFORM_INDEX_AT,
     TRANSFORMS_AT,
-    Geometry,
 )
 
 geometries = st.builds(
@@ -42,6 +42,9 @@ def test_the_regions_follow_each_other_without_gap_or_overlap(geometry: Geometry
         at[TRANSFORMS_AT] + geometry.transform_records * layout.TRANSFORM_WORDS,
         at[TRANSFORM_INDEX_AT] + geometry.transform_index,
         at[CLAIMS_AT] + geometry.claims,
+        at[layout.ENTRY_NUMBERS_AT] + whole_lines(geometry.entry_records),
+        at[layout.FLOW_NUMBERS_AT] + whole_lines(geometry.flow_records),
+        at[layout.TRANSFORM_NUMBERS_AT] + whole_lines(geometry.transform_records),
         at[layout.POOLS_AT] + geometry.pools * layout.POOL_WORDS,
     ]
     regions = (
@@ -52,6 +55,9 @@ def test_the_regions_follow_each_other_without_gap_or_overlap(geometry: Geometry
         TRANSFORMS_AT,
         TRANSFORM_INDEX_AT,
         CLAIMS_AT,
+        layout.ENTRY_NUMBERS_AT,
+        layout.FLOW_NUMBERS_AT,
+        layout.TRANSFORM_NUMBERS_AT,
         layout.POOLS_AT,
     )
     assert [*(at[region] for region in regions), geometry.words] == expected
@@ -60,7 +66,7 @@ def test_the_regions_follow_each_other_without_gap_or_overlap(geometry: Geometry
 @given(geometry=geometries)
 def test_records_lie_on_whole_lines(geometry: Geometry) -> None:
     at = geometry.offsets()
-    for region in (THREADS_AT, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT):
+    for region in (THREADS_AT, BUCKETS_AT, ENTRIES_AT, FLOWS_AT, TRANSFORMS_AT, layout.POOLS_AT):
         assert at[region] % LINE == 0
     for size in (layout.THREAD_WORDS, layout.BUCKET_WORDS, layout.ENTRY_WORDS, layout.FLOW_WORDS):
         assert size % LINE == 0
@@ -94,6 +100,15 @@ def test_the_index_of_transforms_is_a_power_of_two_and_never_more_than_half_full
 def test_claims_are_a_power_of_two_and_at_least_two_for_each_entry(geometry: Geometry) -> None:
     assert geometry.claims.bit_count() == 1
     assert geometry.claims >= 2 * geometry.entries
+
+
+@given(geometry=geometries)
+def test_a_list_has_room_for_the_number_of_every_record_of_its_kind(geometry: Geometry) -> None:
+    at = geometry.offsets()
+    begins = [at[layout.ENTRY_NUMBERS_AT], at[layout.FLOW_NUMBERS_AT], at[layout.TRANSFORM_NUMBERS_AT]]
+    counts = [geometry.entry_records, geometry.flow_records, geometry.transform_records]
+    ends = [*begins[1:], at[layout.POOLS_AT]]
+    assert all(end - begin >= count - 1 for begin, end, count in zip(begins, ends, counts, strict=True))
 
 
 @given(geometry=geometries)
@@ -131,10 +146,12 @@ HEADER = (
     *(layout.ENTRY_COUNT, layout.FLOW_COUNT, layout.TRANSFORM_COUNT),
     *(TRANSFORM_INDEX_AT, layout.TRANSFORM_INDEX_MASK, CLAIMS_AT, layout.CLAIM_MASK, layout.POOLS_AT),
     *range(layout.SECRET, layout.SECRET + 4),
+    *(layout.ENTRY_NUMBERS_AT, layout.FLOW_NUMBERS_AT, layout.TRANSFORM_NUMBERS_AT),
 )
 THREAD = (
     *(layout.ANNOUNCE, layout.THREAD_HITS, layout.THREAD_HITS + 1),
-    *(layout.MISSING, layout.ENTRY_STOCK, layout.FLOW_STOCK),
+    layout.MISSING,
+    *(stock + word for stock in (layout.ENTRY_STOCK, layout.FLOW_STOCK) for word in range(layout.STOCK_WORDS)),
     *(layout.ENDED + kind for kind in range(layout.KINDS)),
     *(layout.USED + kind for kind in range(layout.KINDS)),
     *(layout.GRANTED + kind for kind in range(layout.KINDS)),
@@ -189,11 +206,6 @@ def test_the_words_of_a_record_are_distinct_and_inside_it(words: Sequence[int], 
 def test_the_line_of_an_announcement_has_nothing_else() -> None:
     """Who waits for a grace period reads it all the time: a counter in it would slow down every hit."""
     assert [word for word in THREAD if word // LINE == layout.ANNOUNCE // LINE] == [layout.ANNOUNCE]
-
-
-def test_the_link_of_a_free_entry_is_a_word_that_hits_leave_alone() -> None:
-    touched = {*range(layout.KEY, layout.REWRITE + 1), layout.LIFE, layout.HITS, layout.BYTES, layout.NUMBERS}
-    assert layout.ENTRY_LINK not in touched
 
 
 def field(shift: SupportsInt, bits: int) -> int:

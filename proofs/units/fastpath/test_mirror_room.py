@@ -1,6 +1,6 @@
 """When the arena is full: what finds no room is served slowly, and copied once there is some."""
 
-from fastpath.layout import Geometry
+from fastpath.geometry import Geometry
 from fastpath.reclaim import enter, leave
 from proofs.units.fastpath.arenas import entry_place, slots
 from proofs.units.fastpath.ports import IN, OUT, Parts, flow, outbound

@@ -12,24 +12,23 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fastpath import records
 from fastpath.arena import new_arena
 from fastpath.compiler import entry_point
+from fastpath.geometry import Geometry
 from fastpath.layout import (
     ACTION,
     ENTRIES_AT,
-    ENTRY_LINK,
     ENTRY_LIST,
     ENTRY_STOCK,
     ENTRY_WORDS,
-    FLOW_LINK,
     FLOW_LIST,
     FLOW_STOCK,
     FLOW_WORDS,
     FLOWS_AT,
     PARTNER,
-    Geometry,
+    STOCK_WORDS,
 )
 from fastpath.memory import Words
 from fastpath.reclaim import thread_at
-from fastpath.records import REFILL, Records, put_back, take
+from fastpath.records import AHEAD, REFILL, Records, put_back, take
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import small_arena
 
@@ -113,6 +112,27 @@ def test_what_a_miss_puts_back_is_its_threads_and_not_in_the_list(kernels: Any, 
 
 @KERNELS
 @KINDS
+def test_what_does_not_fit_into_a_stock_goes_to_the_list(kernels: Any, stock: int, list_: int) -> None:
+    words = small_arena()
+    line, room = line_of(words, 0), int(kernels.STOCK_ROOM)
+    numbers = [kernels.take(words, line, stock, list_) for _ in range(room + 2)]
+    behind = line + stock + STOCK_WORDS
+    words[behind] = 12345
+    before = int(words[line + stock])
+    for number in numbers:
+        kernels.put_back(words, line, stock, list_, np.uint64(number))
+    assert words[line + stock] == room
+    assert words[list_] == before + len(numbers) - room
+    assert words[behind] == 12345, "the words behind the stock are not its own"
+    assert kernels.count_free(words, stock, list_) == RECORDS
+
+
+def test_a_miss_that_gives_up_after_a_refill_finds_room_in_its_stock() -> None:
+    assert int(records.STOCK_ROOM) > REFILL + AHEAD
+
+
+@KERNELS
+@KINDS
 def test_a_slow_operation_finds_what_threads_have_put_by(kernels: Any, stock: int, list_: int) -> None:
     words = small_arena()
     owner = kernels.Records(words, stock, list_)
@@ -127,10 +147,10 @@ def test_a_slow_operation_finds_what_threads_have_put_by(kernels: Any, stock: in
 @KERNELS
 @pytest.mark.parametrize(
     ("stock", "list_", "changed"),
-    [(ENTRY_STOCK, ENTRY_LIST, {ENTRY_LINK, ACTION, PARTNER}), (FLOW_STOCK, FLOW_LIST, {FLOW_LINK})],
+    [(ENTRY_STOCK, ENTRY_LIST, {ACTION, PARTNER}), (FLOW_STOCK, FLOW_LIST, set[int]())],
     ids=["entries", "flow records"],
 )
-def test_a_free_record_keeps_its_words_but_for_its_link_and_what_names_others(
+def test_a_free_record_keeps_its_words_but_for_those_that_name_others(
     kernels: Any, stock: int, list_: int, changed: set[int]
 ) -> None:
     words = small_arena()
@@ -174,7 +194,7 @@ def take_and_put_back(words: Words, line: int, most: int, rounds: int) -> bool:
 def take_and_give_back(words: Words, rounds: int) -> bool:
     """Take and give back as a slow operation does; so many times."""
     for _ in range(rounds):
-        number = records.draw(words, ENTRY_LIST, 1)
+        number = records.draw(words, ENTRY_LIST)
         if number != 0:
             at = np.int64(words[ENTRIES_AT]) + np.int64(number) * ENTRY_WORDS
             words[at] = 1
@@ -218,8 +238,7 @@ class Allocator(RuleBasedStateMachine):
 
     def stock(self, thread: int) -> int:
         """How many records a thread has put by."""
-        first = self.words[line_of(self.words, thread) + ENTRY_STOCK]
-        return int(records.length_of_chain(self.words, ENTRY_LIST, first))
+        return int(self.words[line_of(self.words, thread) + ENTRY_STOCK])
 
     def receive(self, number: int) -> None:
         """Somebody has a record now whom nobody else may have."""

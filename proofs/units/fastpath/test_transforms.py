@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from fastpath import transforms
 from fastpath.arena import new_arena
 from fastpath.compiler import entry_point
+from fastpath.geometry import Geometry
 from fastpath.layout import (
     ACTION,
     ENTRIES_AT,
@@ -25,7 +26,6 @@ from fastpath.layout import (
     TRANSFORM_LIST,
     TRANSFORM_WORDS,
     TRANSFORMS_AT,
-    Geometry,
 )
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo, enter, leave
