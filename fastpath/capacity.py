@@ -1,10 +1,9 @@
 """Room in tables that misses fill: limits that hold although threads count alone.
 
 The reference's tables have limits, and native flows count against them (`docs/misses.md`). Python works out how many
-more entries of each kind there may be, and deals them out as room. A thread takes room in chunks, so that a miss
-usually looks at its own words only: `USED` rises with every entry that it begins, up to `GRANTED`. Chunks shrink as
-room gets scarce (guided self-scheduling, Polychronopoulos and Kuck 1987), so that little of it lies with threads that
-do not need it; what does is recalled by a slow operation.
+more entries of each kind there may be, and deals them out as room. A thread takes room in chunks (`chunks.py`), so that
+a miss usually looks at its own words only: `USED` rises with every entry that it begins, up to `GRANTED`. A slow
+operation recalls what has been granted and not been used.
 
 Entries begun, and granted, since the last deal never exceed what was dealt.
 
@@ -17,12 +16,13 @@ from typing import Final
 import numpy as np
 
 from fastpath.atomics import compare_and_swap_relaxed, load_relaxed, store_relaxed
+from fastpath.chunks import chunk_of
 from fastpath.compiler import cold_kernel, entry_point, kernel
 from fastpath.layout import ENDED, GRANTED, KINDS, ONE, ROOM, THREAD_COUNT, USED, Index
 from fastpath.memory import Words
 from fastpath.reclaim import thread_at
 
-LARGEST_GRANT: Final = 64
+LARGEST_GRANT: Final = 256
 """Entries for which a thread takes room at once at the most."""
 _NOTHING = np.uint64(0)
 
@@ -58,18 +58,12 @@ def _ask(words: Words, line: Index, kind: Index) -> bool:
         room = load_relaxed(words, ROOM + kind)
         if room == _NOTHING:
             return False
-        chunk = grant_of(words, room)
+        chunk = chunk_of(words, room, LARGEST_GRANT)
         # Relaxed: the word says how many, and leads to nothing that would have to be visible.
         if compare_and_swap_relaxed(words, ROOM + kind, room, room - chunk):
             break
     store_relaxed(words, line + GRANTED + kind, load_relaxed(words, line + GRANTED + kind) + chunk)
     return True
-
-
-@kernel
-def grant_of(words: Words, room: np.uint64) -> np.uint64:
-    """How much of the room one thread is granted: half a fair share, at least 1."""
-    return min(max(room // (words[THREAD_COUNT] + words[THREAD_COUNT]), ONE), np.uint64(LARGEST_GRANT))
 
 
 @kernel

@@ -103,7 +103,7 @@ HEADER_WORDS: Final = 10 * LINE
 
 # --- thread record: what one thread writes, and others only read while it is not inside a miss ---
 
-THREAD_WORDS: Final = 14 * LINE
+THREAD_WORDS: Final = 38 * LINE
 ANNOUNCE: Final = 0
 """Odd while the thread is inside a batch. In a line of its own: who waits for a grace period looks at it all the time,
 and each look takes the line away from the thread."""
@@ -117,7 +117,7 @@ THREAD_HITS: Final = USED + KINDS
 """Hits of this thread: inbound here, outbound in the next word."""
 GRANTED: Final = 3 * LINE
 """By kind: how far `USED` may rise before the thread must ask for more room (`capacity.py`)."""
-STOCK_WORDS: Final = 5 * LINE
+STOCK_WORDS: Final = 17 * LINE
 ENTRY_STOCK: Final = 4 * LINE
 FLOW_STOCK: Final = ENTRY_STOCK + STOCK_WORDS
 """How many free records the thread has put by; their numbers follow (`records.py`)."""

@@ -3,9 +3,9 @@
 One allocator for slow operations and misses. A free record is in one place (N6 in `docs/misses.md`): in the list of
 those that were given back, among the fresh ones, whose numbers have never been given out, or in the stock of one
 thread. Lists and stocks are arrays of numbers, used as stacks. A miss takes from its thread's stock, and only to fill
-that up, `REFILL` numbers at once, does it take the spin lock that guards list and fresh numbers; while it has the lock
-it copies neighbouring words, and touches no record. What a thread will take next can be read in its stock, so that
-`take` asks for those lines early.
+that up, with a chunk of numbers (`chunks.py`), does it take the spin lock that guards list and fresh numbers; while it
+has the lock it copies neighbouring words, and touches no record. What a thread will take next can be read in its stock,
+so that `take` asks for those lines early.
 
 Nothing of this lies in the records themselves. So even a hit that held a record for too long would find its content,
 and could not break a list, which does not rely on the grace period (`reclaim.py`) that passes before a record is given
@@ -24,6 +24,7 @@ from typing import Final
 import numpy as np
 
 from fastpath.atomics import load_plain, prefetch_write, store_plain, store_relaxed
+from fastpath.chunks import chunk_of
 from fastpath.compiler import cold_kernel, entry_point, kernel
 from fastpath.layout import (
     ACTION,
@@ -52,8 +53,8 @@ from fastpath.memory import Words
 from fastpath.reclaim import thread_at
 from fastpath.spin_lock import acquire, release
 
-REFILL: Final = 32
-"""Records that a thread puts by at once. More, and more lie idle in stocks; fewer, and the lock is taken more often."""
+LARGEST_REFILL: Final = 128
+"""Records that a thread puts by at once at the most."""
 STOCK_ROOM: Final = np.uint64(STOCK_WORDS - 1)
 """Records that a stock can hold: a refill, and some more for a miss that gives up after it has filled the stock up."""
 AHEAD: Final = 2
@@ -126,15 +127,17 @@ def refill(words: Words, stock: Index, list_: Index) -> np.uint64:
     """
     acquire(words, RECORDS_LOCK)
     held = load_plain(words, list_)
-    count = min(held, np.uint64(REFILL))
-    if count != _NOTHING:
-        last = numbers_at(words, list_) + np.int64(held - count)
+    fresh = count_of(words, list_) - ONE - load_plain(words, list_ + FRESH)
+    chunk = chunk_of(words, held + fresh, LARGEST_REFILL)
+    if held != _NOTHING:
+        count = min(held, chunk)
+        begin = numbers_at(words, list_) + np.int64(held - count)
         for place in range(np.int64(count)):
-            store_plain(words, stock + 1 + place, load_plain(words, last + place))
+            store_plain(words, stock + 1 + place, load_plain(words, begin + place))
         store_plain(words, list_, held - count)
         release(words, RECORDS_LOCK)
     else:
-        first, count = take_fresh_locked(words, list_, np.uint64(REFILL))
+        first, count = take_fresh_locked(words, list_, chunk)
         release(words, RECORDS_LOCK)
         for place in range(np.int64(count)):
             store_plain(words, stock + np.int64(count) - place, first + np.uint64(place))

@@ -13,8 +13,8 @@ LIST_READ_WITHOUT_LOCK = Fault(
     [
         (
             "fastpath.records",
-            "    acquire(words, RECORDS_LOCK)\n    held = load_plain(words, list_)\n    count",
-            "    held = load_plain(words, list_)\n    acquire(words, RECORDS_LOCK)\n    count",
+            "    acquire(words, RECORDS_LOCK)\n    held = load_plain(words, list_)\n    fresh",
+            "    held = load_plain(words, list_)\n    acquire(words, RECORDS_LOCK)\n    fresh",
         )
     ],
 )

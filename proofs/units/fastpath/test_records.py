@@ -23,12 +23,13 @@ from fastpath.layout import (
     FLOW_STOCK,
     FLOW_WORDS,
     FLOWS_AT,
+    FRESH,
     PARTNER,
     STOCK_WORDS,
 )
 from fastpath.memory import Words
 from fastpath.reclaim import thread_at
-from fastpath.records import AHEAD, REFILL, Records, put_back, take
+from fastpath.records import AHEAD, LARGEST_REFILL, Records, put_back, take
 from proofs.units.fastpath import arenas
 from proofs.units.fastpath.arenas import small_arena
 
@@ -77,12 +78,35 @@ def test_the_number_given_back_last_is_taken_first(kernels: Any, stock: int, lis
 @KINDS
 def test_a_thread_puts_several_by_at_once_and_uses_those_up_first(kernels: Any, stock: int, list_: int) -> None:
     words = small_arena()
+    chunk = RECORDS // (2 * THREADS)
     first, second = line_of(words, 0), line_of(words, 1)
     assert kernels.take(words, first, stock, list_) == 1
-    assert kernels.take(words, second, stock, list_) == REFILL + 1
-    assert [int(kernels.take(words, first, stock, list_)) for _ in range(REFILL - 1)] == [*range(2, REFILL + 1)]
-    assert kernels.take(words, first, stock, list_) == 0, "the other half of the records is in the other thread's stock"
-    assert kernels.take(words, second, stock, list_) == REFILL + 2
+    assert kernels.take(words, second, stock, list_) == chunk + 1
+    assert [int(kernels.take(words, first, stock, list_)) for _ in range(chunk - 1)] == [*range(2, chunk + 1)]
+    assert kernels.take(words, second, stock, list_) == chunk + 2
+
+
+@KERNELS
+@KINDS
+def test_a_thread_alone_can_take_every_record_in_ever_smaller_chunks(kernels: Any, stock: int, list_: int) -> None:
+    words = small_arena()
+    line, chunks = line_of(words, 0), list[int]()
+    for number in range(1, RECORDS + 1):
+        if words[line + stock] == 0:
+            chunks.append(int(words[list_ + FRESH]))
+        assert kernels.take(words, line, stock, list_) == number
+    assert kernels.take(words, line, stock, list_) == 0
+    sizes = np.diff([*chunks, RECORDS]).tolist()
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-1]) == (RECORDS // (2 * THREADS), 1)
+
+
+@KERNELS
+@KINDS
+def test_a_refill_never_takes_more_than_the_largest_of_many_records(kernels: Any, stock: int, list_: int) -> None:
+    words = new_arena(Geometry(entries=2 * LARGEST_REFILL, threads=1), 1)
+    kernels.take(words, line_of(words, 0), stock, list_)
+    assert words[line_of(words, 0) + stock] == LARGEST_REFILL - 1
 
 
 @KERNELS
@@ -113,7 +137,7 @@ def test_what_a_miss_puts_back_is_its_threads_and_not_in_the_list(kernels: Any, 
 @KERNELS
 @KINDS
 def test_what_does_not_fit_into_a_stock_goes_to_the_list(kernels: Any, stock: int, list_: int) -> None:
-    words = small_arena()
+    words = new_arena(Geometry(entries=200, threads=1), 1)
     line, room = line_of(words, 0), int(kernels.STOCK_ROOM)
     numbers = [kernels.take(words, line, stock, list_) for _ in range(room + 2)]
     behind = line + stock + STOCK_WORDS
@@ -124,11 +148,10 @@ def test_what_does_not_fit_into_a_stock_goes_to_the_list(kernels: Any, stock: in
     assert words[line + stock] == room
     assert words[list_] == before + len(numbers) - room
     assert words[behind] == 12345, "the words behind the stock are not its own"
-    assert kernels.count_free(words, stock, list_) == RECORDS
 
 
 def test_a_miss_that_gives_up_after_a_refill_finds_room_in_its_stock() -> None:
-    assert int(records.STOCK_ROOM) > REFILL + AHEAD
+    assert int(records.STOCK_ROOM) > LARGEST_REFILL + AHEAD
 
 
 @KERNELS
