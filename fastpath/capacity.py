@@ -20,7 +20,7 @@ from fastpath.chunks import chunk_of
 from fastpath.compiler import cold_kernel, entry_point, kernel
 from fastpath.layout import ENDED, GRANTED, KINDS, ONE, ROOM, THREAD_COUNT, USED, Index
 from fastpath.memory import Words
-from fastpath.reclaim import thread_at
+from fastpath.reclaim import sum_over_threads, thread_at
 
 LARGEST_GRANT: Final = 256
 """Entries for which a thread takes room at once at the most."""
@@ -69,15 +69,7 @@ def _ask(words: Words, line: Index, kind: Index) -> bool:
 @kernel
 def used(words: Words, kind: Index) -> np.uint64:
     """How many entries of a kind misses of all threads have begun so far."""
-    return _total(words, USED + kind)
-
-
-@kernel
-def _total(words: Words, field: Index) -> np.uint64:
-    total = _NOTHING
-    for thread in range(np.int64(words[THREAD_COUNT])):
-        total += load_relaxed(words, thread_at(words, thread) + field)
-    return total
+    return sum_over_threads(words, USED + kind)
 
 
 @kernel
@@ -101,7 +93,7 @@ def deal(words: Words, kind: Index, room: np.uint64) -> None:
 def count_native(words: Words, counts: Words) -> None:
     """Write how many entries of each kind misses of all threads have begun, without those that segments have ended."""
     for kind in range(KINDS):
-        counts[kind] = used(words, kind) - _total(words, ENDED + kind)
+        counts[kind] = used(words, kind) - sum_over_threads(words, ENDED + kind)
 
 
 @entry_point

@@ -31,10 +31,13 @@ def thread_at(words: Words, thread: Index) -> Index:
     return np.int64(words[THREADS_AT]) + np.int64(thread) * THREAD_WORDS
 
 
-def thread_lines(words: Words) -> Words:
-    """The lines of all threads, one a row: a view."""
-    first, count = int(words[THREADS_AT]), int(words[THREAD_COUNT])
-    return words[first : first + count * THREAD_WORDS].reshape(count, THREAD_WORDS)
+@entry_point
+def sum_over_threads(words: Words, counter: Index) -> np.uint64:
+    """A counter of all threads together, `counter` words from the first of each; it may move on meanwhile."""
+    total = _NOTHING
+    for thread in range(np.int64(words[THREAD_COUNT])):
+        total += load_relaxed(words, thread_at(words, thread) + counter)
+    return total
 
 
 @kernel

@@ -18,7 +18,7 @@ from fastpath.mirror import Mirror, Side
 from fastpath.miss_control import CompiledMisses, MissControl
 from fastpath.policy import Policy
 from fastpath.port_lock import lock_port, unlock_port
-from fastpath.reclaim import thread_lines
+from fastpath.reclaim import sum_over_threads
 from reference.direction import Direction
 from reference.flow_table import FlowTable
 from reference.port_data import PortState
@@ -46,7 +46,6 @@ class SlowPath:
         self._control = Control(words, waits_for_hits=waits_for_hits)
         self._lock = threading.Lock()
         self._latest = threading.local()
-        self._hits = thread_lines(words)[:, THREAD_HITS : THREAD_HITS + 2]
         self._counted = {Direction.IN: 0, Direction.OUT: 0}
         self._mappings_published = port.mappings_seen
         self.misses = MissControl()
@@ -200,8 +199,8 @@ class SlowPath:
     def _bring_counters_home(self) -> None:
         """Add the hits and misses of all threads to the port's counters."""
         self.misses.bring_counters_home()
-        totals = self._hits.sum(axis=0).tolist()
-        for direction, total in zip((Direction.IN, Direction.OUT), totals, strict=True):
+        for way, direction in enumerate((Direction.IN, Direction.OUT)):
+            total = int(sum_over_threads(self._words, THREAD_HITS + way))
             new, self._counted[direction] = total - self._counted[direction], total
             statistics = self.port.data.statistics.of(direction)
             statistics.uft_hit += new
