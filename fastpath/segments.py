@@ -72,7 +72,7 @@ def _lines(segment: Segment) -> int:
 
 
 def _aligned(count: int) -> Words:
-    """Words that begin with a cache line; `count` is a multiple of one."""
-    raw = np.empty(count + LINE, np.uint64)
+    """Zeros that begin with a cache line; `count` is a multiple of one. So equal rule sets are equal in gaps, too."""
+    raw = np.zeros(count + LINE, np.uint64)
     skip = -raw.ctypes.data % (8 * LINE) // 8
     return raw[skip : skip + count]

@@ -26,7 +26,6 @@ from proofs.interleavings.compiled.known import KNOWN
 from proofs.interleavings.compiled.speed import measure
 from proofs.interleavings.compiled.switch import UnavailableError, why_unavailable
 from proofs.interleavings.counterexamples import Counterexample
-from proofs.interleavings.explore import UnsuitedError
 from proofs.interleavings.finding import Effort, Finding, Manner, Verdict, finding, investigate
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.report import Search
@@ -91,7 +90,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     case, effort = Case(name, design, memory, fault), Effort(schedule, search, executions, depth, seconds)
     try:
         found = _compiled(case, effort, seed) if compiled else investigate(case, effort, seed)
-    except (UnknownNameError, UnavailableError, UnsuitedError) as error:
+    except (UnknownNameError, UnavailableError) as error:
         raise _misused(error) from error
     console.print(str(found), markup=False, highlight=False, soft_wrap=True)
     _write_json(json_file, _result(found, effort))

@@ -82,13 +82,9 @@ class Node:
         return self.access
 
 
-class UnsuitedError(ValueError):
-    """A search that cannot be made of this program."""
-
-
-def suited(program: Program) -> Search:
-    """The search to prefer: of states where they can be told apart, for it repeats nothing."""
-    return Search.REDUCED if program().shares_objects else Search.STATES
+def suited(program: Program, memory: MemoryName) -> Search:
+    """The search to prefer: of states, for it repeats nothing, or where that is about as good and simpler, reduced."""
+    return Search.REDUCED if program().guards and memory is MemoryName.SC else Search.STATES
 
 
 def explore(
@@ -103,17 +99,11 @@ def explore(
 ) -> Report:
     """Run a program in every way that a memory model allows, until it fails or a limit is reached.
 
-    Raises UnsuitedError for states of a program whose threads share objects.
-
     `every_access`: also accesses to what threads do not share have turns in a reduced search (`sharing.py`). That makes
     the same runs with more steps: those of the compiled engine. `started` makes the scheduler of each run, as
     `Scheduler` does: one that looks at what is done, and does nothing else, may be given.
     """
     if search is Search.STATES:
-        if program().shares_objects:
-            raise UnsuitedError(
-                "threads of this program share more than arrays, so states cannot be told apart: search reduced"
-            )
         return explore_states(program, most_executions, most_seconds, memory, every_access=every_access)
     explorer = _Explorer(program, search, memory, most_executions, most_seconds, every_access=every_access)
     explorer.started = started

@@ -96,10 +96,10 @@ class Finding:
 
 
 def investigate(case: Case, effort: Effort, seed: int = 1) -> Finding:
-    """Look at a case. Raises UnknownNameError, UnsuitedError, and what the machinery itself raises."""
+    """Look at a case. Raises UnknownNameError, and what the machinery itself raises."""
     program = case.program()
     if effort.manner is Manner.SEARCH:
-        search = effort.search or suited(program)
+        search = effort.search or suited(program, case.memory)
         report = explore(program, search, effort.executions, effort.seconds, case.memory)
     else:
         draw = Draw(effort.manner.value)

@@ -18,6 +18,7 @@ import dis
 import enum
 import functools
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -63,7 +64,7 @@ class LocalStates:
     `shared` has the names of the arrays that threads share, by identity: their content is not the thread's own.
     """
 
-    def __init__(self, shared: Mapping[int, str], skipped: Collection[str]) -> None:
+    def __init__(self, shared: Mapping[int, Hashable], skipped: Collection[str]) -> None:
         """`skipped` are the modules whose frames belong to the scheduler."""
         self._shared = shared
         self._skipped = skipped
@@ -89,6 +90,10 @@ class LocalStates:
             arrays += own
         self._frames = looked_at
         return tuple(state for _, state, _ in looked_at), _content(arrays), self.results
+
+    def left(self) -> Hashable:
+        """What is left of a thread that has ended, besides what is behind locks: what its operations have returned."""
+        return self.results
 
     def _in_common(self, frames: Sequence[FrameType]) -> int:
         """How many of the outer frames were there already when last looked at."""
@@ -122,6 +127,8 @@ class LocalStates:
             return self._value(value.__func__, own), self._value(value.__self__, own)
         if (state := getattr(type(value), "local_state", None)) is not None:
             return type(value), state(value)
+        if is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen:
+            return type(value), tuple(self._value(getattr(value, field.name), own) for field in fields(value))
         raise _NotComparableError
 
     def _array(self, array: "_Array", own: "_Own") -> Hashable:

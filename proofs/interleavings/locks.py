@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from fastpath.atomics import compare_and_swap, pause, store_release
 from fastpath.memory import Words
@@ -23,15 +23,23 @@ class Lock:
     def __init__(self, words: Words, index: int) -> None:
         self._words = words
         self._index = index
+        self._holder: greenlet | None = None
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the running thread has the lock."""
+        return self._holder is getcurrent()
 
     def __enter__(self) -> bool:
         """Take the lock, waiting while another thread has it."""
         while not compare_and_swap(self._words, self._index, _FREE, _HELD):
             pause()
+        self._holder = getcurrent()
         return True
 
     def __exit__(self, *_error: object) -> None:
         """Give the lock back."""
+        self._holder = None
         store_release(self._words, self._index, _FREE)
 
 

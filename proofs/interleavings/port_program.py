@@ -5,7 +5,6 @@ Every thread calls the port's public methods. Results, packets out included, and
 """
 
 import functools
-import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -22,6 +21,7 @@ from proofs.interleavings.linearizability import History, Operation, Specificati
 from proofs.interleavings.locks import Threading
 from proofs.interleavings.mappings import SeenMappings
 from proofs.interleavings.observed import observed
+from proofs.interleavings.port_objects import PortObjects
 from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.scenario import Fault, Scenario
 from proofs.units.reference import scene
@@ -162,7 +162,7 @@ def port_program(
     policy = replace(
         policies[known(design.value)], misses=modules.module("fastpath.policy").Misses(setting.misses.value)
     )
-    _count_unobserved(modules)
+    objects = PortObjects(modules)
     calls = {call.name: call for thread in threads for call in thread} | {"snapshot": SNAPSHOT}
 
     def prepare(kind: Callable[..., Port], mappings: Mappings | None = None, **options: Any) -> Port:
@@ -180,8 +180,10 @@ def port_program(
 
     def start() -> Instance:
         threading.renew()
+        objects.renew()
         mappings = SeenMappings(scene.mappings()) if setting.mappings_change else None
         port = prepare(module.Port, mappings, design=design.value, policy=policy, threads=len(threads) + 1, seed=1)
+        port._seats._free = objects.seats(port._seats._free)
         if setting.misses is Misses.COMPILED:
             _provide(modules, port.words)
         history = History()
@@ -199,25 +201,18 @@ def port_program(
             shared={
                 "words": port.words,
                 "locks": threading.words,
+                "objects": objects.words,
                 **({"mappings": mappings.words} if mappings else {}),
             },
             threads=[functools.partial(body, number) for number in range(len(threads))],
             finish=finish,
             constant={"words": range(layout.BUCKET_MASK, layout.HEADER_WORDS)},
             label=functools.partial(label_of, layout, port.words),
-            shares_objects=True,
+            guards="locks",
+            named=objects.named,
         )
 
     return start
-
-
-def _count_unobserved(modules: Interpreted) -> None:
-    """Let what misses count be read and written without a turn, and rule sets, which never change, be read."""
-    counts: Any = modules.module("fastpath.rule_counts")
-    counts.load_relaxed = counts.load_acquire = lambda words, index: words[index]
-    counts.store_relaxed = counts.store_release = operator.setitem
-    rules: Any = modules.module("fastpath.match")
-    rules.load_plain = operator.getitem
 
 
 def _provide(modules: Interpreted, words: Any) -> None:

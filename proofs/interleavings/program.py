@@ -1,6 +1,6 @@
 """What is explored: a concurrent program that can be started again and again."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,13 +13,15 @@ class Instance:
 
     Attributes:
         shared: the arrays that threads share, by name. Each access to them is a scheduling point.
-        threads: one function a thread. They share nothing but the arrays, unless `shares_objects` says so.
+        threads: one function a thread. They share nothing but the arrays, and what `guards` is about.
         finish: called with the threads' results when all have returned. Raises AssertionError when
             something is wrong; returns the outcome, a value by which executions are told apart.
         constant: words of those arrays that never change while threads run: reading them needs no turn, and writing
             them is an error.
-        shares_objects: whether threads share more than the arrays, behind locks. Then what a thread reads in them does
-            not decide what it does.
+        guards: the name of an array of locks, if threads share more than arrays: objects that a thread touches only
+            while it holds one of those. At the end nothing counts but them, and what operations have returned.
+        named: arrays that threads share as well, by identity, each with what decides its content; it may grow. They
+            never change, or what is done to them is done to words of `shared`.
         may_wait_forever: whether a run that ends with waiting threads is an outcome, not a failure.
         label: names word `index` of array `name`, for reports.
     """
@@ -30,7 +32,8 @@ class Instance:
     constant: Mapping[str, range] = field(default_factory=dict)
     may_wait_forever: bool = False
     label: Callable[[str, int], str] = "{}[{}]".format
-    shares_objects: bool = False
+    guards: str = ""
+    named: MutableMapping[int, Hashable] = field(default_factory=dict)
 
 
 Program: TypeAlias = Callable[[], Instance]

@@ -8,21 +8,37 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from fastpath.memory import Words
+from proofs.interleavings.access import Access
 from proofs.interleavings.memory_model import Known, MemoryName
 from proofs.interleavings.program import Instance
-from proofs.interleavings.remembered import Automata, Kind, Place, found, seen_by
+from proofs.interleavings.remembered import Automata, Guard, Kind, Place, found
 from proofs.interleavings.request import Request
 from proofs.interleavings.scheduler import Scheduler, Thread
+from proofs.interleavings.turn import Turn
 
 
 class UnknownStepError(LookupError):
     """No run has shown what a thread does next."""
 
 
+class _Written(NamedTuple):
+    """A word that has been written, and what it was at the start."""
+
+    words: Words
+    position: int
+    before: int
+
+    @property
+    def value(self) -> int:
+        """What it is now."""
+        return int(self.words[self.position])
+
+
 class Saved(NamedTuple):
     """A state to go back to."""
 
-    words: list[Any]
+    content: dict[int, int]
+    guard: Guard
     places: list[Place]
     pending: list[Request | None]
     private: list[bool]
@@ -51,9 +67,10 @@ class Recalled(Scheduler):
         self.has_gone_round = False
         """Whether the thread that stepped last has paused without being held."""
         self._private = [False for _ in self.threads]
-        self._words = {
-            array.first + index: array.words for array in self._arrays.values() for index in range(len(array.words))
-        }
+        self._written: dict[int, _Written] = {}
+        self._content: dict[int, int] = {}
+        """The words that are not as they were at the start."""
+        self._guard = Guard(self.guards)
 
     def start(self) -> None:
         """Bring each thread to its first turn. Raises UnknownStepError."""
@@ -92,23 +109,50 @@ class Recalled(Scheduler):
         assert place.request is not None
         if place.kind is Kind.MARK:
             return place.request._replace(moment=self._model.new_moment())
-        return place.request._replace(words=self._words.get(place.request.location))
+        return place.request._replace(words=self._words_at(place.request.location))
+
+    def _words_at(self, location: int) -> Words | None:
+        """The array that a location lies in, if it is a word."""
+        for array in self._arrays.values():
+            if 0 <= location - array.first < len(array.words):
+                return array.words
+        return None
 
     def _advance(self, thread: Thread, request: Request, private: bool, without_turn: bool) -> None:
         place = self.places[thread.number]
+        writes = request.words is not None and request.operation != "load"
+        if request.words is not None and writes and request.location not in self._written:
+            before = int(request.words[request.position])
+            self._written[request.location] = _Written(request.words, request.position, before)
         value = self._made(thread, request, private, without_turn)
+        if writes:
+            self._note_content(request.location)
         if place.kind is Kind.MARK:
             self.marks.append((thread.number, request.operation, request.moment))
-        self.places[thread.number] = self._automata.after(
-            place, seen_by(request, value) if place.kind is Kind.ACCESS else None
-        )
+        seen = self._guard.seen(place, request, value) if place.kind is Kind.ACCESS else None
+        self.places[thread.number] = self._automata.after(place, seen)
+
+    def _drained(self, turn: Turn) -> Access:
+        access = super()._drained(turn)
+        if access.location in self._written:
+            self._note_content(access.location)
+        return access
+
+    def _note_content(self, location: int) -> None:
+        written = self._written[location]
+        value = written.value
+        if value != written.before:
+            self._content[location] = value
+        else:
+            self._content.pop(location, None)
 
     # --- states ---
 
     def saved(self) -> Saved:
         """The state of now."""
         return Saved(
-            [array.words.copy() for array in self._arrays.values()],
+            self._content.copy(),
+            self._guard.copy(),
             self.places.copy(),
             [thread.pending for thread in self.threads],
             self._private.copy(),
@@ -121,8 +165,11 @@ class Recalled(Scheduler):
 
     def restore(self, saved: Saved) -> None:
         """Go back to a state."""
-        for array, words in zip(self._arrays.values(), saved.words, strict=True):
-            array.words[:] = words
+        for location in {location for location, _ in self._content.items() ^ saved.content.items()}:
+            words, position, before = self._written[location]
+            words[position] = saved.content.get(location, before)
+        self._content = saved.content.copy()
+        self._guard = saved.guard.copy()
         self.places = saved.places.copy()
         for thread, request in zip(self.threads, saved.pending, strict=True):
             thread.pending = request
@@ -139,7 +186,8 @@ class Recalled(Scheduler):
         over = [(thread, moment) for thread, moment in returns if self._model.is_over(moment)]
         return (
             tuple(found(place).number for place in self.places),
-            _content([array.words for array in self._arrays.values()]),
+            frozenset(self._content.items()),
+            self._guard.key(),
             tuple(self._model.is_over(moment) for _, moment in returns),
             _order(over, calls),
             self._model.key(live, Known(self._knows_as_private, over)),
@@ -149,10 +197,6 @@ class Recalled(Scheduler):
         """The calls, or returns, so far; each thread's in its order."""
         found = [(thread, moment) for thread, operation, moment in self.marks if operation == what]
         return sorted(found, key=lambda operation: operation[0])
-
-
-def _content(arrays: Sequence[Words]) -> Hashable:
-    return tuple(words.tobytes() for words in arrays)
 
 
 def _order(returns: Sequence[tuple[int, Any]], calls: Sequence[tuple[int, Any]]) -> Hashable:

@@ -7,6 +7,7 @@ each local state, what is asked for there, and the answer. `recalled.py` goes on
 
 import enum
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +91,39 @@ def found(place: Place) -> Place:
     return place
 
 
+class Guard:
+    """What lies behind locks, and is no word: who gave a lock back last, and in which local state.
+
+    Threads touch it only while they hold the lock, so that it is a function of that local state. So who takes the lock
+    reads, as it were, the local state of whoever has given it back.
+    """
+
+    def __init__(self, locks: range) -> None:
+        """`locks` are the locations of the locks."""
+        self._locks = locks
+        self._left: dict[int, int] = {}
+
+    def copy(self) -> "Guard":
+        """An equal one that changes independently."""
+        copy = Guard(self._locks)
+        copy._left = self._left.copy()
+        return copy
+
+    def key(self) -> Hashable:
+        """What decides what is found behind the locks."""
+        return tuple(sorted(self._left.items()))
+
+    def seen(self, place: Place, request: Request, value: object) -> Hashable:
+        """What a thread learns by an access that it has made in a place, with what is behind a lock that it took."""
+        seen = seen_by(request, value)
+        if request.location in self._locks:
+            if request.operation == "store":
+                self._left[request.location] = place.number
+            elif seen is True:
+                return seen, self._left.get(request.location)
+        return seen
+
+
 def seen_by(request: Request, value: object) -> Hashable:
     """What a thread learns from an access: of a compare-and-swap only whether it has swapped."""
     if request.operation == "compare-and-swap":
@@ -113,8 +147,10 @@ class Recording(Scheduler):
         automata: Automata,
     ) -> None:
         super().__init__(instance, model, is_private)
-        shared = {identity: array.name for identity, array in self._arrays.items()}
+        arrays: dict[int, Hashable] = {identity: array.name for identity, array in self._arrays.items()}
+        shared = ChainMap(arrays, instance.named)
         self._automata = automata
+        self._guard = Guard(self.guards)
         self._local = [LocalStates(shared, _SKIPPED) for _ in self.threads]
         self._past: list[Hashable] = [("start", number) for number in range(len(self.threads))]
         self._inside: set[int] = set()
@@ -148,7 +184,7 @@ class Recording(Scheduler):
             return super()._access(request)
         self._arrive(Kind.ACCESS, request)
         value = super()._access(request)
-        self._leave(seen_by(request, value))
+        self._leave(self._guard.seen(self.places[self._running.number], request, value))
         return value
 
     def pause(self) -> None:
@@ -182,5 +218,9 @@ class Recording(Scheduler):
     def _resume(self, thread: Thread) -> None:
         super()._resume(thread)
         if thread.greenlet.dead:
-            place = self.places[thread.number] = found(self.places[thread.number])
+            place = found(self.places[thread.number])
+            if self.guards and place.kind is None:
+                left = self._local[thread.number].left()
+                place = self._automata.recognised(place, (thread.number, Kind.END, left))
+            self.places[thread.number] = place
             place.kind = Kind.END

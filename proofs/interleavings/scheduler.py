@@ -143,6 +143,12 @@ class Scheduler(Memory):
             first += len(words)
         return arrays
 
+    @property
+    def guards(self) -> range:
+        """The locations of the locks behind which threads share objects."""
+        locks = next((array for array in self._arrays.values() if array.name == self._instance.guards), None)
+        return range(locks.first, locks.first + len(locks.words)) if locks is not None else range(0)
+
     def local_state(self) -> Hashable:
         """What a thread knows by having the scheduler: nothing."""
         return None

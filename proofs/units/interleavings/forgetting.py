@@ -20,6 +20,7 @@ from fastpath.atomics import (
 )
 from fastpath.memory import Words
 from proofs.interleavings.linearizability import History
+from proofs.interleavings.locks import Lock, Threading
 from proofs.interleavings.program import Instance, Program
 
 X, Y, Z, D, OWN, LAST = range(6)
@@ -207,6 +208,45 @@ def read_once(words: Words, history: History, thread: int) -> None:
     history.perform(thread, "read", (), lambda: int(load_acquire(words, X)))
 
 
+def behind_lock(*threads: Callable[[Words, Lock, list[int]], object]) -> Program:
+    """A program whose threads share a list behind a lock; its outcome is what is in it at last."""
+
+    def start() -> Instance:
+        words, threading, kept = np.zeros(6, np.uint64), Threading(), list[int]()
+        lock = threading.Lock()
+        bodies = [partial(each, words, lock, kept) for each in threads]
+        return Instance({"words": words, "locks": threading.words}, bodies, lambda _: tuple(kept), guards="locks")
+
+    return start
+
+
+def returned() -> Program:
+    """A program with locks, in which all that matters at last is what an operation has returned."""
+
+    def start() -> Instance:
+        words, locks, history = np.zeros(6, np.uint64), np.zeros(1, np.uint64), History()
+        bodies = [partial(write_twice, words), partial(read_once, words, history, 1)]
+        shared = {"words": words, "locks": locks}
+        return Instance(shared, bodies, lambda _: history.results(), guards="locks")
+
+    return start
+
+
+def put_in(_words: Words, lock: Lock, kept: list[int], number: int) -> None:
+    """A number into the list."""
+    with lock:
+        kept.append(number)
+
+
+def put_in_what_is_found(words: Words, lock: Lock, kept: list[int]) -> None:
+    """Whether a number is in the list already, by way of a word."""
+    with lock:
+        found = 1 in kept
+    store_release(words, X, int(found))
+    with lock:
+        kept.append(10 + int(found))
+
+
 VARIABLE = forgetting(write_twice, remember)
 STACK = forgetting(write_twice, on_stack)
 ARRAY = forgetting(write_twice, in_array)
@@ -217,3 +257,6 @@ VIEW = forgetting(write_relaxed, stay, read_and_forget)
 CARRIED = forgetting(write_and_release, stay, read_handed_on, hand_on)
 RACE = forgetting(read_plainly, write_plainly, set_x_and_z)
 ORDER = operations(partial(read_once, thread=0), partial(read_once, thread=1))
+RETURNED = returned()
+LAST_IN = behind_lock(partial(put_in, number=1), partial(put_in, number=2))
+FOUND = behind_lock(partial(put_in, number=1), put_in_what_is_found)

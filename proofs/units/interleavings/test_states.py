@@ -11,14 +11,15 @@ import pytest
 
 from fastpath.atomics import compare_and_swap, load_acquire, pause, store_release
 from fastpath.memory import Words
-from proofs.interleavings import local_state, recalled, scheduler, view_state
+from proofs.interleavings import local_state, recalled, scenario, scheduler, view_state
 from proofs.interleavings.catalogue import scenario_named
 from proofs.interleavings.endless import Edge, parts
-from proofs.interleavings.explore import UnsuitedError, explore, suited
+from proofs.interleavings.explore import explore, suited
 from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.port_objects import UnguardedError
 from proofs.interleavings.program import Program
 from proofs.interleavings.progress import LivelockError
-from proofs.interleavings.remembered import NotDeterminedError
+from proofs.interleavings.remembered import Guard, NotDeterminedError, seen_by
 from proofs.interleavings.report import Search
 from proofs.interleavings.schedule import replay
 from proofs.interleavings.scheduler import EndlessRunError
@@ -133,7 +134,12 @@ FAULTS: dict[str, Fault] = {
         lambda instructions, _next: dict.fromkeys(range(len(instructions)), 1),
     ),
     "arrays of a thread's own": Fault(forgetting.ARRAY, SC, local_state, "_content"),
-    "memory": Fault(forgetting.MEMORY, SC, recalled, "_content"),
+    "memory": Fault(forgetting.MEMORY, SC, recalled.Recalled, "_note_content"),
+    "what operations have returned": Fault(forgetting.RETURNED, SC, local_state.LocalStates, "left"),
+    "what is behind a lock": Fault(forgetting.LAST_IN, SC, Guard, "key"),
+    "what is found behind a lock": Fault(
+        forgetting.FOUND, SC, Guard, "seen", lambda _guard, _place, request, value: seen_by(request, value)
+    ),
     "what a pause waits for": Fault(forgetting.WAITING, SC, SequentialConsistency, "_watches"),
     "what a pause waits for, beside store buffers": Fault(forgetting.WAITING, TSO, SequentialConsistency, "key"),
     "which operation came first": Fault(forgetting.ORDER, SC, recalled, "_order"),
@@ -216,12 +222,42 @@ def test_circles_are_found() -> None:
     assert sorted(map(sorted, parts(graph))) == [[1, 3, 4], [2]]
 
 
-def test_programs_whose_threads_share_objects_have_no_such_states() -> None:
-    program = scenario_named("port: hit beside pause").program()
-    assert suited(program) is Search.REDUCED
-    with pytest.raises(UnsuitedError, match="share more than arrays"):
-        explore(program, Search.STATES)
-    assert suited(scenario_named("install beside install").program()) is Search.STATES
+PORTS = (
+    "port: hit beside rule change",
+    "port: hit beside pause and dump",
+    "port: two hits of one half",
+    "port: segment beside expiry",
+    "port: hit beside a move of its neighbour",
+    "port: source NAT outbound beside the first reply",
+)
+
+
+@pytest.mark.parametrize("name", PORTS)
+def test_states_of_a_whole_port_have_the_outcomes_of_a_reduced_search(name: str) -> None:
+    program = scenario_named(name).program()
+    found = result(program, SC, search=Search.STATES)
+    assert isinstance(found, frozenset)
+    assert found == result(program, SC, search=Search.REDUCED)
+
+
+def test_the_search_of_states_finds_a_fault_of_a_whole_port() -> None:
+    paused = scenario_named("port: hit beside pause")
+    for fault in paused.faults:
+        assert explore(paused.program(fault), Search.STATES).failure is not None
+
+
+def test_a_thread_that_touches_without_its_lock_what_is_behind_it_is_found_out() -> None:
+    paused = scenario_named("port: hit beside pause")
+    change = "with self._lock, self._carried_out(whole):\n            yield self.port"
+    fault = scenario.Fault("no slow lock", [("fastpath.slow_path", change, "if True:\n            yield self.port")])
+    for search in (Search.STATES, Search.REDUCED):
+        assert isinstance(explore(paused.changed(fault), search).failure, UnguardedError)
+
+
+def test_states_are_preferred_but_for_whole_ports_under_sequential_consistency() -> None:
+    port = scenario_named("port: hit beside pause").program()
+    assert [suited(port, memory) for memory in MEMORIES] == [Search.REDUCED, Search.STATES, Search.STATES]
+    assert suited(scenario_named("install beside install").program(), SC) is Search.STATES
 
 
 def test_code_that_is_said_to_keep_nothing_calls_no_kernels_through_c() -> None:
