@@ -91,9 +91,22 @@ class LocalStates:
         self._frames = looked_at
         return tuple(state for _, state, _ in looked_at), _content(arrays), self.results
 
-    def left(self) -> Hashable:
-        """What is left of a thread that has ended, besides what is behind locks: what its operations have returned."""
-        return self.results
+    def left(self, body: object, result: object) -> Hashable:
+        """What is left of a thread that has ended, by its function and what that returned; None if that is not known.
+
+        A function that holds nothing but what can be compared has put nothing anywhere.
+        """
+        own = _Own((), [])
+        try:
+            self._value(body, own)
+            return self.results, self._final(result, own)
+        except _NotComparableError:
+            return None
+
+    def _final(self, value: object, own: "_Own") -> Hashable:
+        if isinstance(value, list):
+            return list, tuple(self._final(part, own) for part in value)
+        return self._value(value, own)
 
     def _in_common(self, frames: Sequence[FrameType]) -> int:
         """How many of the outer frames were there already when last looked at."""
@@ -123,6 +136,8 @@ class LocalStates:
         if isinstance(value, FunctionType):
             cells = tuple(self._value(cell.cell_contents, own) for cell in value.__closure__ or ())
             return id(value.__code__), cells, self._value(value.__defaults__, own)
+        if isinstance(value, functools.partial):
+            return self._value((value.func, value.args, *value.keywords.items()), own)
         if isinstance(value, MethodType):
             return self._value(value.__func__, own), self._value(value.__self__, own)
         if (state := getattr(type(value), "local_state", None)) is not None:

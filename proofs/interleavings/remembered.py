@@ -219,8 +219,12 @@ class Recording(Scheduler):
         super()._resume(thread)
         if thread.greenlet.dead:
             place = found(self.places[thread.number])
-            if self.guards and place.kind is None:
-                left = self._local[thread.number].left()
+            if place.kind is None and (left := self._left(thread)) is not None:
                 place = self._automata.recognised(place, (thread.number, Kind.END, left))
             self.places[thread.number] = place
             place.kind = Kind.END
+
+    def _left(self, thread: Thread) -> Hashable:
+        """What is left of a thread that has ended, besides what is in memory and behind locks; None if not known."""
+        local = self._local[thread.number]
+        return local.results if self.guards else local.left(thread.body, thread.result)

@@ -59,12 +59,12 @@ class Thread:
         self.pending: Request | None = None
         self.option = 0
         self.result: object = None
-        self._body = body
+        self.body = body
         self.greenlet = greenlet(self._run)
 
     def _run(self) -> None:
         with np.errstate(over="ignore"):
-            self.result = self._body()
+            self.result = self.body()
         self.pending = None
 
 

@@ -47,6 +47,7 @@ class View:
 class Store:
     """One store of a location: its value, its place in modification order, and what it carries.
 
+    What it carries is itself and all of the view `rests_on`, which many stores may have in common.
     `identity` is its thread and its number among that thread's stores, the same in all equivalent runs; `modifies`
     says that it modifies the store before it, and `is_idle` that it leaves its value as it was; `step` is when it was
     made, 0 for the initial value. Places are far apart, so that there is room between any two. A store never changes
@@ -56,6 +57,7 @@ class Store:
     value: int
     identity: tuple[int, int]
     carries: View
+    rests_on: View
     modifies: bool = False
     is_idle: bool = False
     step: int = 0
@@ -122,34 +124,37 @@ class _Key:
         self._state = state
         self._live = live
         self._threads = [state.threads[thread] for thread in live]
-        self._shared = {
-            number: location for number, location in state.locations.items() if not known.is_private(number)
-        }
-        self._private = tuple(
-            sorted(
-                (number, location.order[-1].value)
-                for number, location in state.locations.items()
-                if number not in self._shared and len(location.order) > 1
-            )
-        )
+        self._is_private = known.is_private
+        self._private: list[tuple[int, int]] = []
         self._ranks: dict[Store, int] = {}
-        self._readable = {number: self._rank(number, location) for number, location in self._shared.items()}
+        self._readable: dict[int, Sequence[Store]] = {}
+        """By location, if anything has been stored there."""
+        for number, location in sorted(state.locations.items()):
+            order = location.order
+            if len(order) == 1:
+                self._ranks[order[0]] = 0
+            elif known.is_private(number):
+                self._private.append((number, order[-1].value))
+            else:
+                self._readable[number] = self._rank(number, order)
         self._open = sorted(number for number, stores in self._readable.items() if len(stores) > 1)
         """Locations of which threads may have seen different stores."""
         self._accesses = self._racing()
         self._returns = known.returns
         self._ticks = self._noticeable()
         self._clocks: dict[Clock, Clock] = {}
+        self._views: dict[int, Hashable] = {}
+        self._says_nothing = not self._open and not any(self._ticks)
+        """Whether all views are alike."""
 
-    def _rank(self, number: int, location: Location) -> Sequence[Store]:
+    def _rank(self, number: int, order: Sequence[Store]) -> Sequence[Store]:
         """The stores of a location that some thread may still read, numbered from the oldest."""
-        order = location.order
-        if len(order) == 1:
-            self._ranks[order[0]] = 0
-            return order
         seen = [views.view.stores.get(number) for views in self._threads]
-        oldest = min((0 if store is None else order.index(store) for store in seen), default=len(order) - 1)
-        readable = order[oldest:]
+        oldest = min((0 if store is None else store.place for store in seen), default=order[-1].place)
+        first = len(order) - 1
+        while order[first].place > oldest:
+            first -= 1
+        readable = order[first:]
         self._ranks.update((store, rank) for rank, store in enumerate(readable))
         return readable
 
@@ -162,7 +167,7 @@ class _Key:
         return [
             (location, kind, thread, tick)
             for location, kind, thread, tick in self._state.races.accesses()
-            if location in self._shared and self._unnoticed(thread, tick)
+            if not self._is_private(location) and self._unnoticed(thread, tick)
         ]
 
     def _noticeable(self) -> list[list[int]]:
@@ -176,12 +181,12 @@ class _Key:
         return [sorted(each) for each in ticks]
 
     def whole(self) -> Hashable:
-        orders = tuple((number, self._order(stores)) for number, stores in sorted(self._readable.items()))
+        orders = tuple((number, self._order(stores)) for number, stores in self._readable.items())
         threads = tuple(self._thread(views) for views in self._threads)
         races = tuple(
             sorted((*which, thread, bisect_right(self._ticks[thread], tick)) for *which, thread, tick in self._accesses)
         )
-        return self._private, orders, threads, self._fences(), races
+        return tuple(self._private), orders, threads, self._fences(), races
 
     def _fences(self) -> Hashable:
         return self._stores(self._state.full_fences)
@@ -190,8 +195,8 @@ class _Key:
         """Of the oldest it does not matter any more what it modifies: nothing comes before it."""
         oldest, *newer = stores
         return (
-            (oldest.value, self._view(oldest.carries)),
-            tuple((store.value, store.modifies, store.is_idle, self._view(store.carries)) for store in newer),
+            (oldest.value, self._view(oldest.rests_on)),
+            tuple((store.value, store.modifies, store.is_idle, self._view(store.rests_on)) for store in newer),
         )
 
     def _thread(self, views: ThreadViews) -> Hashable:
@@ -214,12 +219,19 @@ class _Key:
         """What a pause would watch: nothing is news that is older than what all have seen."""
         return tuple(
             sorted(
-                (number, self._ranks.get(store, -1)) for number, store in views.reads.items() if number in self._shared
+                (number, self._ranks.get(store, -1))
+                for number, store in views.reads.items()
+                if not self._is_private(number)
             )
         )
 
     def _view(self, view: View) -> Hashable:
-        return self._stores(view.stores), self._clock(view.clock)
+        if self._says_nothing:
+            return None
+        known = self._views.get(id(view))
+        if known is None:
+            known = self._views[id(view)] = self._stores(view.stores), self._clock(view.clock)
+        return known
 
     def _stores(self, stores: dict[int, Store]) -> Hashable:
         """By location; what is not newer than what all have seen says nothing."""

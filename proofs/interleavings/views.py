@@ -110,7 +110,7 @@ class Views(MemoryModel):
         location = self._locations.get(request.location)
         if location is None:
             assert request.words is not None
-            initial = Store(int(request.words[request.position]), (-1, 0), self._nothing)
+            initial = Store(int(request.words[request.position]), (-1, 0), self._nothing, self._nothing)
             location = Location(request.words, request.position, (initial,))
             self._locations[request.location] = location
         return location
@@ -173,11 +173,14 @@ class Views(MemoryModel):
         me = self._all[thread]
         location = self._locations[request.location]
         order = location.order
-        carries = (me.view if request.ordering in _RELEASES else me.released).copy()
+        released = me.view if request.ordering in _RELEASES else me.released
+        carries = released.copy()
         follows = order.index(source) + 1
         place = (source.place + order[follows].place) // 2 if follows < len(order) else source.place + _GAP
         modifies = request.operation != "store"
-        store = Store(value & MASK, (thread, me.stores), carries, modifies, is_idle, step, place)
+        # The view of a release fence stays as it is; a thread's own goes on, and what was read may add to it.
+        rests_on = carries if modifies or released is me.view else released
+        store = Store(value & MASK, (thread, me.stores), carries, rests_on, modifies, is_idle, step, place)
         me.stores += 1
         changed = (*order[:follows], store, *order[follows:])
         self._locations[request.location] = Location(location.words, location.position, changed)

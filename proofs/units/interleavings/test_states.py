@@ -19,7 +19,7 @@ from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.port_objects import UnguardedError
 from proofs.interleavings.program import Program
 from proofs.interleavings.progress import LivelockError
-from proofs.interleavings.remembered import Guard, NotDeterminedError, seen_by
+from proofs.interleavings.remembered import Guard, NotDeterminedError, Recording, seen_by
 from proofs.interleavings.report import Search
 from proofs.interleavings.schedule import replay
 from proofs.interleavings.scheduler import EndlessRunError
@@ -135,7 +135,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "arrays of a thread's own": Fault(forgetting.ARRAY, SC, local_state, "_content"),
     "memory": Fault(forgetting.MEMORY, SC, recalled.Recalled, "_note_content"),
-    "what operations have returned": Fault(forgetting.RETURNED, SC, local_state.LocalStates, "left"),
+    "what a thread has returned": Fault(
+        forgetting.VARIABLE, SC, local_state.LocalStates, "left", lambda _local, _body, _result: "ended"
+    ),
+    "what operations have returned": Fault(forgetting.RETURNED, SC, Recording, "_left"),
     "what is behind a lock": Fault(forgetting.LAST_IN, SC, Guard, "key"),
     "what is found behind a lock": Fault(
         forgetting.FOUND, SC, Guard, "seen", lambda _guard, _place, request, value: seen_by(request, value)
