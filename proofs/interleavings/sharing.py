@@ -24,7 +24,9 @@ from proofs.interleavings.request import HISTORY, Request
 from proofs.interleavings.scheduler import Scheduler
 from proofs.interleavings.turn import Turn, buffer_of, thread_of
 
-_ACQUAINTING_RUNS: Final = 12
+_RUNS_IN_VAIN: Final = 12
+"""So many that have shown nothing new are enough of them."""
+_ACQUAINTING_RUNS: Final = 200
 _SWITCHES: Final = 0.1
 """How often such a run goes on with another thread, at each turn."""
 
@@ -65,18 +67,30 @@ class Sharing:
 
 
 def acquaint(program: Program, memory: MemoryName, sharing: Sharing) -> None:
-    """Let a few runs, chosen by fixed seeds, show what is shared, so that a search need not find out late."""
-    for seed in range(_ACQUAINTING_RUNS):
-        chance = random.Random(seed)
-        with contextlib.suppress(Exception):  # a run that fails has shown something too; the search will come to it
-            scheduler = Scheduler(program(), memory, sharing.is_private)
-            with scheduler:
-                actor = chance.choice(scheduler.enabled())
-                while enabled := scheduler.enabled():
-                    if actor not in enabled or chance.random() < _SWITCHES:
-                        actor = chance.choice(enabled)
-                    scheduler.step(Turn(actor))
+    """Let runs, chosen by fixed seeds, show what is shared, until several have shown nothing new.
+
+    To find out late costs a search all that it has done.
+    """
+    seed = in_vain = 0
+    while in_vain < _RUNS_IN_VAIN and seed < _ACQUAINTING_RUNS:
+        sharing.has_grown = False
+        _run_by_chance(program, memory, sharing, seed)
+        in_vain = 0 if sharing.has_grown else in_vain + 1
+        seed += 1
     sharing.has_grown = False
+
+
+def _run_by_chance(program: Program, memory: MemoryName, sharing: Sharing, seed: int) -> None:
+    chance = random.Random(seed)
+    with contextlib.suppress(Exception):  # a run that fails has shown something too; the search will come to it
+        scheduler = Scheduler(program(), memory, sharing.is_private)
+        with scheduler:
+            actor = chance.choice(scheduler.enabled())
+            while enabled := scheduler.enabled():
+                if actor not in enabled or chance.random() < _SWITCHES:
+                    actor = chance.choice(enabled)
+                options = len(scheduler.choices()[actor])
+                scheduler.step(Turn(actor, chance.randrange(options)))
 
 
 def expanded(program: Program, schedule: Iterable[Turn], memory: MemoryName, sharing: Sharing) -> tuple[Turn, ...]:

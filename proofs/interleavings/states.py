@@ -80,6 +80,8 @@ class _States:
         self._most_executions = most_executions
         self._most_seconds = most_seconds
         self._start = time.monotonic()
+        # What threads do in their local states is the same whatever words are taken for private.
+        self._automata = Automata(len(self._program().threads))
         self._begin()
 
     def _begin(self) -> None:
@@ -92,7 +94,6 @@ class _States:
         self._here: _Visit | None = None
         self._way: list[_Visit] = []
         self._turns: list[Turn] = []
-        self._automata = Automata(len(self._program().threads))
 
     def run(self) -> Report:
         if self._leaves_out:
