@@ -3,17 +3,21 @@
 import pytest
 
 from fastpath.designs import Design
+from proofs.interleavings.catalogue import scenario_named
 from proofs.interleavings.exploring import (
     ASSUMPTIONS,
     assert_broken,
     assert_found,
     assert_holds,
+    assert_program_holds,
     broken_cases,
     cases,
     fault_cases,
     fault_scope,
     scope,
 )
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios.port import SCENARIOS
 from proofs.ledger import Method, claim
@@ -30,6 +34,38 @@ from proofs.ledger import Method, claim
 @pytest.mark.parametrize(("scenario", "design"), cases(SCENARIOS))
 def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None:
     assert_holds(scenario, design)
+
+
+WEAK = (
+    "port: hit beside rule change",
+    "port: segment beside rule change",
+    "port: segments in both directions",
+    "port: hit beside pause",
+    "port: hit beside pause and dump",
+    "port: hit beside new external addresses",
+    "port: two hits of one half",
+    "port: two hits beside each other's time",
+    "port: segment beside expiry",
+    "port: hit beside a move of its neighbour",
+    "port: two hits beside a move of their neighbour",
+    "port: source NAT outbound beside the first reply",
+)
+"""Those that a search of states ends in seconds; for the others, `python -m proofs.interleavings run`."""
+
+
+@claim(
+    "C8",
+    "the port is linearizable against the reference port under x86-TSO and release-acquire, too",
+    method=Method.EXHAUSTIVE,
+    scope=", ".join(WEAK),
+    assumptions="no values out of thin air; the slow lock orders what Python does behind it; under release-acquire, "
+    "operations are ordered by happens-before",
+)
+@pytest.mark.parametrize("memory", [MemoryName.TSO, MemoryName.RA])
+@pytest.mark.parametrize("name", WEAK)
+def test_holds_under_weak_memory(name: str, memory: MemoryName) -> None:
+    report = assert_program_holds(scenario_named(name).program(), name, Search.STATES, memory)
+    assert report.states > 0
 
 
 @claim(
