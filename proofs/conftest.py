@@ -56,7 +56,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.getoption("--second-solver"):
         opinions = said["second solver"]
         terminalreporter.section("second solver")
-        terminalreporter.line(f"{sum(confirmed for confirmed, _ in opinions.values())} answers of z3 confirmed by cvc5")
-        for test, (_, undecided) in sorted(opinions.items()):
+        confirmed, certified = (sum(counts[kind] for counts in opinions.values()) for kind in range(2))
+        terminalreporter.line(f"{confirmed} answers of z3 confirmed by cvc5, {certified} others by a certificate")
+        for test, (_, _, undecided) in sorted(opinions.items()):
             for what in undecided:
                 terminalreporter.line(f"unknown: {test}: {what}")

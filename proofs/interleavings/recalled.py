@@ -186,7 +186,7 @@ class Recalled(Scheduler):
         over = [(thread, moment) for thread, moment in returns if self._model.is_over(moment)]
         return (
             tuple(found(place).number for place in self.places),
-            frozenset(self._content.items()),
+            tuple(sorted(self._content.items())),
             self._guard.key(),
             tuple(self._model.is_over(moment) for _, moment in returns),
             _order(over, calls),

@@ -12,15 +12,18 @@ of the production functions is made where nobody knows how a thread goes on, for
 outcome and the verdict, and for each failure: none is reported that such a run has not shown. Each of these runs checks
 as well that its threads end up in the local states that were recalled.
 
+Of each state a digest is kept (hash compaction: Stern and Dill, CHARME 1995), so that millions fit into memory.
 Every actor is tried with every option in every state: there is no reduction, and none is needed where two threads
 of n steps have at most n * n states for each combination of what they have read.
 """
 
+import hashlib
 import itertools
+import marshal
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from proofs.interleavings.endless import Edge, endless
 from proofs.interleavings.memory_model import MemoryName
@@ -34,6 +37,8 @@ from proofs.interleavings.scheduler import NotEnabledError
 from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
 from proofs.interleavings.turn import Turn
 
+_WITHOUT_REFERENCES: Final = 2
+"""A version of `marshal` whose output depends on nothing but the value."""
 _MOST_TRIES: Final = 2
 """To do what is not known yet: once in vain, and once after a run."""
 
@@ -87,7 +92,7 @@ class _States:
     def _begin(self) -> None:
         self._sharing.has_grown = False
         self._report = Report()
-        self._numbers: dict[Hashable, int] = {}
+        self._numbers: dict[bytes, int] = {}
         self._edges: list[list[Edge]] = []
         self._under_way: set[int] = set()
         self._has_cycles = False
@@ -195,7 +200,7 @@ class _States:
 
     def _arrive(self, machine: Recalled) -> tuple[int, bool]:
         """The number of the state that the machine is in, and whether it is new; then it is the next to go on from."""
-        key = machine.key()
+        key = _digest(machine.key())
         known = self._numbers.get(key)
         if known is not None:
             return known, False
@@ -269,3 +274,8 @@ class _States:
             if self._report.failure is not None:
                 self._report.complete = False
                 return
+
+
+def _digest(key: Any) -> bytes:
+    """What is kept of a key: 128 bits, in which no two of a search are alike but by a chance of some 2 ** -80."""
+    return hashlib.blake2b(marshal.dumps(key, _WITHOUT_REFERENCES), digest_size=16).digest()

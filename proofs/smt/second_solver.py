@@ -1,7 +1,7 @@
 """A second solver, cvc5, is asked what z3 has answered: a proof should not hang on the mistakes of one program.
 
-It gets the conditions as SMT-LIB text, as z3 writes it, and nothing else of z3. Whatever it cannot
-decide with its resources, or cannot read, is unknown, and counted as such.
+It gets the conditions as SMT-LIB text, as z3 writes it, and nothing else of z3. Whatever it cannot decide with its
+resources, or cannot read, may have a certificate all the same; what has neither is unknown, and counted as such.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import z3
 
 from proofs.ledger import Unknown
+from proofs.smt.certificates.certificate import certificates
 from proofs.smt.solver import Disagreement, Unsatisfiable
 from proofs.smt.values import FALSE, TRUE, Term
 
@@ -103,12 +104,17 @@ class SecondOpinion:
 
     Attributes:
         resources: units of work that cvc5 may spend on each.
-        confirmed: how many it has confirmed.
-        undecided: what it could not tell of the others.
+        certifies: whether to ask for a certificate (`proofs.smt.certificates`) where cvc5 cannot tell. That is as good
+            an opinion: a SAT solver finds a proof, case by case, and our own checker accepts it.
+        confirmed: how many cvc5 has confirmed.
+        certified: how many others have a certificate.
+        undecided: what could not be told of the rest.
     """
 
     resources: int = RESOURCES
+    certifies: bool = False
     confirmed: int = 0
+    certified: int = 0
     undecided: list[str] = field(default_factory=list)
 
     def __call__(self, answer: Unsatisfiable) -> None:
@@ -116,8 +122,21 @@ class SecondOpinion:
         try:
             agrees = contradictory(text_of(answer.conditions), self.resources)
         except Unknown as unknown:
-            self.undecided.append(f"{answer.what}: {unknown}")
+            self._certify(answer, unknown)
             return
         if not agrees:
             raise Disagreement(f"{answer.what}: z3 finds no solution, cvc5 does")
         self.confirmed += 1
+
+    def _certify(self, answer: Unsatisfiable, unknown: Unknown) -> None:
+        reason = str(unknown)
+        if self.certifies:
+            try:
+                for certificate in certificates(answer):
+                    certificate.check()
+            except Unknown as uncertified:
+                reason += f"; no certificate: {uncertified}"
+            else:
+                self.certified += 1
+                return
+        self.undecided.append(f"{answer.what}: {reason}")

@@ -32,9 +32,14 @@ def declare(identifier):
 @declare("confirmed")
 def test_confirmed(): sums()
 
+@declare("certified")
+def test_certified(second_opinion):
+    second_opinion.resources = 1
+    sums()
+
 @declare("not decided")
 def test_not_decided(second_opinion):
-    second_opinion.resources = 1
+    second_opinion.resources, second_opinion.certifies = 1, False
     sums()
 
 @declare("known not to be decided")
@@ -65,6 +70,27 @@ def test_what_the_second_solver_cannot_decide_is_unknown() -> None:
     opinion(Unsatisfiable("factors", (x * y == (1 << 61) - 1, z3.UGT(x, 1), z3.UGT(y, 1), z3.ULT(x, 1 << 31))))
     assert opinion.confirmed == 0
     assert "RESOURCEOUT" in opinion.undecided[0]
+
+
+def test_what_the_second_solver_cannot_decide_may_have_a_certificate() -> None:
+    opinion = SecondOpinion(resources=1, certifies=True)
+    x, y = z3.BitVecs("x y", 16)
+    opinion(Unsatisfiable("carries", (x + y != (x ^ y) + 2 * (x & y),)))
+    assert (opinion.confirmed, opinion.certified, opinion.undecided) == (0, 1, [])
+
+
+def test_an_answer_that_is_wrong_has_no_certificate() -> None:
+    x, y = z3.BitVecs("x y", 16)
+    with pytest.raises(Disagreement):
+        SecondOpinion(resources=1, certifies=True)(Unsatisfiable("wrongly answered", (x * y == 14 * x, z3.UGT(x, 1))))
+
+
+def test_what_has_neither_is_unknown_for_both_reasons() -> None:
+    text = z3.String("a text")
+    opinion = SecondOpinion(certifies=True)
+    opinion(Unsatisfiable("unread", (z3.SubSeq(text, 0, 1) == text, z3.PbLe([(z3.Bool("a"), 2)], 1))))
+    assert opinion.certified == 0
+    assert "no certificate" in opinion.undecided[0]
 
 
 def test_what_the_second_solver_cannot_read_is_unknown() -> None:
@@ -134,9 +160,10 @@ def test_a_claim_with_an_undecided_answer_is_unknown_unless_that_is_written_down
     pytester.makepyfile(**{"checks/conftest": conftest, "checks/test_checks": CHECKS})
     ran = pytester.runpytest_inprocess("--second-solver", "--ledger=out/ledger.json")
     assert ran.ret == pytest.ExitCode.TESTS_FAILED
-    ran.stdout.fnmatch_lines(["*1 answers of z3 confirmed by cvc5*"])
+    ran.stdout.fnmatch_lines(["*1 answers of z3 confirmed by cvc5, 1 others by a certificate*"])
     assert {row.claim.identifier: row.result for row in read(pytester.path / "out" / "ledger.json").rows} == {
         "confirmed": Result.HELD,
+        "certified": Result.HELD,
         "not decided": Result.UNKNOWN,
         "known not to be decided": Result.HELD,
     }
