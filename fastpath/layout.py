@@ -54,7 +54,7 @@ RECORDS: Final = 3 * LINE
 RECORDS_LOCK: Final = RECORDS
 ENTRY_LIST: Final = RECORDS + 1
 FLOW_LIST: Final = RECORDS + 3
-"""How many numbers a list holds. They lie in a region of their own, the one that was given back last behind."""
+"""Of a list: how many numbers it holds. They lie in a region of their own, the one that was given back last behind."""
 FRESH: Final = 1
 """From the first word of a list to the last number that was ever given out; those above are fresh."""
 

@@ -15,7 +15,7 @@ it and given up. A look-up believes what it reads only while the bucket still sa
 bucket names a free entry. All other words of a record are as its last user left them.
 
 Thread safety: `take` and `put_back` by the thread whose stock it is, inside a miss (`gate.py`). `give_back` by anybody.
-`draw` and `count_free` by the owner of the slow lock, beside misses. `collect_stocks` by the owner of the slow lock,
+`draw` by the owner of the slow lock, beside misses. `collect_stocks` and `count_free` by the owner of the slow lock,
 with the gate closed.
 """
 
@@ -184,7 +184,7 @@ def put_back(words: Words, line: Index, stock: Index, list_: Index, number: np.u
     """Undo `take`, for a miss that gives up: nobody but its thread has seen the record."""
     at = line + stock
     held = load_plain(words, at) + ONE
-    if held > STOCK_ROOM:
+    if held > STOCK_ROOM:  # one miss alone never has so many
         give_back(words, list_, number)
     else:
         clear_content(words, list_, number)
@@ -227,7 +227,7 @@ def collect_stocks(words: Words, stock: Index, list_: Index) -> None:
 
 @entry_point
 def count_free(words: Words, stock: Index, list_: Index) -> np.uint64:
-    """How many entries or flow records nobody has: given back, fresh, and in stocks. Exact with the gate closed."""
+    """How many entries or flow records nobody has: given back, fresh, and in stocks. With the gate closed."""
     acquire(words, RECORDS_LOCK)
     free = count_of(words, list_) - ONE - load_plain(words, list_ + FRESH) + load_plain(words, list_)
     release(words, RECORDS_LOCK)

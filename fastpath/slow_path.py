@@ -130,7 +130,7 @@ class SlowPath:
     @contextmanager
     def expiry(self, now_ms: int) -> Iterator[reference.Port]:
         """The slow operation that expires flows; raises `BadState` unless running. Native flows have expired first."""
-        if self.port.is_behind_mappings:
+        if self.is_behind_mappings:
             # No miss may see what expires here and go by mappings that had changed before.
             with self._lock, self.misses.excluded():
                 self.misses.follow()

@@ -83,7 +83,7 @@ class Node:
 
 
 def suited(program: Program, memory: MemoryName) -> Search:
-    """The search to prefer: of states, for it repeats nothing, or where that is about as good and simpler, reduced."""
+    """The search to prefer: of states, for it repeats nothing; reduced for whole ports, unless memory is weak."""
     return Search.REDUCED if program().guards and memory is MemoryName.SC else Search.STATES
 
 

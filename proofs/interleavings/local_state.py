@@ -6,6 +6,9 @@ frames is: at the same instruction, with equal values of the variables that are 
 POPL 1973; Aho, Lam, Sethi, Ullman: Compilers, 9.2.5), and nothing else on its evaluation stack, whose content cannot be
 looked at.
 
+What lies behind a lock is told apart by who gave the lock back last, and in which local state (`remembered.Guard`). Of
+a thread that has ended nothing counts but what is left of it.
+
 That holds of kernels, which cannot keep anything elsewhere, or the compiler would refuse them, and of code that is
 written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of one with a value on its stack (such as the
 iterator of a `for` loop), with an exception handler, or with a variable of a kind whose equality is not known here, has
@@ -94,14 +97,21 @@ class LocalStates:
     def left(self, body: object, result: object) -> Hashable:
         """What is left of a thread that has ended, by its function and what that returned; None if that is not known.
 
-        A function that holds nothing but what can be compared has put nothing anywhere.
+        A function of code that keeps nothing else has left nothing but in what it holds. `body` is None where that does
+        not count.
         """
         own = _Own((), [])
         try:
-            self._value(body, own)
-            return self.results, self._final(result, own)
+            held = None if body is None else self._held(body, own)
+            return self.results, held, self._final(result, own), _content(own.here)
         except _NotComparableError:
             return None
+
+    def _held(self, body: object, own: "_Own") -> Hashable:
+        function = body.func if isinstance(body, functools.partial) else body
+        if not str(getattr(function, "__module__", "")).startswith(KEEP_NOTHING_ELSE):
+            raise _NotComparableError
+        return self._value(body, own)
 
     def _final(self, value: object, own: "_Own") -> Hashable:
         if isinstance(value, list):
@@ -125,7 +135,7 @@ class LocalStates:
     def _value(self, value: object, own: "_Own") -> Hashable:
         if value is None or isinstance(value, (int, float, str, bytes, np.generic, enum.Enum)):
             return type(value), value
-        if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+        if isinstance(value, (type, ModuleType)):
             return id(value)
         if isinstance(value, tuple):
             return type(value), tuple(self._value(part, own) for part in value)
@@ -133,18 +143,27 @@ class LocalStates:
             return self._array(value, own)
         if isinstance(value, slice):
             return slice, self._value((value.start, value.stop, value.step), own)
+        if isinstance(value, (FunctionType, MethodType, BuiltinFunctionType, functools.partial)):
+            return self._code(value, own)
+        if (state := getattr(type(value), "local_state", None)) is not None:
+            return type(value), state(value)
+        if is_dataclass(value) and getattr(type(value), "__dataclass_params__").frozen:  # noqa: B009 - no public name
+            return type(value), tuple(self._value(getattr(value, field.name), own) for field in fields(value))
+        raise _NotComparableError
+
+    def _code(self, value: Any, own: "_Own") -> Hashable:
+        """Something that can be called: what it is, and what it holds."""
         if isinstance(value, FunctionType):
             cells = tuple(self._value(cell.cell_contents, own) for cell in value.__closure__ or ())
-            return id(value.__code__), cells, self._value(value.__defaults__, own)
+            defaults = value.__defaults__, tuple(sorted((value.__kwdefaults__ or {}).items()))
+            return id(value.__code__), cells, self._value(defaults, own)
         if isinstance(value, functools.partial):
             return self._value((value.func, value.args, *value.keywords.items()), own)
         if isinstance(value, MethodType):
-            return self._value(value.__func__, own), self._value(value.__self__, own)
-        if (state := getattr(type(value), "local_state", None)) is not None:
-            return type(value), state(value)
-        if is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen:
-            return type(value), tuple(self._value(getattr(value, field.name), own) for field in fields(value))
-        raise _NotComparableError
+            return self._value((value.__func__, value.__self__), own)
+        if isinstance(value.__self__, ModuleType | None):
+            return value.__module__, value.__qualname__
+        raise _NotComparableError  # a method of something that may change
 
     def _array(self, array: "_Array", own: "_Own") -> Hashable:
         name = self._shared.get(id(array))

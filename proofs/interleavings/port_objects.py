@@ -2,12 +2,12 @@
 
 A batch takes the latest rule set along, and looks whether there are new mappings, without any lock; its first one takes
 a seat; misses count in arrays that come with the rule sets. Here all of that goes by way of words, so that each access
-is a scheduling point, ordered as the assignments are by which it is done on x86. What else threads share they may touch
-only while they hold the slow lock: whoever touches it without is found out.
+is a scheduling point, ordered as the assignments are by which it is done on x86. What else a slow path has threads may
+touch only while they hold the slow lock: whoever touches it without is found out.
 """
 
 import operator
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,9 +24,10 @@ _MOST_COUNTERS = 4_000
 
 
 GUARDED: Final = ("mirror", "tickets", "_control", "_counted")
-"""Attributes of a slow path that are for the owner of the slow lock. So are most of `port`."""
-AT_A_GLANCE: Final = ("semantics", "network", "is_behind_mappings")
-"""What may be asked of the reference port without the lock: it does not change, or by way of words."""
+"""Attributes of a slow path that are for the owner of the slow lock."""
+AT_A_GLANCE: Final = {"port": ("semantics", "network"), "misses": ("rules", "next_due")}
+"""Others, with what may be asked of them without the lock: it does not change, or goes by way of words."""
+OF_A_NETWORK: Final = ("mappings",)
 
 
 class UnguardedError(AssertionError):
@@ -58,23 +59,29 @@ class _Guarded:
         raise UnguardedError(f"{self._name} is read without the slow lock")
 
 
-class _Port(_Guarded):
-    """The reference port, of which a few things may be asked without the lock."""
+class _Glimpsed(_Guarded):
+    """An attribute of which a few things may be asked without the lock."""
+
+    def __init__(self, name: str, allowed: Sequence[str]) -> None:
+        super().__init__(name)
+        self._allowed = allowed
 
     def _without_lock(self, slow_path: Any) -> Any:
-        return _Glance(vars(slow_path)[self._name])
+        return _Glance(vars(slow_path)[self._name], self._allowed)
 
 
 class _Glance:
-    """A reference port as it may be looked at without the lock."""
+    """What may be looked at without the lock of an object, and of the network of a port."""
 
-    def __init__(self, port: Any) -> None:
-        self._port = port
+    def __init__(self, seen: Any, allowed: Sequence[str]) -> None:
+        self._seen = seen
+        self._allowed = allowed
 
     def __getattr__(self, name: str) -> Any:
-        if name not in AT_A_GLANCE:
-            raise UnguardedError(f"{name} of the reference port is read without the slow lock")
-        return getattr(self._port, name)
+        if name not in self._allowed:
+            raise UnguardedError(f"{name} of {type(self._seen).__name__} is read without the slow lock")
+        value = getattr(self._seen, name)
+        return _Glance(value, OF_A_NETWORK) if name == "network" else value
 
 
 class PortObjects:
@@ -95,7 +102,8 @@ class PortObjects:
         slow_path: Any = modules.module("fastpath.slow_path").SlowPath
         for name in GUARDED:
             setattr(slow_path, name, _Guarded(name))
-        slow_path.port = _Port("port")
+        for name, allowed in AT_A_GLANCE.items():
+            setattr(slow_path, name, _Glimpsed(name, allowed))
         slow_path._mappings_published = property(
             lambda _: int(load_acquire(self.words, _MAPPINGS)),
             lambda _, version: store_release(self.words, _MAPPINGS, version),

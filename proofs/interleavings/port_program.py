@@ -108,8 +108,7 @@ class Setting:
 
     Attributes:
         limits: of its tables.
-        misses: who decides about misses. What compiled ones count is not observed: each thread has words of its own,
-            which are read with the gate closed.
+        misses: who decides about misses.
         external: the guest's external addresses, if not those of `scene`.
         mappings_change: whether what is done to the mappings is observed. Calls find those that the port goes by in its
             attribute `mappings`.
@@ -163,6 +162,7 @@ def port_program(
         policies[known(design.value)], misses=modules.module("fastpath.policy").Misses(setting.misses.value)
     )
     objects = PortObjects(modules)
+    tables: dict[Hashable, int] = {}
     calls = {call.name: call for thread in threads for call in thread} | {"snapshot": SNAPSHOT}
 
     def prepare(kind: Callable[..., Port], mappings: Mappings | None = None, **options: Any) -> Port:
@@ -181,7 +181,7 @@ def port_program(
     def start() -> Instance:
         threading.renew()
         objects.renew()
-        mappings = SeenMappings(scene.mappings()) if setting.mappings_change else None
+        mappings = SeenMappings(scene.mappings(), tables) if setting.mappings_change else None
         port = prepare(module.Port, mappings, design=design.value, policy=policy, threads=len(threads) + 1, seed=1)
         port._seats._free = objects.seats(port._seats._free)
         if setting.misses is Misses.COMPILED:

@@ -109,14 +109,8 @@ class Recalled(Scheduler):
         assert place.request is not None
         if place.kind is Kind.MARK:
             return place.request._replace(moment=self._model.new_moment())
-        return place.request._replace(words=self._words_at(place.request.location))
-
-    def _words_at(self, location: int) -> Words | None:
-        """The array that a location lies in, if it is a word."""
-        for array in self._arrays.values():
-            if 0 <= location - array.first < len(array.words):
-                return array.words
-        return None
+        array = self._arrays.at(place.request.location)
+        return place.request._replace(words=None if array is None else array.words)
 
     def _advance(self, thread: Thread, request: Request, private: bool, without_turn: bool) -> None:
         place = self.places[thread.number]

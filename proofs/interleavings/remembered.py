@@ -147,7 +147,7 @@ class Recording(Scheduler):
         automata: Automata,
     ) -> None:
         super().__init__(instance, model, is_private)
-        arrays: dict[int, Hashable] = {identity: array.name for identity, array in self._arrays.items()}
+        arrays: dict[int, Hashable] = {key: array.name for key, array in self._arrays.by_identity.items()}
         shared = ChainMap(arrays, instance.named)
         self._automata = automata
         self._guard = Guard(self.guards)
@@ -198,7 +198,7 @@ class Recording(Scheduler):
         """As the base class."""
         assert self._running is not None
         if operation == "return":
-            self._local[self._running.number].results += (result,)
+            self._local[self._running.number].results += ((note, result),)
         self._begin(Kind.MARK, Request(operation, HISTORY, note=note))
         moment = super().mark(operation, note, result)
         self._end()
@@ -226,5 +226,4 @@ class Recording(Scheduler):
 
     def _left(self, thread: Thread) -> Hashable:
         """What is left of a thread that has ended, besides what is in memory and behind locks; None if not known."""
-        local = self._local[thread.number]
-        return local.results if self.guards else local.left(thread.body, thread.result)
+        return self._local[thread.number].left(None if self.guards else thread.body, thread.result)

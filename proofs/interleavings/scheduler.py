@@ -13,7 +13,6 @@ run is finite, and waiting for ever is a deadlock.
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, SupportsIndex
 
@@ -28,6 +27,7 @@ from proofs.interleavings.program import Instance
 from proofs.interleavings.progress import LivelockError, Rounds, position, waiting_error
 from proofs.interleavings.request import FULL_FENCES, HISTORY, Request
 from proofs.interleavings.sequential_consistency import SequentialConsistency
+from proofs.interleavings.shared_arrays import SharedArrays
 from proofs.interleavings.store_buffers import StoreBuffers
 from proofs.interleavings.turn import Turn, buffer_of, thread_of
 from proofs.interleavings.views import Views
@@ -68,16 +68,6 @@ class Thread:
         self.pending = None
 
 
-@dataclass(frozen=True)
-class _SharedArray:
-    """A shared array: its words, seen past any observation, and the location of the first of them."""
-
-    name: str
-    words: Words
-    first: int
-    constant: range
-
-
 def _nothing_is_private(_thread: int, _request: Request) -> bool:
     return False
 
@@ -98,10 +88,12 @@ class Scheduler(Memory):
         """Calls and returns so far: which thread, which of both, and the moment, which may be filled in later."""
         self.threads = [Thread(number, body) for number, body in enumerate(instance.threads)]
         self._instance = instance
-        self._arrays = self._number_words()
+        self._arrays = SharedArrays(instance.shared, instance.constant)
         self._model = MODELS[model](len(self.threads), self.name)
         self._is_private = is_private
-        self._constant = {array.first + place for array in self._arrays.values() for place in array.constant}
+        self.guards = self._arrays.locations(instance.guards) if instance.guards else range(0)
+        """The locations of the locks behind which threads share objects."""
+        self._constant = self._arrays.constant
         self._rounds = Rounds()
         self._last_step: dict[int, int] = {}
         self._last_changed_by: dict[int, int] = {}
@@ -133,21 +125,6 @@ class Scheduler(Memory):
         for thread in self.threads:
             if not thread.greenlet.dead:
                 thread.greenlet.throw(GreenletExit)
-
-    def _number_words(self) -> dict[int, _SharedArray]:
-        """The shared arrays by identity, their words numbered through."""
-        arrays, first = {}, HISTORY + 1
-        for name, words in self._instance.shared.items():
-            constant = self._instance.constant.get(name, range(0))
-            arrays[id(words)] = _SharedArray(name, np.asarray(words), first, constant)
-            first += len(words)
-        return arrays
-
-    @property
-    def guards(self) -> range:
-        """The locations of the locks behind which threads share objects."""
-        locks = next((array for array in self._arrays.values() if array.name == self._instance.guards), None)
-        return range(locks.first, locks.first + len(locks.words)) if locks is not None else range(0)
 
     def local_state(self) -> Hashable:
         """What a thread knows by having the scheduler: nothing."""
@@ -228,10 +205,9 @@ class Scheduler(Memory):
 
     def name(self, location: int) -> str:
         """The name of a location, for reports."""
-        for array in self._arrays.values():
-            if 0 <= location - array.first < len(array.words):
-                return self._instance.label(array.name, location - array.first)
-        return "all threads" if location == FULL_FENCES else "history"
+        return self._arrays.label(location, self._instance.label) or (
+            "all threads" if location == FULL_FENCES else "history"
+        )
 
     # --- turns ---
 
@@ -284,20 +260,11 @@ class Scheduler(Memory):
             self._done = access
         return value
 
-    def _place(self, words: Words, index: SupportsIndex) -> tuple[_SharedArray, int]:
-        array = self._arrays.get(id(words))
-        if array is None:
-            raise LookupError("a kernel touches an array that the program does not declare shared")
-        position = int(index)
-        if not 0 <= position < len(array.words):
-            raise IndexError(f"index {position} is outside the {len(array.words)} words of {array.name}")
-        return array, position
-
     # --- the memory that kernels see ---
 
     def load(self, words: Words, index: SupportsIndex, ordering: Ordering) -> np.uint64:
         """As the base class, at this thread's turn."""
-        array, position = self._place(words, index)
+        array, position = self._arrays.place(words, index)
         value: np.uint64
         if position in array.constant or self._running is None:
             value = array.words[position]
@@ -307,7 +274,7 @@ class Scheduler(Memory):
 
     def store(self, words: Words, index: SupportsIndex, value: int | np.uint64, ordering: Ordering) -> None:
         """As the base class, at this thread's turn."""
-        array, position = self._place(words, index)
+        array, position = self._arrays.place(words, index)
         stored = int(value) & MASK
         if self._running is None:
             array.words[position] = stored
@@ -318,7 +285,7 @@ class Scheduler(Memory):
         self, words: Words, index: SupportsIndex, operation: Callable[[int], int], ordering: Ordering
     ) -> np.uint64:
         """As the base class, at this thread's turn."""
-        array, position = self._place(words, index)
+        array, position = self._arrays.place(words, index)
         if self._running is None:
             return super().update(array.words, position, operation, ordering)
         request = Request("update", array.first + position, array.words, position, ordering, change=operation)
@@ -335,7 +302,7 @@ class Scheduler(Memory):
         failure: Ordering,
     ) -> bool:
         """As the base class, at this thread's turn."""
-        array, position = self._place(words, index)
+        array, position = self._arrays.place(words, index)
         if self._running is None:
             return super().compare_and_swap(array.words, position, expected, desired, success, failure)
         wanted, replaced_by = int(expected) & MASK, int(desired) & MASK
@@ -381,7 +348,7 @@ class Scheduler(Memory):
             else None
             for each in self.threads
         )
-        words = tuple(array.words.tobytes() for array in self._arrays.values())
+        words = tuple(array.words.tobytes() for array in self._arrays)
         return words, self._model.state(running.number), positions, pending
 
     def yield_thread(self) -> None:

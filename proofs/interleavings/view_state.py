@@ -144,8 +144,7 @@ class _Key:
         self._ticks = self._noticeable()
         self._clocks: dict[Clock, Clock] = {}
         self._views: dict[int, Hashable] = {}
-        self._says_nothing = not self._open and not any(self._ticks)
-        """Whether all views are alike."""
+        self._views_are_alike = not self._open and not any(self._ticks)
 
     def _rank(self, number: int, order: Sequence[Store]) -> Sequence[Store]:
         """The stores of a location that some thread may still read, numbered from the oldest."""
@@ -226,7 +225,7 @@ class _Key:
         )
 
     def _view(self, view: View) -> Hashable:
-        if self._says_nothing:
+        if self._views_are_alike:
             return None
         known = self._views.get(id(view))
         if known is None:

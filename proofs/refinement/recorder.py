@@ -22,7 +22,7 @@ class Recorder(Scheduler):
 
     def __init__(self, logs: Callable[[Words, int], Sequence[Log]], instance: Instance, *options: Any) -> None:
         super().__init__(instance, *options)
-        self._arena = next(array for array in self._arrays.values() if array.name == "words")
+        self._arena = next(array for array in self._arrays if array.name == "words")
         self._logs = logs(self._arena.words, len(self.threads))
 
     def _access(self, request: Request) -> Any:

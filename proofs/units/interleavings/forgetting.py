@@ -31,7 +31,8 @@ def forgetting(*threads: Callable[[Words], object]) -> Program:
 
     def start() -> Instance:
         words = np.zeros(6, np.uint64)
-        return Instance({"words": words}, [partial(each, words) for each in threads], may_wait_forever=True)
+        bodies = [partial(each, words) for each in threads]
+        return Instance({"words": words}, bodies, lambda results: tuple(map(str, results)), may_wait_forever=True)
 
     return start
 
@@ -215,7 +216,52 @@ def behind_lock(*threads: Callable[[Words, Lock, list[int]], object]) -> Program
         words, threading, kept = np.zeros(6, np.uint64), Threading(), list[int]()
         lock = threading.Lock()
         bodies = [partial(each, words, lock, kept) for each in threads]
-        return Instance({"words": words, "locks": threading.words}, bodies, lambda _: tuple(kept), guards="locks")
+        return Instance(
+            {"words": words, "locks": threading.words}, bodies, lambda seen: (tuple(kept), tuple(seen)), guards="locks"
+        )
+
+    return start
+
+
+def in_own_array() -> Program:
+    """A program whose thread leaves what it has read in an array that it was given."""
+
+    def start() -> Instance:
+        words, left = np.zeros(6, np.uint64), np.zeros(1, np.uint64)
+        bodies = [partial(change_twice, words), partial(leave_in, words, left)]
+        return Instance({"words": words}, bodies, lambda _: int(left[0]))
+
+    return start
+
+
+def change_twice(words: Words) -> None:
+    """One word, twice."""
+    store_release(words, X, 1)
+    store_release(words, X, 2)
+
+
+def leave_in(words: Words, left: Words) -> None:
+    """What was read, in an array."""
+    left[0] = load_acquire(words, X)
+
+
+def array_of_one(words: Words) -> Words:
+    """What was read, as an array."""
+    return np.array([load_acquire(words, X)])
+
+
+def named_by_what_is_read(words: Words, history: History) -> None:
+    """One operation or the other; neither returns anything."""
+    history.perform(1, "read 1" if load_acquire(words, X) == 1 else "read another", (), lambda: None)
+
+
+def named() -> Program:
+    """A program whose outcome is which operation there was."""
+
+    def start() -> Instance:
+        words, history = np.zeros(6, np.uint64), History()
+        bodies = [partial(change_twice, words), partial(named_by_what_is_read, words, history)]
+        return Instance({"words": words}, bodies, lambda _: history.results())
 
     return start
 
@@ -257,6 +303,27 @@ VIEW = forgetting(write_relaxed, stay, read_and_forget)
 CARRIED = forgetting(write_and_release, stay, read_handed_on, hand_on)
 RACE = forgetting(read_plainly, write_plainly, set_x_and_z)
 ORDER = operations(partial(read_once, thread=0), partial(read_once, thread=1))
+STEPS = ("put", "look", "put if told", "tell")
+
+
+def take_steps(words: Words, lock: Lock, kept: list[int], steps: tuple[str, ...], mark: int) -> int:
+    """Some of `STEPS`, one after the other; what a word says at last."""
+    for step in steps:
+        if step == "tell":
+            store_release(words, Y, 1)
+        elif step == "look":
+            with lock:
+                found = len(kept) * 2 + int(1 - mark in kept)
+            store_release(words, X, found)
+        elif step == "put" or load_acquire(words, Y):
+            with lock:
+                kept.append(mark)
+    return int(load_acquire(words, X))
+
+
+LEFT = in_own_array()
+RETURNED_ARRAY = forgetting(change_twice, array_of_one)
+NAMED = named()
 RETURNED = returned()
 LAST_IN = behind_lock(partial(put_in, number=1), partial(put_in, number=2))
 FOUND = behind_lock(partial(put_in, number=1), put_in_what_is_found)

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from proofs.units.interleavings import forgetting, generated_kernels, textbook
 from proofs.units.interleavings.generated import generated_program
 from proofs.units.interleavings.generated_private import generated_private_program
 
-FEW = 30
+FEW = 40
 MANY = 600
 MOST = 40
 """Executions of the plain search."""
@@ -52,10 +53,20 @@ def result(program: Program, memory: MemoryName, **options: Any) -> object:
     return frozenset(report.outcomes) if report.complete else None
 
 
+def behind_locks(seed: int, _memory: MemoryName) -> Program:
+    """Threads that put numbers into a list behind a lock, and say by a word what they have found there."""
+    chance = random.Random(seed)
+    threads = [[chance.choice(forgetting.STEPS) for _ in range(chance.randint(1, 2))] for _ in range(2)]
+    return forgetting.behind_lock(
+        *(functools.partial(forgetting.take_steps, steps=tuple(steps), mark=mark) for mark, steps in enumerate(threads))
+    )
+
+
 MAKERS: tuple[Callable[[int, MemoryName], Program], ...] = (
     lambda seed, memory: generated_kernels.generated_kernels(seed, livelocks=memory is not MemoryName.RA),
     lambda seed, memory: generated_program(seed, weak=memory is not MemoryName.SC),
     lambda seed, _memory: generated_private_program(seed),
+    behind_locks,
 )
 
 
@@ -123,6 +134,7 @@ class Fault:
 
 SC, TSO, RA = MemoryName
 KEY = view_state._Key
+LOCAL = local_state.LocalStates
 FAULTS: dict[str, Fault] = {
     "what threads have read": Fault(forgetting.VARIABLE, SC, local_state, "_frame_state"),
     "variables": Fault(forgetting.VARIABLE, SC, local_state, "_before", lambda _instruction, _after: frozenset()),
@@ -135,8 +147,11 @@ FAULTS: dict[str, Fault] = {
     ),
     "arrays of a thread's own": Fault(forgetting.ARRAY, SC, local_state, "_content"),
     "memory": Fault(forgetting.MEMORY, SC, recalled.Recalled, "_note_content"),
-    "what a thread has returned": Fault(
-        forgetting.VARIABLE, SC, local_state.LocalStates, "left", lambda _local, _body, _result: "ended"
+    "what a thread has returned": Fault(forgetting.VARIABLE, SC, LOCAL, "_final"),
+    "what a thread holds": Fault(forgetting.LEFT, SC, local_state, "_content"),
+    "arrays that a thread has returned": Fault(forgetting.RETURNED_ARRAY, SC, local_state, "_content"),
+    "which operations there were": Fault(
+        forgetting.NAMED, SC, LOCAL, "left", lambda local, _body, _result: tuple(result for _, result in local.results)
     ),
     "what operations have returned": Fault(forgetting.RETURNED, SC, Recording, "_left"),
     "what is behind a lock": Fault(forgetting.LAST_IN, SC, Guard, "key"),
@@ -226,6 +241,7 @@ def test_circles_are_found() -> None:
 
 
 PORTS = (
+    "misses: beside rule change",
     "port: hit beside rule change",
     "port: hit beside pause and dump",
     "port: two hits of one half",
