@@ -110,6 +110,7 @@ class Scheduler(Memory):
             stack.callback(self._give_up_threads)
             for thread in self.threads:
                 self._resume(thread)
+            self._let_go_if_stuck()
             self._undo = stack.pop_all()
         return self
 
@@ -176,9 +177,12 @@ class Scheduler(Memory):
             self._last_changed_by[access.location] = thread_of(turn.actor)
         if self._held:
             self._held = {thread: out for thread, out in self._held.items() if turn.actor not in out}
-            if not self.enabled():
-                self._held = {}
+            self._let_go_if_stuck()
         return access
+
+    def _let_go_if_stuck(self) -> None:
+        if self._held and not self.enabled():
+            self._held = {}
 
     def _drained(self, turn: Turn) -> Access:
         return self._model.drain(thread_of(turn.actor), self.steps)
@@ -331,7 +335,9 @@ class Scheduler(Memory):
 
     def _go_round(self, thread: Thread) -> None:
         """Look whether a thread that has changed memory since it last paused finds everything as it was before."""
-        last_steps = {actor: self._last_step.get(actor, 0) for actor in self.enabled() if actor != thread.number}
+        yet_to_begin = [each.number for each in self.threads if not each.greenlet and not each.greenlet.dead]
+        others = [actor for actor in (*self.enabled(), *yet_to_begin) if actor != thread.number]
+        last_steps = {actor: self._last_step.get(actor, 0) for actor in others}
         kept_out = self._rounds.kept_out(self._state(thread), self.steps, last_steps)
         if kept_out:
             self._held[thread.number] = kept_out

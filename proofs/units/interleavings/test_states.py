@@ -232,6 +232,24 @@ def test_a_loop_without_pause_is_endless_and_one_in_vain_a_livelock(monkeypatch:
         assert isinstance(report.failure, LivelockError)
 
 
+@pytest.mark.parametrize("search", Search)
+def test_a_thread_that_goes_round_before_others_have_begun_is_no_livelock(search: Search) -> None:
+    def go_round(words: Words) -> None:
+        while not load_acquire(words, 0):
+            store_release(words, 1, 1)
+            store_release(words, 1, 0)
+            pause()
+
+    def tell(words: Words) -> None:
+        store_release(words, 0, 1)
+
+    told = explore(textbook.program(2, [go_round, tell]), search)
+    assert told.complete
+    assert told.failure is None
+    never = explore(textbook.program(2, [go_round, lambda _words: None]), search)
+    assert isinstance(never.failure, LivelockError)
+
+
 def test_circles_are_found() -> None:
     def edges(*following: int) -> list[Edge]:
         return [Edge(Turn(0), state, goes_round=False) for state in following]
