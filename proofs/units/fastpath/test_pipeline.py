@@ -306,7 +306,7 @@ def machine_code(request: pytest.FixtureRequest) -> str:
     run(world, batch, request.param)
     parts = [part for text in code_of(kernel) for part in re.split(r"^define ", text, flags=re.MULTILINE)[1:]]
     bodies = {part.partition("\n")[0]: part for part in parts if "cpython" not in part.partition("\n")[0]}
-    for name in ("process_batch", "miss", "perform_miss", "draw"):
+    for name in ("process_batch", "miss", "perform_miss", "refill"):
         assert any(f"{len(name)}{name}" in line for line in bodies)
     return "\n".join(bodies.values())
 
