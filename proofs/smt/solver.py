@@ -10,6 +10,8 @@ from proofs.ledger import Unknown
 from proofs.smt.values import Term
 
 TIMEOUT_MS = 60_000
+_OTHER_SEEDS = 2
+"""With so many is asked again, for a third of the time each, what z3 has not decided in time."""
 
 
 class Refuted(Exception):
@@ -99,23 +101,32 @@ def satisfy(
     Raises:
         Unknown: z3 could not decide within the time.
     """
-    # A context of its own makes the answer, and the time it takes, independent of what was asked before.
     conditions = list(conditions)
+    for seed, limit_ms in enumerate((timeout_ms, *[timeout_ms // 3] * _OTHER_SEEDS)):
+        answer, found = _answer(conditions, limit_ms, logic, seed)
+        if answer == z3.sat:
+            return found.model().translate(z3.main_ctx())
+        if answer == z3.unsat:
+            bear_witness(what, conditions)
+            return None
+    raise Unknown(f"{what}: z3 says {found.reason_unknown()}")
+
+
+def _answer(
+    conditions: Sequence[Term], timeout_ms: int, logic: str | None, seed: int
+) -> tuple[z3.CheckSatResult, z3.Solver]:
+    # A context of its own makes the answer, and the time it takes, independent of what was asked before; but for the
+    # order in which z3 has numbered the terms. Which order is a bad one depends on the seed.
     context = z3.Context()
     solver = z3.Solver(ctx=context) if logic is None else z3.SolverFor(logic, ctx=context)
     solver.set("timeout", timeout_ms)
+    solver.set("random_seed", seed)
     if logic is None:
         # z3's older procedure for integers: quotients and remainders by constants take it milliseconds, whatever the
         # seed; the default one needs seconds for some seeds.
         solver.set("smt.arith.solver", 2)
     solver.add(*(condition.translate(context) for condition in conditions))
-    answer = solver.check()
-    if answer == z3.unknown:
-        raise Unknown(f"{what}: z3 says {solver.reason_unknown()}")
-    if answer == z3.sat:
-        return solver.model().translate(z3.main_ctx())
-    bear_witness(what, conditions)
-    return None
+    return solver.check(), solver
 
 
 def value_of(term: Term, assignment: Mapping[Term, Term]) -> Term:
