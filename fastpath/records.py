@@ -119,6 +119,12 @@ def take_fresh_locked(words: Words, list_: Index, most: np.uint64) -> tuple[np.u
     return used + ONE, count
 
 
+@kernel
+def count_locked(words: Words, list_: Index) -> np.uint64:
+    """How many records of a kind are in the list, or fresh."""
+    return count_of(words, list_) - ONE - load_plain(words, list_ + FRESH) + load_plain(words, list_)
+
+
 @cold_kernel
 def refill(words: Words, stock: Index, list_: Index) -> np.uint64:
     """Fill an empty stock, which begins at `words[stock]`, from the list or with fresh numbers; how many it holds now.
@@ -229,7 +235,7 @@ def collect_stocks(words: Words, stock: Index, list_: Index) -> None:
 def count_free(words: Words, stock: Index, list_: Index) -> np.uint64:
     """How many entries or flow records nobody has: given back, fresh, and in stocks. With the gate closed."""
     acquire(words, RECORDS_LOCK)
-    free = count_of(words, list_) - ONE - load_plain(words, list_ + FRESH) + load_plain(words, list_)
+    free = count_locked(words, list_)
     release(words, RECORDS_LOCK)
     for thread in range(np.int64(words[THREAD_COUNT])):
         free += load_plain(words, thread_at(words, thread) + stock)

@@ -31,7 +31,6 @@ from fastpath.layout import (
     ONE,
     SECRET,
     SHIFT_32,
-    TRANSFORM_COUNT,
     TRANSFORM_INDEX_AT,
     TRANSFORM_INDEX_MASK,
     TRANSFORM_LINK,
@@ -43,7 +42,7 @@ from fastpath.layout import (
 )
 from fastpath.memory import Words
 from fastpath.reclaim import Limbo
-from fastpath.records import push_locked, take_locked
+from fastpath.records import count_locked, push_locked, take_locked
 from fastpath.spin_lock import acquire, release
 
 _NOTHING = np.uint64(0)
@@ -196,8 +195,7 @@ def reuse(words: Words, chain: np.uint64) -> None:
 def count_free_transforms(words: Words) -> np.uint64:
     """How many records no transform is in, those left out that a sweep has found and that wait for a grace period."""
     acquire(words, TRANSFORM_LOCK)
-    free = words[TRANSFORM_COUNT] - ONE - load_plain(words, TRANSFORM_LIST + FRESH)
-    free += load_plain(words, TRANSFORM_LIST)
+    free = count_locked(words, TRANSFORM_LIST)
     release(words, TRANSFORM_LOCK)
     return free
 

@@ -102,12 +102,18 @@ def assert_found(scenario: Scenario, fault: str) -> str:
     return schedule
 
 
-def assert_fails(faulty: Program, production: Program, fault: str, memory: MemoryName = MemoryName.SC) -> str:
+def assert_fails(
+    faulty: Program,
+    production: Program,
+    fault: str,
+    memory: MemoryName = MemoryName.SC,
+    search: Search = Search.REDUCED,
+) -> str:
     """Explore a program with a fault until it fails; the shrunk schedule replays to the same failure.
 
     The same schedule is harmless to the production source. A fault that is no program any more has not failed.
     """
-    report = explore(faulty, most_seconds=MOST_SECONDS, memory=memory)
+    report = explore(faulty, search, most_seconds=MOST_SECONDS, memory=memory)
     assert report.counterexample is not None, f"{fault} was not found in {report.executions} executions"
     assert not isinstance(report.failure, NO_PROGRAM), f"{fault} does nothing wrong, it cannot run: {report.failure!r}"
     schedule = to_text(shrink(faulty, report.counterexample, memory))

@@ -86,11 +86,10 @@ def _run_by_chance(program: Program, memory: MemoryName, sharing: Sharing, seed:
         scheduler = Scheduler(program(), memory, sharing.is_private)
         with scheduler:
             actor = chance.choice(scheduler.enabled())
-            while enabled := scheduler.enabled():
-                if actor not in enabled or chance.random() < _SWITCHES:
-                    actor = chance.choice(enabled)
-                options = len(scheduler.choices()[actor])
-                scheduler.step(Turn(actor, chance.randrange(options)))
+            while choices := scheduler.choices():
+                if actor not in choices or chance.random() < _SWITCHES:
+                    actor = chance.choice(list(choices))
+                scheduler.step(Turn(actor, chance.randrange(len(choices[actor]))))
 
 
 def expanded(program: Program, schedule: Iterable[Turn], memory: MemoryName, sharing: Sharing) -> tuple[Turn, ...]:
