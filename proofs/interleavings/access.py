@@ -56,7 +56,7 @@ class Access(NamedTuple):
         location: number of the word touched.
         mode: how it is touched: in one memory that all share, whatever leaves the value as it was turns out to be a
             read, be it a compare-and-swap that fails or a store of the same value.
-        waits: after a pause, what the thread watched; it goes on when one of them has changed.
+        waits: after a pause, what the thread watched; it goes on when another thread has changed one of them.
         before: the word's value when it was touched.
         after: its value then.
         note: what else a report should say.
@@ -102,11 +102,11 @@ def conflict(earlier: Mode, later: Mode) -> bool:
 def own_drain_and_load(one: Access, other: Access) -> bool:
     """Whether of two accesses made for one thread one drains its store buffer and one only loads.
 
-    They commute, also where they concern one word: the load reads what was stored last, in the buffer or behind it. A
-    load that ends a wait is not meant, for the drain may have ended it.
+    They commute, also where they concern one word: the load reads what was stored last, in the buffer or behind it, and
+    no wait of the thread ends by what it has stored itself.
     """
     drain, load = (one, other) if one.operation == "drain" else (other, one)
-    return drain.operation == "drain" and load.operation == "load" and not load.waits
+    return drain.operation == "drain" and load.operation == "load"
 
 
 def dependent(one: Access, other: Access) -> bool:

@@ -14,11 +14,24 @@ from proofs.interleavings.turn import Turn
 
 
 class Edge(NamedTuple):
-    """A turn, the state that it leads to, and whether the thread has paused on the way without being held."""
+    """Turns that lead from one state to another.
 
-    turn: Turn
+    Attributes:
+        turns: at least one.
+        to: the state that they lead to.
+        goes_round: whether a thread has paused on the way without being held.
+        enabled: the actors that could step before each of the turns.
+    """
+
+    turns: tuple[Turn, ...]
     to: int
     goes_round: bool
+    enabled: frozenset[int]
+
+    @property
+    def actors(self) -> set[int]:
+        """Whose turns they are."""
+        return {turn.actor for turn in self.turns}
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,8 @@ def endless(edges: Sequence[Sequence[Edge]]) -> Iterator[Circle]:
     for part in parts(edges):
         if circle := _fair_circle(edges, part):
             yield circle
-    for actor in sorted({edge.turn.actor for some in edges for edge in some}):
-        alone = [[edge for edge in some if edge.turn.actor == actor and not edge.goes_round] for some in edges]
+    for actor in sorted({actor for some in edges for edge in some for actor in edge.actors}):
+        alone = [[edge for edge in some if edge.actors == {actor} and not edge.goes_round] for some in edges]
         for part in parts(alone):
             start = min(part)
             yield Circle(_way(edges, start), _round(_within(alone, part), start, {actor}))
@@ -51,9 +64,9 @@ def _within(edges: Sequence[Sequence[Edge]], part: set[int]) -> dict[int, list[E
 def _fair_circle(edges: Sequence[Sequence[Edge]], part: set[int]) -> Circle | None:
     """A circle through a whole part, if a fair run may stay there: every actor steps, or somewhere cannot."""
     inside = _within(edges, part)
-    steps = {edge.turn.actor for some in inside.values() for edge in some}
-    can_step = [{edge.turn.actor for edge in edges[state]} for state in part]
-    if set.intersection(*can_step) - steps:
+    taken = [edge for some in inside.values() for edge in some]
+    steps = set[int]().union(*(edge.actors for edge in taken))
+    if frozenset.intersection(*(edge.enabled for edge in taken)) - steps:
         return None
     start = min(part)
     return Circle(_way(edges, start), _round(inside, start, steps))
@@ -63,19 +76,19 @@ def _round(inside: dict[int, list[Edge]], start: int, actors: set[int]) -> list[
     """Turns from a state back to it, by each of the actors at least once."""
     taken: list[Edge] = []
     state = start
-    while left := actors - {edge.turn.actor for edge in taken}:
-        taken += _shortest(inside, state, lambda edge, left=left: edge.turn.actor in left)  # type: ignore[misc]
+    while left := actors - {actor for edge in taken for actor in edge.actors}:
+        taken += _shortest(inside, state, lambda edge, left=left: bool(edge.actors & left))  # type: ignore[misc]
         state = taken[-1].to
     if state != start:
         taken += _shortest(inside, state, lambda edge: edge.to == start)
-    return [edge.turn for edge in taken]
+    return [turn for edge in taken for turn in edge.turns]
 
 
 def _way(edges: Sequence[Sequence[Edge]], end: int) -> list[Turn]:
     """Turns from the initial state to another."""
     if end == 0:
         return []
-    return [edge.turn for edge in _shortest(edges, 0, lambda edge: edge.to == end)]
+    return [turn for edge in _shortest(edges, 0, lambda edge: edge.to == end) for turn in edge.turns]
 
 
 def _shortest(

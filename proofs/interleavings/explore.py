@@ -12,9 +12,9 @@ tried with all of them. A source set is a set of actors, for what comes later ma
 sleep set is one of actors with an option, for an access that was made with one option commutes with more than the same
 access with another (`access.dependent`).
 
-A thread that waits after a pause is disabled until a watched word changes. Its next access reads all watched words, so
-it races with whatever changes them, before or after: each change may be the one that wakes it. It can only be moved
-before a change if another one, independent of that, had woken it as well.
+A thread that waits after a pause is disabled until another one changes a watched word. Its next access reads all
+watched words, so it races with whatever changes them, before or after: each change may be the one that wakes it. It can
+only be moved before a change if another one, independent of that, had woken it as well.
 """
 
 import time
@@ -80,11 +80,6 @@ class Node:
         """What the step did; only asked for when it has been taken."""
         assert self.access is not None
         return self.access
-
-
-def suited(program: Program, memory: MemoryName) -> Search:
-    """The search to prefer: of states, for it repeats nothing; reduced for whole ports, unless memory is weak."""
-    return Search.REDUCED if program().guards and memory is MemoryName.SC else Search.STATES
 
 
 def explore(
@@ -267,7 +262,7 @@ class _Explorer:
             if thread_of(other.actor) == thread_of(actor) and own_drain_and_load(other.done, access):
                 continue
             if other.own > clock[other.actor]:
-                if self._reversible(earlier, access):
+                if self._reversible(earlier, index):
                     self._try_reversed(earlier, index, clock)
                 clock = tuple(map(max, clock, other.clock))
         node.own = before[actor] + 1
@@ -300,21 +295,23 @@ class _Explorer:
         first = self._path[earlier]
         return self._path[later].clock[first.actor] >= first.own
 
-    def _reversible(self, earlier: int, access: Access) -> bool:
-        """Whether an access could be made without step `earlier` and what happens after it."""
-        if not access.waits:
+    def _reversible(self, earlier: int, index: int) -> bool:
+        """Whether step `index` could be made without step `earlier` and what happens after that."""
+        node = self._path[index]
+        if not node.done.waits:
             return True
         return any(
-            self._wakes(other, wait) and (other < earlier or not self._after(earlier, other))
-            for wait in access.waits
+            self._wakes(other, thread_of(node.actor), wait) and (other < earlier or not self._after(earlier, other))
+            for wait in node.done.waits
             for steps in self._touched.get(wait.location, {}).values()
             for other in steps
         )
 
-    def _wakes(self, step: int, wait: Wait) -> bool:
-        """Whether a step changed a watched location after it was read."""
-        done = self._path[step].done
-        return step >= wait.step and done.changed and done.location == wait.location
+    def _wakes(self, step: int, thread: int, wait: Wait) -> bool:
+        """Whether another thread has changed a watched location, by this step, after a thread had read it."""
+        node = self._path[step]
+        is_late = step >= wait.step and node.done.location == wait.location
+        return is_late and node.done.changed and thread_of(node.actor) != thread
 
     def _try_reversed(self, earlier: int, index: int, clock: Clock) -> None:
         """At step `earlier`, make sure that the steps independent of it are also tried first."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from proofs.interleavings.case import Case
 from proofs.interleavings.chance import Draw, Sample, sample
-from proofs.interleavings.explore import explore, suited
+from proofs.interleavings.explore import explore
 from proofs.interleavings.report import Report, Search
 from proofs.interleavings.schedule import shrink
 
@@ -99,8 +99,7 @@ def investigate(case: Case, effort: Effort, seed: int = 1) -> Finding:
     """Look at a case. Raises UnknownNameError, and what the machinery itself raises."""
     program = case.program()
     if effort.manner is Manner.SEARCH:
-        search = effort.search or suited(program, case.memory)
-        report = explore(program, search, effort.executions, effort.seconds, case.memory)
+        report = explore(program, effort.search or Search.STATES, effort.executions, effort.seconds, case.memory)
     else:
         draw = Draw(effort.manner.value)
         report = sample(program, draw, effort.executions, seed, effort.depth, case.memory, effort.seconds)

@@ -48,6 +48,26 @@ class Known(NamedTuple):
     returns: Sequence[tuple[int, Any]]
 
 
+class Progress(NamedTuple):
+    """What memory knows of a thread that decides what it does if it goes on alone.
+
+    Attributes:
+        is_held: whether it waits for a change that nobody has made.
+        waits: the locations that it has paused for.
+        has_read: whether it has read anything since it last paused.
+        goes_round: whether a pause would not hold it now.
+        has_buffer: whether its stores go by way of a buffer.
+        buffered: the stores and returns in that, the oldest first.
+    """
+
+    is_held: bool
+    waits: Sequence[int]
+    has_read: bool
+    goes_round: bool
+    has_buffer: bool = False
+    buffered: Sequence[Request] = ()
+
+
 class MemoryModel(ABC):
     """The memory of one run. Threads are numbered from 0, steps from 1.
 
@@ -95,6 +115,10 @@ class MemoryModel(ABC):
     @abstractmethod
     def watched(self, thread: int) -> Sequence[int]:
         """The locations of which a change lets the thread go on; nothing when it does not wait."""
+
+    def progress(self, _thread: int) -> Progress | None:
+        """How far a thread is; None where it may read something else than what was stored last."""
+        return None
 
     @abstractmethod
     def state(self, thread: int) -> Hashable:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fastpath.memory import Words
 from proofs.interleavings.access import Access
-from proofs.interleavings.memory_model import Known, MemoryName
+from proofs.interleavings.memory_model import Known, MemoryName, Progress
 from proofs.interleavings.program import Instance
 from proofs.interleavings.remembered import Automata, Guard, Kind, Place, found
 from proofs.interleavings.request import Request
@@ -70,7 +70,10 @@ class Recalled(Scheduler):
         self._written: dict[int, _Written] = {}
         self._content: dict[int, int] = {}
         """The words that are not as they were at the start."""
-        self._guard = Guard(self.guards)
+        self.guard = Guard(self.guards)
+        """What is behind the locks."""
+        self._words: dict[int, tuple[Words, int]] = {}
+        """Where the words of a location are; found once."""
 
     def start(self) -> None:
         """Bring each thread to its first turn. Raises UnknownStepError."""
@@ -109,8 +112,32 @@ class Recalled(Scheduler):
         assert place.request is not None
         if place.kind is Kind.MARK:
             return place.request._replace(moment=self._model.new_moment())
-        array = self._arrays.at(place.request.location)
-        return place.request._replace(words=None if array is None else array.words)
+        if place.request.words is None:
+            return place.request
+        return place.request._replace(words=self._word(place.request.location)[0])
+
+    def _word(self, location: int) -> tuple[Words, int]:
+        """The array, and the index there, of a location."""
+        word = self._words.get(location)
+        if word is None:
+            array = self._arrays.at(location)
+            assert array is not None
+            word = self._words[location] = array.words, location - array.first
+        return word
+
+    def value(self, location: int) -> int:
+        """What memory has in a location."""
+        words, position = self._word(location)
+        return int(words[position])
+
+    def unfinished(self) -> Sequence[int]:
+        """The threads that have not ended, or whose store buffers hold something."""
+        buffered = self._model.drainable()
+        return [thread.number for thread in self.threads if thread.pending is not None or thread.number in buffered]
+
+    def progress(self, thread: int) -> Progress | None:
+        """How far a thread is; see `MemoryModel.progress`."""
+        return self._model.progress(thread)
 
     def _advance(self, thread: Thread, request: Request, private: bool, without_turn: bool) -> None:
         place = self.places[thread.number]
@@ -123,7 +150,7 @@ class Recalled(Scheduler):
             self._note_content(request.location)
         if place.kind is Kind.MARK:
             self.marks.append((thread.number, request.operation, request.moment))
-        seen = self._guard.seen(place, request, value) if place.kind is Kind.ACCESS else None
+        seen = self.guard.seen(place, request, value) if place.kind is Kind.ACCESS else None
         self.places[thread.number] = self._automata.after(place, seen)
 
     def _drained(self, turn: Turn) -> Access:
@@ -146,7 +173,7 @@ class Recalled(Scheduler):
         """The state of now."""
         return Saved(
             self._content.copy(),
-            self._guard.copy(),
+            self.guard.copy(),
             self.places.copy(),
             [thread.pending for thread in self.threads],
             self._private.copy(),
@@ -163,7 +190,7 @@ class Recalled(Scheduler):
             words, position, before = self._written[location]
             words[position] = saved.content.get(location, before)
         self._content = saved.content.copy()
-        self._guard = saved.guard.copy()
+        self.guard = saved.guard.copy()
         self.places = saved.places.copy()
         for thread, request in zip(self.threads, saved.pending, strict=True):
             thread.pending = request
@@ -181,7 +208,7 @@ class Recalled(Scheduler):
         return (
             tuple(found(place).number for place in self.places),
             tuple(sorted(self._content.items())),
-            self._guard.key(),
+            self.guard.key(),
             tuple(self._model.is_over(moment) for _, moment in returns),
             _order(over, calls),
             self._model.key(live, Known(self._knows_as_private, over)),

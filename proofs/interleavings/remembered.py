@@ -43,12 +43,14 @@ class Place:
         number: different for each; the same in all runs.
         kind: None as long as no run has come here.
         request: what is asked for; the arrays and moments in it are those of some run.
+        asked: what of that is the same in all runs.
         same: another place that has turned out to be this one.
     """
 
     number: int
     kind: Kind | None = None
     request: Request | None = None
+    asked: Hashable = None
     following: dict[Hashable, "Place"] = field(default_factory=dict)
     same: "Place | None" = None
 
@@ -161,14 +163,14 @@ class Recording(Scheduler):
         assert self._running is not None
         number = self._running.number
         place = found(self.places[number])
+        asked = None if request is None else _described(request)
         if place.kind is None:
             local = self._local[number].state(sys._getframe(), self._past[number])
-            asked = None if request is None else _described(request)
             place = self._automata.recognised(place, (number, kind, asked, local))
         self.places[number] = place
         if place.kind is None:
-            place.kind, place.request = kind, request
-        elif place.kind is not kind or (request and place.request and _described(request) != _described(place.request)):
+            place.kind, place.request, place.asked = kind, request, asked
+        elif place.kind is not kind or place.asked != asked:
             raise NotDeterminedError(f"thread {number}: {request} where it did {place.request}")
 
     def _leave(self, seen: Hashable) -> None:

@@ -1,21 +1,42 @@
 """Sequential consistency: one memory, on which each access acts at once.
 
-A thread that pauses in a waiting loop is held until a word that the loop has read changes: going round
-again sooner would read the same values.
+A thread that pauses in a waiting loop is held until another one changes a word that the loop has read: going
+round again sooner would read the same values.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastpath.memory import MASK
 from proofs.interleavings.access import Access, Mode, Wait
-from proofs.interleavings.memory_model import Known, MemoryModel, Moment
+from proofs.interleavings.memory_model import Known, MemoryModel, Moment, Progress
 from proofs.interleavings.request import Request
 
 ONE_OPTION: Sequence[Hashable] = (0,)
+
+
+class Changed(NamedTuple):
+    """The last change of a word.
+
+    Attributes:
+        step: at which it was made.
+        thread: that made it.
+        before: the step of the last change by another thread than that.
+    """
+
+    step: int
+    thread: int
+    before: int
+
+    def by_others(self, thread: int) -> int:
+        """The step of the last change by another thread than the given one."""
+        return self.before if thread == self.thread else self.step
+
+
+_NEVER = Changed(0, 0, 0)
 
 
 @dataclass
@@ -33,7 +54,7 @@ class SequentialConsistency(MemoryModel):
 
     def __init__(self, threads: int, name: Callable[[int], str]) -> None:
         super().__init__(threads, name)
-        self._changed_at: dict[int, int] = {}
+        self._changed: dict[int, Changed] = {}
         self._read_at: list[dict[int, int]] = [{} for _ in self._threads]
         self._waits: list[tuple[Wait, ...]] = [() for _ in self._threads]
         self._has_changed_memory = [False for _ in self._threads]
@@ -42,10 +63,16 @@ class SequentialConsistency(MemoryModel):
         return request.operation == "fence"
 
     def options(self, thread: int, request: Request) -> Sequence[Hashable]:
+        return ONE_OPTION if self._goes_on(thread) else ()
+
+    def _goes_on(self, thread: int) -> bool:
+        """Whether a thread has not paused, or something has changed since for which it waits."""
         waits = self._waits[thread]
-        if not waits or any(self._changed_at.get(wait.location, 0) > wait.step for wait in waits):
-            return ONE_OPTION
-        return ()
+        return not waits or any(self._has_changed(thread, *wait) for wait in waits)
+
+    def _has_changed(self, thread: int, location: int, since: int) -> bool:
+        """Whether another thread has changed a word since a step."""
+        return self._changed.get(location, _NEVER).by_others(thread) > since
 
     def is_immediate(self, thread: int, request: Request) -> bool:
         return not self._waits[thread]
@@ -72,10 +99,13 @@ class SequentialConsistency(MemoryModel):
     def _note(self, thread: int, location: int, changed: bool, step: int) -> None:
         """Remember what a thread has read, and what it has changed, for waiting."""
         if changed:
-            self._changed_at[location] = step
+            self._note_change(thread, location, step)
             self._has_changed_memory[thread] = True
         else:
             self._read_at[thread].setdefault(location, step)
+
+    def _note_change(self, thread: int, location: int, step: int) -> None:
+        self._changed[location] = Changed(step, thread, self._changed.get(location, _NEVER).by_others(thread))
 
     def _mark(self, thread: int, request: Request, step: int) -> Access:
         """A return and a call are never taken for exchangeable; a fence does nothing here.
@@ -101,39 +131,47 @@ class SequentialConsistency(MemoryModel):
     def watched(self, thread: int) -> Sequence[int]:
         return [wait.location for wait in self._waits[thread]]
 
+    def progress(self, thread: int) -> Progress:
+        would_watch = self._would_watch(thread)
+        return Progress(
+            is_held=not self._goes_on(thread),
+            waits=self.watched(thread),
+            has_read=bool(self._read_at[thread]),
+            goes_round=would_watch is None or would_watch is True,
+        )
+
     def state(self, thread: int) -> Hashable:
         return tuple(
-            tuple((wait.location, self._changed_at.get(wait.location, 0) > wait.step) for wait in waits)
-            for waits in self._waits
+            tuple((wait.location, self._has_changed(each, *wait)) for wait in waits)
+            for each, waits in enumerate(self._waits)
         )
 
     def saved(self) -> Any:
         return (
-            self._changed_at.copy(),
+            self._changed.copy(),
             [read.copy() for read in self._read_at],
             self._waits.copy(),
             self._has_changed_memory.copy(),
         )
 
     def restore(self, saved: Any) -> None:
-        changed_at, read_at, waits, has_changed_memory = saved
-        self._changed_at = changed_at.copy()
+        changed, read_at, waits, has_changed_memory = saved
+        self._changed = changed.copy()
         self._read_at = [read.copy() for read in read_at]
         self._waits, self._has_changed_memory = waits.copy(), has_changed_memory.copy()
 
     def key(self, live: Sequence[int], known: Known) -> Hashable:
         """What each thread waits for, and would wait for if it paused now. Has one of those changed, it would not."""
-        return tuple((self._watches(self._waits[thread]), self._would_watch(thread)) for thread in live)
+        return tuple((self._watches(thread, self._waits[thread]), self._would_watch(thread)) for thread in live)
 
     def _would_watch(self, thread: int) -> Hashable:
         if self._has_changed_memory[thread]:
             return None
-        return self._watches(self._read_at[thread].items())
+        return self._watches(thread, self._read_at[thread].items())
 
-    def _watches(self, waits: Iterable[tuple[int, int]]) -> Hashable:
+    def _watches(self, thread: int, waits: Iterable[tuple[int, int]]) -> Hashable:
         """The locations, or whether a change of one of them has come already."""
-        changed_at = self._changed_at
-        if any(changed_at.get(location, 0) > step for location, step in waits):
+        if any(self._has_changed(thread, *wait) for wait in waits):
             return True
         return tuple(sorted(location for location, _ in waits))
 

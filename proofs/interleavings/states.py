@@ -12,21 +12,23 @@ of the production functions is made where nobody knows how a thread goes on, for
 outcome and the verdict, and for each failure: none is reported that such a run has not shown. Each of these runs checks
 as well that its threads end up in the local states that were recalled.
 
-Of each state a digest is kept (hash compaction: Stern and Dill, CHARME 1995), so that millions fit into memory.
-Every actor is tried with every option in every state: there is no reduction, and none is needed where two threads
-of n steps have at most n * n states for each combination of what they have read.
+Of each state a digest is kept (hash compaction: Stern and Dill, CHARME 1995), so that millions fit into memory. Of
+states in which there is but one way to go on, as of most, only one in a while is kept. And not every actor is tried in
+every state: where the others cannot get in the way of some, those are enough (`persistent.py`).
 """
 
 import hashlib
 import itertools
 import marshal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from proofs.interleavings.alone import Footprint, alone
 from proofs.interleavings.endless import Edge, endless
-from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.memory_model import MemoryName, Progress
+from proofs.interleavings.persistent import PersistentSets
 from proofs.interleavings.program import Program
 from proofs.interleavings.recalled import Recalled, Saved, UnknownStepError
 from proofs.interleavings.remembered import Automata, NotDeterminedError, Place, Recording, found
@@ -35,21 +37,47 @@ from proofs.interleavings.request import Request
 from proofs.interleavings.schedule import to_text
 from proofs.interleavings.scheduler import NotEnabledError
 from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
-from proofs.interleavings.turn import Turn
+from proofs.interleavings.turn import Turn, buffer_of, thread_of
 
 _WITHOUT_REFERENCES: Final = 2
 """A version of `marshal` whose output depends on nothing but the value."""
 _MOST_TRIES: Final = 2
 """To do what is not known yet: once in vain, and once after a run."""
+_KEPT_OF: Final = 8
+"""Of so many states in which there is one way to go on, about one is kept."""
+_LONGEST_WAY: Final = 64
+"""So many turns lead from one state that is kept to the next, at the most."""
 
 
 @dataclass
 class _Visit:
-    """A state on the way to the current one, and what is still to be tried there."""
+    """A state on the way to the current one, and what is still to be tried there.
+
+    Attributes:
+        number: of the state.
+        saved: the state itself.
+        depth: how many turns have led there.
+        enabled: who could step.
+        left: turns that are still to be taken.
+        withheld: turns that need not be, unless a circle leads back here.
+        footprints: what threads would touch alone, as far as that is known.
+    """
 
     number: int
     saved: Saved
+    depth: int
+    enabled: frozenset[int]
     left: list[Turn]
+    withheld: list[Turn]
+    footprints: dict[int, Footprint | None]
+
+
+class _Shown(NamedTuple):
+    """A run: its turns, in which local states its threads ended up, and what came of it if it went on to its end."""
+
+    turns: Sequence[Turn]
+    places: Sequence[Place] = ()
+    outcome: Hashable = None
 
 
 class _SharingHasGrownError(Exception):
@@ -99,6 +127,7 @@ class _States:
         self._here: _Visit | None = None
         self._way: list[_Visit] = []
         self._turns: list[Turn] = []
+        self._shown: dict[bytes, _Shown] = {}
 
     def run(self) -> Report:
         if self._leaves_out:
@@ -124,17 +153,19 @@ class _States:
         machine = self._started()
         if machine is None:
             return
-        self._arrive(machine)
+        self._machine = machine
+        self._persistent = PersistentSets(self._alone)
+        self._arrive(*self._ways_on())
         while self._way and self._report.failure is None:
             if self._is_limited():
                 return
             visit = self._way[-1]
+            del self._turns[visit.depth :]
             if visit.left:
-                self._try(machine, visit, visit.left.pop())
+                self._try(visit, visit.left.pop())
             else:
                 self._way.pop()
                 self._under_way.discard(visit.number)
-                del self._turns[-1:]
         self._report.complete = self._report.failure is None
 
     def _is_limited(self) -> bool:
@@ -158,65 +189,138 @@ class _States:
                 return None
         raise NotDeterminedError("a run has not shown how threads begin")
 
-    def _try(self, machine: Recalled, visit: _Visit, turn: Turn) -> None:
-        """Take a turn from a state."""
-        self._turns.append(turn)
-        if self._step(machine, visit, turn):
-            self._report.steps += 1
-            number, is_new = self._arrive(machine)
-            self._edges[visit.number].append(Edge(turn, number, machine.has_gone_round))
-            if not is_new:
-                self._has_cycles |= number in self._under_way
-                self._report.redundant += 1
-        if len(self._way) <= len(self._turns):
-            self._turns.pop()
+    def _try(self, visit: _Visit, turn: Turn) -> None:
+        """Take a turn from a state, and go on as long as there is one way to do so."""
+        if self._here is not visit:
+            self._return_to(visit, self._turns)
+        self._here = None
+        enabled, goes_round = visit.enabled, False
+        while True:
+            if not self._step(visit, turn):
+                return
+            goes_round |= self._machine.has_gone_round
+            choices, turns, withheld = self._ways_on()
+            if len(turns) != 1 or self._is_kept(turn, len(self._turns) - visit.depth):
+                break
+            enabled &= choices
+            turn = turns[0]
+        taken = tuple(self._turns[visit.depth :])
+        number, is_new = self._arrive(choices, turns, withheld)
+        self._edges[visit.number].append(Edge(taken, number, goes_round, enabled))
+        if not is_new and number in self._under_way:
+            self._note_circle(visit)
 
-    def _step(self, machine: Recalled, visit: _Visit, turn: Turn) -> bool:
-        """Bring the machine to where a turn leads, after a run that shows it if that is needed; False if nowhere."""
+    def _note_circle(self, visit: _Visit) -> None:
+        """Round a circle nobody may be put off for ever; as a rule a run has shown such a circle before."""
+        self._has_cycles = True
+        visit.left, visit.withheld = visit.withheld + visit.left, []
+
+    def _is_kept(self, turn: Turn, distance: int) -> bool:
+        """Whether a state with one way to go on is kept; if so, others that come here find it."""
+        place = found(self._machine.places[thread_of(turn.actor)])
+        return not self._leaves_out or place.number % _KEPT_OF == 0 or distance == _LONGEST_WAY
+
+    def _return_to(self, visit: _Visit, turns: Sequence[Turn]) -> None:
+        """Bring the machine to where it is after some turns that lead through a state."""
+        self._machine.restore(visit.saved)
+        self._persistent.footprints = visit.footprints.copy()
+        for turn in turns[visit.depth :]:
+            self._persistent.note(turn.actor, self._machine.step(turn))
+
+    def _step(self, visit: _Visit, turn: Turn) -> bool:
+        """Let the machine take a turn, after a run that shows what comes of it if that is needed; False if nothing."""
+        self._turns.append(turn)
         for _ in range(_MOST_TRIES):
-            if self._here is not visit:
-                machine.restore(visit.saved)
-            self._here = None
             try:
-                machine.step(turn)
+                self._persistent.note(turn.actor, self._machine.step(turn))
             except UnknownStepError:
-                if not self._run(self._turns, goes_on=True):
+                shown = self._run(self._turns, goes_on=True)
+                self._raise_if_sharing_has_grown()
+                if shown is None or self._report.failure is not None:
                     return False
+                self._return_to(visit, self._turns[:-1])
+                self._follow(shown, len(self._turns) - 1)
             except AssertionError as error:
                 self._show(error)
+                return False
             else:
                 self._raise_if_sharing_has_grown()
+                self._report.steps += 1
                 return True
-            self._raise_if_sharing_has_grown()
-            if self._report.failure is not None:
-                return False
         raise NotDeterminedError(f"a run has not shown what thread {turn.actor} does after {to_text(self._turns)}")
 
     def _show(self, error: AssertionError) -> None:
         """What fails without a run has to fail in one."""
         self._run(self._turns, goes_on=False)
-        if self._report.failure is None and not self._sharing.has_grown:
+        self._raise_if_sharing_has_grown()
+        if self._report.failure is None:
             raise NotDeterminedError(f"no run shows what was expected: {error}") from error
 
-    def _arrive(self, machine: Recalled) -> tuple[int, bool]:
+    def _ways_on(self) -> tuple[frozenset[int], list[Turn], list[Turn]]:
+        """Who can step; the turns that are to be taken, the last one first; and those that need not be."""
+        choices = self._machine.choices()
+        last = self._turns[-1].actor if self._turns else 0
+        enough: Collection[int] = choices
+        if self._leaves_out and len(choices) > 1:
+            enough = self._persistent.enough(self._machine, choices, thread_of(last))
+        turns = [Turn(actor, option) for actor, options in choices.items() for option in range(len(options))]
+        turns.sort(key=lambda turn: (turn.actor == last, -turn.option))
+        withheld = [turn for turn in turns if turn.actor not in enough]
+        return frozenset(choices), [turn for turn in turns if turn.actor in enough], withheld
+
+    def _alone(self, thread: int, progress: Progress) -> Footprint | None:
+        """What a thread of the machine would touch alone, after a run that shows it if that is needed."""
+        for _ in range(_MOST_TRIES):
+            try:
+                return alone(self._machine, thread, progress)
+            except UnknownStepError:
+                shown = self._run((*self._turns, Turn(thread)), goes_on=True)
+                self._raise_if_sharing_has_grown()
+                if shown is None or self._report.failure is not None:
+                    break
+                self._follow(shown, len(self._turns))
+        return None
+
+    def _follow(self, shown: "_Shown", start: int) -> None:
+        """Note the last state of a run, from turn `start` of which the machine is: no other run to it is needed."""
+        saved = self._machine.saved()
+        for turn in shown.turns[start:]:
+            self._machine.step(turn)
+        if list(map(found, shown.places)) != list(map(found, self._machine.places)):
+            raise NotDeterminedError(f"a thread is elsewhere after {to_text(shown.turns)} than was recalled")
+        end = self._shown.setdefault(_digest(self._machine.key()), shown)
+        if end.outcome != shown.outcome:
+            raise NotDeterminedError(f"{to_text(shown.turns)} and {to_text(end.turns)} end in one state, but not alike")
+        self._machine.restore(saved)
+
+    def _arrive(self, enabled: frozenset[int], turns: list[Turn], withheld: list[Turn]) -> tuple[int, bool]:
         """The number of the state that the machine is in, and whether it is new; then it is the next to go on from."""
-        key = _digest(machine.key())
+        key = _digest(self._machine.key())
         known = self._numbers.get(key)
         if known is not None:
+            self._report.redundant += 1
             return known, False
         number = self._numbers[key] = len(self._numbers)
         self._edges.append([])
-        choices = machine.choices()
-        if not choices:
-            self._run(self._turns, goes_on=False, places=machine.places)
+        if not turns:
+            self._end(key)
             return number, True
-        turns = [Turn(actor, option) for actor, options in choices.items() for option in range(len(options))]
-        last = self._turns[-1].actor if self._turns else 0
-        turns.sort(key=lambda turn: (turn.actor == last, -turn.option))  # the last one is tried first
-        self._here = _Visit(number, machine.saved(), turns)
+        footprints = self._persistent.footprints.copy()
+        self._here = _Visit(number, self._machine.saved(), len(self._turns), enabled, turns, withheld, footprints)
         self._way.append(self._here)
         self._under_way.add(number)
         return number, True
+
+    def _end(self, key: bytes) -> None:
+        """All threads have ended, or wait for ever: what comes of that a run shows, if none has done so."""
+        if key not in self._shown:
+            shown = self._run(self._turns, goes_on=True)
+            self._raise_if_sharing_has_grown()
+            if shown is None or self._report.failure is not None:
+                return
+            self._follow(shown, len(self._turns))
+        self._report.executions += 1
+        self._report.outcomes.setdefault(self._shown[key].outcome, tuple(self._shown[key].turns))
 
     # --- runs ---
 
@@ -230,10 +334,10 @@ class _States:
         if self._sharing.has_grown:
             raise _SharingHasGrownError
 
-    def _run(self, turns: Iterable[Turn], *, goes_on: bool, places: Sequence[Place] | None = None) -> bool:
-        """Make a run; where it `goes_on`, beyond the turns, for what it teaches. To those places, it is a whole one.
+    def _run(self, turns: Iterable[Turn], *, goes_on: bool) -> "_Shown | None":
+        """Make a run; where it `goes_on`, beyond the turns and to its end.
 
-        False when a thread is held, because it would go round in vain: what comes of these turns comes of fewer.
+        None when a thread is held, because it would go round in vain: what comes of these turns comes of fewer.
         """
         taken: list[Turn] = []
         try:
@@ -242,27 +346,18 @@ class _States:
                 for turn in turns:
                     taken.append(turn)
                     run.step(turn)
-                if places is not None and list(map(found, run.places)) != list(map(found, places)):
-                    raise NotDeterminedError(f"a thread is elsewhere after {to_text(taken)} than was recalled")
-                while goes_on and (choices := run.choices()):
-                    last = taken[-1].actor if taken else 0
-                    taken.append(Turn(last if last in choices else next(iter(choices))))
+                while goes_on and (enabled := run.enabled()):
+                    taken.append(Turn(_next(taken[-1].actor if taken else 0, enabled)))
                     run.step(taken[-1])
-                if places is None:
-                    return True
-                outcome = run.finish()
+                return _Shown(taken, run.places, run.finish() if goes_on else None)
         except NotDeterminedError:
             raise
         except NotEnabledError:
-            return False
+            return None
         except Exception as error:
             self._raise_if_sharing_has_grown()
             self._report.failure, self._report.counterexample = error, tuple(taken)
-        else:
-            self._raise_if_sharing_has_grown()
-            self._report.executions += 1
-            self._report.outcomes.setdefault(outcome, tuple(taken))
-        return True
+            return _Shown(taken)
 
     def _look_for_livelocks(self) -> None:
         """Go round each circle that looks endless, until a run says what it is."""
@@ -274,6 +369,12 @@ class _States:
             if self._report.failure is not None:
                 self._report.complete = False
                 return
+
+
+def _next(last: int, enabled: Sequence[int]) -> int:
+    """Who goes on: the last one; or the store buffer that it waits for, or the thread of that buffer; or another."""
+    thread = thread_of(last)
+    return next((actor for actor in (last, buffer_of(thread), thread) if actor in enabled), enabled[0])
 
 
 def _digest(key: Any) -> bytes:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastpath.memory import Ordering
 from proofs.interleavings.access import Access, Mode
-from proofs.interleavings.memory_model import Known
+from proofs.interleavings.memory_model import Known, Progress
 from proofs.interleavings.request import Request
 from proofs.interleavings.sequential_consistency import SequentialConsistency
 
@@ -102,6 +102,10 @@ class StoreBuffers(SequentialConsistency):
     def oldest_buffered(self, thread: int) -> int | None:
         return self._buffers[thread][0][0].location if self._buffers[thread] else None
 
+    def progress(self, thread: int) -> Progress:
+        buffered = tuple(request for request, _ in self._buffers[thread])
+        return super().progress(thread)._replace(has_buffer=True, buffered=buffered)
+
     def state(self, thread: int) -> Hashable:
         return super().state(thread), self._buffered()
 
@@ -135,6 +139,6 @@ class StoreBuffers(SequentialConsistency):
         before = int(request.words[request.position])
         request.words[request.position] = request.value
         if before != request.value:
-            self._changed_at[request.location] = step
+            self._note_change(thread, request.location, step)
         mode = Mode.WRITE if before != request.value else Mode.READ
         return Access("drain", request.location, mode, (), before, request.value, causes=causes)

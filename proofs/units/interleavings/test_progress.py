@@ -1,7 +1,9 @@
 """Threads that get nowhere: livelock and lost wake-ups are told from deadlock, and from threads that only wait long."""
 
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
 import pytest
 
 from fastpath.atomics import compare_and_swap, fetch_add, load_acquire, pause, store_release
@@ -10,8 +12,9 @@ from proofs.interleavings import scheduler
 from proofs.interleavings.chance import Draw, sample
 from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
-from proofs.interleavings.program import Program
+from proofs.interleavings.program import Instance, Program
 from proofs.interleavings.progress import DeadlockError, LivelockError, LostWakeUpError
+from proofs.interleavings.report import Search
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.interleavings.scheduler import EndlessRunError
 from proofs.units.interleavings import textbook
@@ -97,6 +100,27 @@ def waker(words: Words) -> None:
 def test_a_wake_up_between_the_look_and_the_sleep_is_lost(memory: MemoryName) -> None:
     message = assert_fails(textbook.program(3, [sleeper, waker]), memory, LostWakeUpError)
     assert "thread 0 for words[2] (never changed)" in message
+
+
+@pytest.mark.parametrize("every_access", [False, True])
+@pytest.mark.parametrize("search", Search)
+def test_no_thread_is_woken_by_what_it_has_stored_itself(search: Search, every_access: bool) -> None:
+    def wait(words: Words) -> int:
+        store_release(words, 0, 1)
+        pause()
+        load_acquire(words, 0)
+        pause()
+        return int(load_acquire(words, 0))
+
+    def start() -> Instance:
+        words = np.zeros(1, np.uint64)
+        threads: list[Callable[[], object]] = [partial(wait, words), partial(load_acquire, words, 0)]
+        return Instance({"words": words}, threads, may_wait_forever=True)
+
+    for memory in (MemoryName.SC, MemoryName.TSO):
+        report = explore(start, search, memory=memory, every_access=every_access)
+        assert report.complete
+        assert list(report.outcomes) == [("waiting", 0)]
 
 
 @pytest.mark.parametrize("memory", MemoryName)

@@ -1,0 +1,190 @@
+"""Which actors are enough: what a persistent set that is too small loses, and what a good one saves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from fastpath.atomics import compare_and_swap, fetch_add, load_acquire, pause, store_release
+from fastpath.memory import Words
+from proofs.interleavings import alone, persistent
+from proofs.interleavings.access import Access, Mode
+from proofs.interleavings.explore import explore
+from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.program import Program
+from proofs.interleavings.remembered import NotDeterminedError
+from proofs.interleavings.report import Search
+from proofs.units.interleavings import textbook
+
+SC, TSO, _ = MemoryName
+LOCK, X, Y, Z = range(4)
+
+
+def outcomes(program: Program, memory: MemoryName, **options: Any) -> object:
+    """All of them, or how some run fails."""
+    report = explore(program, memory=memory, **options)
+    assert report.failure is not None or report.complete
+    return frozenset(report.outcomes) if report.failure is None else type(report.failure)
+
+
+def stores(*words: int) -> Callable[[Words], None]:
+    """A thread that stores one into some words."""
+
+    def body(arena: Words) -> None:
+        for word in words:
+            store_release(arena, word, 1)
+
+    return body
+
+
+def loads(*words: int) -> Callable[[Words], object]:
+    """A thread that loads some words, and returns them."""
+    return lambda arena: tuple(int(load_acquire(arena, word)) for word in words)
+
+
+def waits(arena: Words) -> int:
+    """A thread that waits until one word is set, and has read another one meanwhile."""
+    found = 0
+    while not load_acquire(arena, X):
+        found = int(load_acquire(arena, Y))
+        pause()
+    return found
+
+
+def behind_lock(arena: Words) -> int:
+    """A thread that adds to a word behind a lock, and then says so."""
+    while not compare_and_swap(arena, LOCK, 0, 1):
+        pause()
+    found = int(load_acquire(arena, X))
+    store_release(arena, X, found + 1)
+    store_release(arena, LOCK, 0)
+    return found
+
+
+def adds_if_told(arena: Words) -> int:
+    """A thread that adds to a word if another is set."""
+    return int(fetch_add(arena, Y, 1)) if load_acquire(arena, X) else 9
+
+
+def goes_round(arena: Words) -> None:
+    """A thread that goes round until it is told to end."""
+    while not load_acquire(arena, X):
+        fetch_add(arena, Y, 1)
+        fetch_add(arena, Y, -1)
+
+
+def goes_round_for_ever(arena: Words) -> None:
+    """A thread that never ends, and says each time that it goes round."""
+    store_release(arena, X, 1)
+    while True:
+        fetch_add(arena, Y, 1)
+        fetch_add(arena, Y, -1)
+        pause()
+
+
+def goes_on_after_a_pause(arena: Words) -> None:
+    """A thread that pauses when it has changed something: nothing holds it."""
+    store_release(arena, Y, 1)
+    pause()
+    store_release(arena, X, 1)
+
+
+def forwards(arena: Words) -> int:
+    """A thread that loads what it has in its own store buffer."""
+    store_release(arena, X, 1)
+    return int(load_acquire(arena, Y)) * 10 + int(load_acquire(arena, X))
+
+
+def swaps(arena: Words) -> bool:
+    """A thread that swaps a word that has been set."""
+    return compare_and_swap(arena, X, 1, 2)
+
+
+def program(*threads: Callable[[Words], object]) -> Program:
+    """They share four words."""
+    return textbook.program(4, list(threads))
+
+
+PROGRAMS = {
+    "store beside loads": program(stores(X, Y, Z), loads(Z, Y, X)),
+    "stores both ways": program(stores(X, Y), stores(Y, X), loads(Y)),
+    "store buffering": program(lambda w: (stores(X)(w), loads(Y)(w)), lambda w: (stores(Y)(w), loads(X)(w))),
+    "a wait beside stores": program(waits, stores(Y, X)),
+    "a pause beside loads": program(loads(X, Y), goes_on_after_a_pause),
+    "behind a lock": program(behind_lock, behind_lock),
+    "an addition beside another": program(adds_if_told, lambda w: (stores(X)(w), adds_if_told(w))),
+    "what is in the own buffer": program(forwards, swaps),
+    "a round beside what ends it": program(goes_round, lambda w: (loads(Z)(w), stores(X)(w))),
+    "a round without end": program(goes_round_for_ever, loads(Y, X, X)),
+}
+"""Of two threads, or of three of which one ends: only then is anything left out."""
+
+
+@pytest.mark.parametrize("memory", [SC, TSO])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_is_enough_has_all_outcomes(name: str, memory: MemoryName) -> None:
+    every = outcomes(PROGRAMS[name], memory, search=Search.STATES, every_access=True)
+    assert outcomes(PROGRAMS[name], memory, search=Search.STATES) == every
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is not looked at, what stands for it then, and programs that need it."""
+
+    place: Any
+    attribute: str
+    instead: object
+    programs: tuple[str, ...]
+
+
+def _without(mode: Mode) -> Callable[..., None]:
+    return lambda walk, location, touched: None if touched is mode else _TOUCH(walk, location, touched)
+
+
+def _first_only(sets: persistent.PersistentSets, machine: Any, thread: int, mine: Any) -> Any:
+    """A thread may be put before its own buffer, whatever is in that."""
+    for some, touched in _CANDIDATES(sets, machine, thread, mine):
+        yield some, touched[: len(some)]
+
+
+def _keep(sets: persistent.PersistentSets, actor: int, _access: Access) -> None:
+    """What others have touched changes nothing."""
+    sets.footprints.pop(actor, None)
+
+
+_TOUCH = alone._Walk._touch
+_CANDIDATES = persistent.PersistentSets._candidates
+FAULTS = {
+    "what conflicts": Fault(persistent, "conflicts", lambda _footprint, _touched: False, ("behind a lock",)),
+    "what others read": Fault(alone._Walk, "_touch", _without(Mode.READ), ("store beside loads",)),
+    "what others write": Fault(alone._Walk, "_touch", _without(Mode.WRITE), ("store beside loads",)),
+    "what is in the own buffer": Fault(
+        persistent.PersistentSets, "_candidates", _first_only, ("what is in the own buffer",)
+    ),
+    "what has changed": Fault(persistent.PersistentSets, "note", _keep, ("an addition beside another",)),
+    "what others do after a pause": Fault(
+        alone._Walk, "_pause", lambda walk, _place: setattr(walk, "_stays", True), ("a pause beside loads",)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_who_leaves_something_out_loses_outcomes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = FAULTS[name]
+    monkeypatch.setattr(fault.place, fault.attribute, fault.instead)
+
+    def is_lost(program: Program, memory: MemoryName) -> bool:
+        every = outcomes(program, memory, search=Search.STATES, every_access=True)
+        try:
+            return outcomes(program, memory, search=Search.STATES) != every
+        except (NotDeterminedError, AssertionError):
+            return True
+
+    assert any(is_lost(PROGRAMS[each], memory) for each in fault.programs for memory in (SC, TSO))
+
+
+def test_threads_that_have_nothing_to_do_with_each_other_are_run_one_after_the_other() -> None:
+    behind = explore(program(behind_lock, behind_lock), Search.STATES)
+    every = explore(program(behind_lock, behind_lock), Search.STATES, every_access=True)
+    assert behind.states < every.states / 2
