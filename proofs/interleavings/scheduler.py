@@ -161,12 +161,16 @@ class Scheduler(Memory):
         """The actors that can go on."""
         return list(self.choices())
 
+    def can_take(self, turn: Turn) -> bool:
+        """Whether an actor can go on, and has that option."""
+        return turn.option < len(self._options(turn.actor))
+
     def step(self, turn: Turn) -> Access:
         """Let one actor carry out what it is about to do; of a thread, run it up to its next turn. What it did.
 
         Raises NotEnabledError, EndlessRunError, and whatever the thread raises.
         """
-        if turn.option >= len(self._options(turn.actor)):
+        if not self.can_take(turn):
             raise NotEnabledError(f"{_described(turn)} cannot run at step {self.steps}")
         if self.steps >= MOST_STEPS:
             raise EndlessRunError(f"still running after {MOST_STEPS} steps")

@@ -21,9 +21,9 @@ import hashlib
 import itertools
 import marshal
 import time
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from proofs.interleavings.alone import Footprint, alone
 from proofs.interleavings.endless import Edge, endless
@@ -31,13 +31,14 @@ from proofs.interleavings.memory_model import MemoryName, Progress
 from proofs.interleavings.persistent import PersistentSets
 from proofs.interleavings.program import Program
 from proofs.interleavings.recalled import Recalled, Saved, UnknownStepError
-from proofs.interleavings.remembered import Automata, NotDeterminedError, Place, Recording, found
+from proofs.interleavings.remembered import Automata, NotDeterminedError, found
 from proofs.interleavings.report import Report
 from proofs.interleavings.request import Request
 from proofs.interleavings.schedule import to_text
 from proofs.interleavings.scheduler import NotEnabledError
 from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
-from proofs.interleavings.turn import Turn, buffer_of, thread_of
+from proofs.interleavings.showing import Runs, Shown
+from proofs.interleavings.turn import Turn, thread_of
 
 _WITHOUT_REFERENCES: Final = 2
 """A version of `marshal` whose output depends on nothing but the value."""
@@ -71,13 +72,9 @@ class _Visit:
     withheld: list[Turn]
     footprints: dict[int, Footprint | None]
 
-
-class _Shown(NamedTuple):
-    """A run: its turns, in which local states its threads ended up, and what came of it if it went on to its end."""
-
-    turns: Sequence[Turn]
-    places: Sequence[Place] = ()
-    outcome: Hashable = None
+    def take_all(self) -> None:
+        """Those that were withheld are to be taken as well."""
+        self.left, self.withheld = self.withheld + self.left, []
 
 
 class _SharingHasGrownError(Exception):
@@ -115,6 +112,7 @@ class _States:
         self._start = time.monotonic()
         # What threads do in their local states is the same whatever words are taken for private.
         self._automata = Automata(len(self._program().threads))
+        self._runs = Runs(program, memory, self._is_private, self._automata)
         self._begin()
 
     def _begin(self) -> None:
@@ -127,7 +125,7 @@ class _States:
         self._here: _Visit | None = None
         self._way: list[_Visit] = []
         self._turns: list[Turn] = []
-        self._shown: dict[bytes, _Shown] = {}
+        self._shown: dict[bytes, Shown] = {}
 
     def run(self) -> Report:
         if self._leaves_out:
@@ -197,6 +195,7 @@ class _States:
         enabled, goes_round = visit.enabled, False
         while True:
             if not self._step(visit, turn):
+                self._try_others(visit, goes_round, enabled)
                 return
             goes_round |= self._machine.has_gone_round
             choices, turns, withheld = self._ways_on()
@@ -208,12 +207,22 @@ class _States:
         number, is_new = self._arrive(choices, turns, withheld)
         self._edges[visit.number].append(Edge(taken, number, goes_round, enabled))
         if not is_new and number in self._under_way:
-            self._note_circle(visit)
+            # Round a circle nobody may be put off for ever; as a rule a run has shown such a circle before.
+            self._has_cycles = True
+            visit.take_all()
 
-    def _note_circle(self, visit: _Visit) -> None:
-        """Round a circle nobody may be put off for ever; as a rule a run has shown such a circle before."""
-        self._has_cycles = True
-        visit.left, visit.withheld = visit.withheld + visit.left, []
+    def _try_others(self, visit: _Visit, goes_round: bool, enabled: frozenset[int]) -> None:
+        """The last turn, on the way from a state, cannot be taken; then others are not put off because of it."""
+        if self._report.failure is not None:
+            return
+        self._turns.pop()
+        if len(self._turns) == visit.depth:
+            visit.take_all()
+            return
+        self._return_to(visit, self._turns)
+        choices, turns, withheld = self._ways_on()
+        number, _ = self._arrive(choices, turns + withheld, [])
+        self._edges[visit.number].append(Edge(tuple(self._turns[visit.depth :]), number, goes_round, enabled))
 
     def _is_kept(self, turn: Turn, distance: int) -> bool:
         """Whether a state with one way to go on is kept; if so, others that come here find it."""
@@ -281,11 +290,18 @@ class _States:
                 self._follow(shown, len(self._turns))
         return None
 
-    def _follow(self, shown: "_Shown", start: int) -> None:
-        """Note the last state of a run, from turn `start` of which the machine is: no other run to it is needed."""
+    def _follow(self, shown: Shown, start: int) -> None:
+        """Note the last state of a run, from turn `start` of which the machine is: no other run to it is needed.
+
+        A thread that was held there has turns for private accesses which it has not got here: then nothing is noted.
+        """
         saved = self._machine.saved()
-        for turn in shown.turns[start:]:
-            self._machine.step(turn)
+        try:
+            for turn in shown.turns[start:]:
+                self._machine.step(turn)
+        except (NotEnabledError, UnknownStepError):
+            self._machine.restore(saved)
+            return
         if list(map(found, shown.places)) != list(map(found, self._machine.places)):
             raise NotDeterminedError(f"a thread is elsewhere after {to_text(shown.turns)} than was recalled")
         end = self._shown.setdefault(_digest(self._machine.key()), shown)
@@ -319,6 +335,8 @@ class _States:
             if shown is None or self._report.failure is not None:
                 return
             self._follow(shown, len(self._turns))
+            if key not in self._shown:
+                raise NotDeterminedError(f"a run does not end as was recalled after {to_text(self._turns)}")
         self._report.executions += 1
         self._report.outcomes.setdefault(self._shown[key].outcome, tuple(self._shown[key].turns))
 
@@ -334,30 +352,13 @@ class _States:
         if self._sharing.has_grown:
             raise _SharingHasGrownError
 
-    def _run(self, turns: Iterable[Turn], *, goes_on: bool) -> "_Shown | None":
-        """Make a run; where it `goes_on`, beyond the turns and to its end.
-
-        None when a thread is held, because it would go round in vain: what comes of these turns comes of fewer.
-        """
-        taken: list[Turn] = []
-        try:
-            run = Recording(self._program(), self._memory, self._is_private, self._automata)
-            with run:
-                for turn in turns:
-                    taken.append(turn)
-                    run.step(turn)
-                while goes_on and (enabled := run.enabled()):
-                    taken.append(Turn(_next(taken[-1].actor if taken else 0, enabled)))
-                    run.step(taken[-1])
-                return _Shown(taken, run.places, run.finish() if goes_on else None)
-        except NotDeterminedError:
-            raise
-        except NotEnabledError:
-            return None
-        except Exception as error:
+    def _run(self, turns: Iterable[Turn], *, goes_on: bool) -> Shown | None:
+        """Make a run, as `Runs.shown`; if it fails, so does the search."""
+        shown = self._runs.shown(turns, goes_on=goes_on)
+        if shown is not None and shown.failure is not None:
             self._raise_if_sharing_has_grown()
-            self._report.failure, self._report.counterexample = error, tuple(taken)
-            return _Shown(taken)
+            self._report.failure, self._report.counterexample = shown.failure, tuple(shown.turns)
+        return shown
 
     def _look_for_livelocks(self) -> None:
         """Go round each circle that looks endless, until a run says what it is."""
@@ -369,12 +370,6 @@ class _States:
             if self._report.failure is not None:
                 self._report.complete = False
                 return
-
-
-def _next(last: int, enabled: Sequence[int]) -> int:
-    """Who goes on: the last one; or the store buffer that it waits for, or the thread of that buffer; or another."""
-    thread = thread_of(last)
-    return next((actor for actor in (last, buffer_of(thread), thread) if actor in enabled), enabled[0])
 
 
 def _digest(key: Any) -> bytes:

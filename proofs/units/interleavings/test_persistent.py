@@ -1,24 +1,35 @@
 """Which actors are enough: what a persistent set that is too small loses, and what a good one saves."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from fastpath.atomics import compare_and_swap, fetch_add, load_acquire, pause, store_release
 from fastpath.memory import Words
-from proofs.interleavings import alone, persistent
+from proofs.interleavings import alone, local_state, persistent
 from proofs.interleavings.access import Access, Mode
 from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
+from proofs.interleavings.progress import LivelockError
 from proofs.interleavings.remembered import NotDeterminedError
 from proofs.interleavings.report import Search
-from proofs.units.interleavings import textbook
+from proofs.ledger import Method, claim
+from proofs.units.interleavings import forgetting, generated_kernels, textbook
+from proofs.units.interleavings.generated_private import generated_private_program
 
 SC, TSO, _ = MemoryName
 LOCK, X, Y, Z = range(4)
+
+
+@pytest.fixture(autouse=True)
+def generated_kernels_keep_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = (*local_state.KEEP_NOTHING_ELSE, generated_kernels.__name__, forgetting.__name__)
+    monkeypatch.setattr(local_state, "KEEP_NOTHING_ELSE", known)
 
 
 def outcomes(program: Program, memory: MemoryName, **options: Any) -> object:
@@ -126,6 +137,60 @@ PROGRAMS = {
 def test_what_is_enough_has_all_outcomes(name: str, memory: MemoryName) -> None:
     every = outcomes(PROGRAMS[name], memory, search=Search.STATES, every_access=True)
     assert outcomes(PROGRAMS[name], memory, search=Search.STATES) == every
+
+
+def behind_locks(seed: int) -> Program:
+    """Two threads that put numbers into a list behind a lock, and say by a word what they have found there."""
+    chance = random.Random(seed)
+    steps = [tuple(chance.choice(forgetting.STEPS) for _ in range(chance.randint(1, 3))) for _ in range(2)]
+    return forgetting.behind_lock(*(partial(forgetting.take_steps, steps=each, mark=m) for m, each in enumerate(steps)))
+
+
+MAKERS: tuple[Callable[[int], Program], ...] = (
+    lambda seed: generated_private_program(seed, ((2, 4), (2, 5), (2, 6), (3, 3))),
+    lambda seed: generated_kernels.generated_kernels(seed, livelocks=True),
+    behind_locks,
+)
+FEW = 20
+MANY = 1_000
+MOST_SECONDS = 5.0
+
+
+def compare(seeds: range, memory: MemoryName) -> int:
+    """Hold what is enough against all states of generated programs; how many of them ended.
+
+    Of threads whose local states are their histories none comes back, and a livelock is found by a run or not at all.
+    """
+    compared = 0
+    for maker in MAKERS:
+        for seed in seeds:
+            made = maker(seed)
+            every = explore(made, Search.STATES, most_seconds=MOST_SECONDS, memory=memory, every_access=True)
+            if isinstance(every.failure, LivelockError) or not (every.failure or every.complete):
+                continue
+            compared += 1
+            enough = explore(made, Search.STATES, memory=memory)
+            assert type(enough.failure) is type(every.failure), f"{maker}, seed {seed} under {memory.value}"
+            assert every.failure or enough.outcomes.keys() == every.outcomes.keys(), f"{maker}, seed {seed}"
+    return compared
+
+
+@claim(
+    "C7",
+    "the search of states loses no outcome by the turns that it does not take where others are enough",
+    method=Method.TESTED,
+    scope=f"{FEW} generated programs of each of {len(MAKERS)} kinds under sc and tso, of two or three threads with up "
+    f"to 6 operations each, against the search that takes all of them; {MANY} by `make prove`",
+)
+@pytest.mark.parametrize("memory", [SC, TSO])
+def test_what_is_enough_has_all_outcomes_of_generated_programs(memory: MemoryName) -> None:
+    assert compare(range(FEW), memory) > 2 * FEW
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("memory", [SC, TSO])
+def test_what_is_enough_has_all_outcomes_of_many_generated_programs(memory: MemoryName) -> None:
+    assert compare(range(FEW, MANY), memory) > 2 * MANY
 
 
 @dataclass(frozen=True)
