@@ -95,9 +95,9 @@ def assert_broken(scenario: Scenario, design: Design) -> None:
     assert replay(scenario.program(), report.counterexample, strict=False).failure is None
 
 
-def assert_found(scenario: Scenario, fault: str) -> str:
+def assert_found(scenario: Scenario, fault: str, search: Search = Search.REDUCED) -> str:
     """A fault of a scenario is found, as `assert_fails` says."""
-    schedule = assert_fails(scenario.program(fault), scenario.program(), fault)
+    schedule = assert_fails(scenario.program(fault), scenario.program(), fault, search=search)
     print(f"{scenario.name}, {fault}: {schedule}")  # noqa: T201 - shown by pytest when asked
     return schedule
 

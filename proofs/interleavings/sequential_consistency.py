@@ -113,7 +113,7 @@ class SequentialConsistency(MemoryModel):
         So what had returned before something else was called has so in every run that is explored in place of this one.
         """
         if request.operation == "fence":
-            return Access("fence", request.location, Mode.OWN, self._waits[thread])
+            return Access("fence", request.location, Mode.OWN)
         request.moment.step = step
         mode = Mode.READ if request.operation == "call" else Mode.APPEND
         waits, self._waits[thread] = self._waits[thread], ()

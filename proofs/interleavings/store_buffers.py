@@ -2,7 +2,8 @@
 
 A store, whatever its ordering, goes into the thread's own buffer; the buffer drains into memory in order, one entry a
 step, at any time. A load takes the newest entry for its word from the thread's own buffer, and memory's word otherwise.
-Locked operations (update, compare-and-swap) and full fences wait until the buffer is empty. Other fences do nothing.
+Locked operations (update, compare-and-swap) and full fences wait until the buffer is empty. Other fences do nothing. A
+fence after a pause waits for no change: that does the next access.
 
 The return of an operation is buffered behind its stores: an operation is over when all it has stored is there for all.
 """
@@ -17,7 +18,7 @@ from fastpath.memory import Ordering
 from proofs.interleavings.access import Access, Mode
 from proofs.interleavings.memory_model import Known, Progress
 from proofs.interleavings.request import Request
-from proofs.interleavings.sequential_consistency import SequentialConsistency
+from proofs.interleavings.sequential_consistency import ONE_OPTION, SequentialConsistency
 
 _BUFFERED = ("store", "return")
 
@@ -44,10 +45,12 @@ class StoreBuffers(SequentialConsistency):
     def options(self, thread: int, request: Request) -> Sequence[Hashable]:
         if self._buffers[thread] and _is_barrier(request):
             return ()
-        return super().options(thread, request)
+        return ONE_OPTION if request.operation == "fence" else super().options(thread, request)
 
     def is_immediate(self, thread: int, request: Request) -> bool:
-        return super().is_immediate(thread, request) and not (_is_barrier(request) and self._buffers[thread])
+        if self._buffers[thread] and _is_barrier(request):
+            return False
+        return request.operation == "fence" or super().is_immediate(thread, request)
 
     def acts_later(self, request: Request) -> bool:
         return request.operation == "store"

@@ -12,6 +12,7 @@ from proofs.interleavings.exploring import (
     fault_scope,
     scope,
 )
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios.port_misses import SEARCHED_TO_THE_END as SCENARIOS
 from proofs.ledger import Method, claim
@@ -27,7 +28,7 @@ from proofs.ledger import Method, claim
 )
 @pytest.mark.parametrize(("scenario", "design"), cases(SCENARIOS))
 def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None:
-    assert_holds(scenario, design)
+    assert_holds(scenario, design, Search.STATES)
 
 
 @claim(
@@ -38,4 +39,4 @@ def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None
 )
 @pytest.mark.parametrize(("scenario", "fault"), fault_cases(SCENARIOS))
 def test_finds_the_seeded_fault(scenario: Scenario, fault: str) -> None:
-    assert assert_found(scenario, fault) is not None
+    assert assert_found(scenario, fault, Search.STATES) is not None

@@ -73,8 +73,27 @@ SEARCHED_TO_THE_END = (
         [[_question("question")], [rules("deny", "dir=out action=deny priority=1")]],
         {"old rules taken": OLD_RULES_TAKEN},
     ),
+    _scenario(
+        "misses: beside pause",
+        "no flow begins after pause has returned",
+        [],
+        [[_question("question")], [PAUSE]],
+    ),
+    _scenario(
+        "misses: beside reset",
+        "no flow is left after reset has returned",
+        [FIRST],
+        [[_question("question")], [control("reset", lambda port: port.reset())]],
+        {"gate unseen": GATE_UNSEEN},
+    ),
+    _scenario(
+        "misses: beside dump",
+        "a dump has the flow or does not, and the flow goes on as the reference's",
+        [],
+        [[_question("question")], [DUMP]],
+    ),
 )
-"""What a search ends with in a minute. A whole miss has some three hundred scheduling points on a port."""
+"""What a search of states ends with in seconds. A whole miss has some three hundred scheduling points on a port."""
 
 SEARCHED_LONGER = (
     _scenario(
@@ -105,29 +124,10 @@ SEARCHED_LONGER = (
         {"pool unlocked": PORT_UNLOCKED},
     ),
     _scenario(
-        "misses: beside pause",
-        "no flow begins after pause has returned",
-        [],
-        [[_question("question")], [PAUSE]],
-    ),
-    _scenario(
-        "misses: beside reset",
-        "no flow is left after reset has returned",
-        [FIRST],
-        [[_question("question")], [control("reset", lambda port: port.reset())]],
-        {"gate unseen": GATE_UNSEEN},
-    ),
-    _scenario(
         "misses: beside expiry",
         "a flow that was used in time survives; one that has expired begins anew",
         [FIRST],
         [[_question("question", now_ms=LATE - 1_000)], [control("expire", lambda port: port.expire(LATE))]],
-    ),
-    _scenario(
-        "misses: beside dump",
-        "a dump has the flow or does not, and the flow goes on as the reference's",
-        [],
-        [[_question("question")], [DUMP]],
     ),
     _scenario(
         "misses: beside a full table",
@@ -137,6 +137,6 @@ SEARCHED_LONGER = (
         setting=replace(COMPILED, limits=reference.TableLimits(uft=1, tcp=1)),
     ),
 )
-"""For `python -m proofs.interleavings run NAME`: no search has come to their end yet."""
+"""For `python -m proofs.interleavings run NAME`."""
 
 SCENARIOS = (*SEARCHED_TO_THE_END, *SEARCHED_LONGER)

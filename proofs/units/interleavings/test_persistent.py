@@ -15,12 +15,11 @@ from proofs.interleavings.access import Access, Mode
 from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
-from proofs.interleavings.progress import LivelockError
 from proofs.interleavings.remembered import NotDeterminedError
 from proofs.interleavings.report import Search
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import forgetting, generated_kernels, textbook
-from proofs.units.interleavings.generated_private import generated_private_program
+from proofs.units.interleavings.generated_private import NO_LIVELOCKS, generated_private_program
 
 SC, TSO, _ = MemoryName
 LOCK, X, Y, Z = range(4)
@@ -147,7 +146,8 @@ def behind_locks(seed: int) -> Program:
 
 
 MAKERS: tuple[Callable[[int], Program], ...] = (
-    lambda seed: generated_private_program(seed, ((2, 4), (2, 5), (2, 6), (3, 3))),
+    # Its threads never come back to a local state: of livelocks it would be chance which are found.
+    lambda seed: generated_private_program(seed, ((2, 4), (2, 5), (2, 6), (3, 3)), NO_LIVELOCKS),
     lambda seed: generated_kernels.generated_kernels(seed, livelocks=True),
     behind_locks,
 )
@@ -157,16 +157,13 @@ MOST_SECONDS = 5.0
 
 
 def compare(seeds: range, memory: MemoryName) -> int:
-    """Hold what is enough against all states of generated programs; how many of them ended.
-
-    Of threads whose local states are their histories none comes back, and a livelock is found by a run or not at all.
-    """
+    """Hold what is enough against all states of generated programs; how many of them ended."""
     compared = 0
     for maker in MAKERS:
         for seed in seeds:
             made = maker(seed)
             every = explore(made, Search.STATES, most_seconds=MOST_SECONDS, memory=memory, every_access=True)
-            if isinstance(every.failure, LivelockError) or not (every.failure or every.complete):
+            if every.failure is None and not every.complete:
                 continue
             compared += 1
             enough = explore(made, Search.STATES, memory=memory)

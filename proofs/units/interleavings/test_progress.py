@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fastpath.atomics import compare_and_swap, fetch_add, load_acquire, pause, store_release
+from fastpath.atomics import compare_and_swap, fence_full, fetch_add, load_acquire, pause, store_release
 from fastpath.memory import Words
 from proofs.interleavings import scheduler
 from proofs.interleavings.chance import Draw, sample
@@ -100,6 +100,26 @@ def waker(words: Words) -> None:
 def test_a_wake_up_between_the_look_and_the_sleep_is_lost(memory: MemoryName) -> None:
     message = assert_fails(textbook.program(3, [sleeper, waker]), memory, LostWakeUpError)
     assert "thread 0 for words[2] (never changed)" in message
+
+
+@pytest.mark.parametrize("every_access", [False, True])
+@pytest.mark.parametrize("search", Search)
+def test_a_fence_after_a_pause_waits_for_the_store_buffer_and_no_longer(search: Search, every_access: bool) -> None:
+    def wait(words: Words) -> None:
+        store_release(words, 1, 1)
+        pause()
+        if load_acquire(words, 0) == 0:
+            pause()
+        fence_full()
+
+    def start() -> Instance:
+        words = np.zeros(2, np.uint64)
+        return Instance({"words": words}, [partial(wait, words)], may_wait_forever=True)
+
+    for memory in (MemoryName.SC, MemoryName.TSO):
+        report = explore(start, search, memory=memory, every_access=every_access)
+        assert report.complete
+        assert list(report.outcomes) == [(None,)]
 
 
 @pytest.mark.parametrize("every_access", [False, True])
