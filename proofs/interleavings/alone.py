@@ -44,7 +44,7 @@ class _Walk:
         self._machine = machine
         self._place = machine.places[thread]
         self._stays = progress.is_held
-        self._has_read, self._goes_round = progress.has_read, progress.goes_round
+        self._has_read, self._goes_round = set(progress.has_read), progress.goes_round
         self._buffers = progress.has_buffer
         self._guard = machine.guard.copy()
         self._stored: dict[int, int] = {}
@@ -89,8 +89,10 @@ class _Walk:
     def _pause(self, place: Place) -> None:
         if self._has_read and not self._goes_round:
             self._stays = True
+            for location in self._has_read:  # a change of one of them, and it would go on
+                self._touch(location, Mode.READ)
         else:
-            self._has_read = self._goes_round = False
+            self._has_read, self._goes_round = set(), False
             self._follow(place, None)
 
     def _access(self, request: Request) -> int:
@@ -111,7 +113,7 @@ class _Walk:
         if after != before or (self._buffers and request.operation == "store"):
             self._goes_round = True
         else:
-            self._has_read = True
+            self._has_read.add(location)
         return before
 
     def _value(self, location: int) -> int:

@@ -54,7 +54,7 @@ class Progress(NamedTuple):
     Attributes:
         is_held: whether it waits for a change that nobody has made.
         waits: the locations that it has paused for.
-        has_read: whether it has read anything since it last paused.
+        has_read: the locations that it has read since it last paused.
         goes_round: whether a pause would not hold it now.
         has_buffer: whether its stores go by way of a buffer.
         buffered: the stores and returns in that, the oldest first.
@@ -62,7 +62,7 @@ class Progress(NamedTuple):
 
     is_held: bool
     waits: Sequence[int]
-    has_read: bool
+    has_read: Sequence[int]
     goes_round: bool
     has_buffer: bool = False
     buffered: Sequence[Request] = ()

@@ -136,7 +136,7 @@ class SequentialConsistency(MemoryModel):
         return Progress(
             is_held=not self._goes_on(thread),
             waits=self.watched(thread),
-            has_read=bool(self._read_at[thread]),
+            has_read=tuple(self._read_at[thread]),
             goes_round=would_watch is None or would_watch is True,
         )
 

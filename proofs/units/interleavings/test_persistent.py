@@ -93,6 +93,14 @@ def goes_round_for_ever(arena: Words) -> None:
         pause()
 
 
+def pauses_once(arena: Words) -> object:
+    """A thread that pauses if it has found two words unset, and then reads a third one."""
+    found = loads(X, Y)(arena)
+    if found == (0, 0):
+        pause()
+    return found, loads(Z)(arena)
+
+
 def goes_on_after_a_pause(arena: Words) -> None:
     """A thread that pauses when it has changed something: nothing holds it."""
     store_release(arena, Y, 1)
@@ -122,6 +130,7 @@ PROGRAMS = {
     "store buffering": program(lambda w: (stores(X)(w), loads(Y)(w)), lambda w: (stores(Y)(w), loads(X)(w))),
     "a wait beside stores": program(waits, stores(Y, X)),
     "a pause beside loads": program(loads(X, Y), goes_on_after_a_pause),
+    "stores beside a pause": program(pauses_once, stores(X, Z, Y)),
     "behind a lock": program(behind_lock, behind_lock),
     "an addition beside another": program(adds_if_told, lambda w: (stores(X)(w), adds_if_told(w))),
     "what is in the own buffer": program(forwards, swaps),
@@ -215,6 +224,13 @@ def _keep(sets: persistent.PersistentSets, actor: int, _access: Access) -> None:
     sets.footprints.pop(actor, None)
 
 
+def _forget_what_was_read(walk: alone._Walk, place: Any) -> None:
+    """Nobody goes on after a pause because of what it has read before it was alone."""
+    walk._has_read &= walk._touched.keys()
+    _PAUSE(walk, place)
+
+
+_PAUSE = alone._Walk._pause
 _TOUCH = alone._Walk._touch
 _CANDIDATES = persistent.PersistentSets._candidates
 FAULTS = {
@@ -225,6 +241,7 @@ FAULTS = {
         persistent.PersistentSets, "_candidates", _first_only, ("what is in the own buffer",)
     ),
     "what has changed": Fault(persistent.PersistentSets, "note", _keep, ("an addition beside another",)),
+    "what others have read before": Fault(alone._Walk, "_pause", _forget_what_was_read, ("stores beside a pause",)),
     "what others do after a pause": Fault(
         alone._Walk, "_pause", lambda walk, _place: setattr(walk, "_stays", True), ("a pause beside loads",)
     ),
