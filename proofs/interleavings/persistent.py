@@ -86,7 +86,9 @@ class PersistentSets:
             # Without the thread its buffer may drain, and others may meet what was in it.
             yield [thread], access + drains
         if drains:
-            yield mine, drains[:1] + access
+            # Without the buffer a thread that is woken may go on to its next call, which comes after its last return.
+            woken = [] if access or pending is None else [(location, Mode.READ) for location in progress.waits]
+            yield mine, drains[:1] + access + woken
 
 
 def _mode(request: Request) -> Mode:

@@ -65,7 +65,7 @@ class Recalled(Scheduler):
         self._automata = automata
         self.places = list(automata.initial)
         self.has_gone_round = False
-        """Whether the thread that stepped last has paused without being held."""
+        """Whether the thread that stepped last has paused without being held; not known where a state was restored."""
         self._private = [False for _ in self.threads]
         self._written: dict[int, _Written] = {}
         self._content: dict[int, int] = {}
@@ -154,6 +154,7 @@ class Recalled(Scheduler):
         self.places[thread.number] = self._automata.after(place, seen)
 
     def _drained(self, turn: Turn) -> Access:
+        self.has_gone_round = False
         access = super()._drained(turn)
         if access.location in self._written:
             self._note_content(access.location)

@@ -99,6 +99,8 @@ class Scheduler(Memory):
         self._last_changed_by: dict[int, int] = {}
         self._held: dict[int, set[int]] = {}
         """Threads that go round in vain, and who is to step before they do so again."""
+        self.has_held = False
+        """Whether there has been such a thread."""
         self._done: Access | None = None
         self._running: Thread | None = None
         self._hub = getcurrent()
@@ -345,6 +347,7 @@ class Scheduler(Memory):
         kept_out = self._rounds.kept_out(self._state(thread), self.steps, last_steps)
         if kept_out:
             self._held[thread.number] = kept_out
+            self.has_held = True
         elif kept_out is not None:
             raise LivelockError(f"thread {thread.number} and the others are back where they were: nobody gets on")
 

@@ -17,12 +17,14 @@ class Shown(NamedTuple):
         turns: all that were taken.
         places: the local states in which its threads ended up.
         outcome: what came of it, if it went on to its end.
+        has_held: whether a thread was held on the way, because it went round in vain.
         failure: how it failed.
     """
 
     turns: Sequence[Turn]
     places: Sequence[Place] = ()
     outcome: Hashable = None
+    has_held: bool = False
     failure: Exception | None = None
 
 
@@ -54,7 +56,7 @@ class Runs:
                 while goes_on and (enabled := run.enabled()):
                     taken.append(Turn(_next(taken[-1].actor if taken else 0, enabled)))
                     run.step(taken[-1])
-                return Shown(taken, run.places, run.finish() if goes_on else None)
+                return Shown(taken, run.places, run.finish() if goes_on else None, run.has_held)
         except NotDeterminedError:
             raise
         except Exception as error:

@@ -203,8 +203,18 @@ class _States:
                 break
             enabled &= choices
             turn = turns[0]
+        self._lead(visit, (choices, turns, withheld), goes_round, enabled)
+
+    def _lead(
+        self,
+        visit: _Visit,
+        ways_on: tuple[frozenset[int], list[Turn], list[Turn]],
+        goes_round: bool,
+        enabled: frozenset[int],
+    ) -> None:
+        """Note that a state leads to the one that the machine is in."""
         taken = tuple(self._turns[visit.depth :])
-        number, is_new = self._arrive(choices, turns, withheld)
+        number, is_new = self._arrive(*ways_on)
         self._edges[visit.number].append(Edge(taken, number, goes_round, enabled))
         if not is_new and number in self._under_way:
             # Round a circle nobody may be put off for ever; as a rule a run has shown such a circle before.
@@ -221,13 +231,16 @@ class _States:
             return
         self._return_to(visit, self._turns)
         choices, turns, withheld = self._ways_on()
-        number, _ = self._arrive(choices, turns + withheld, [])
-        self._edges[visit.number].append(Edge(tuple(self._turns[visit.depth :]), number, goes_round, enabled))
+        self._lead(visit, (choices, turns + withheld, []), goes_round, enabled)
 
     def _is_kept(self, turn: Turn, distance: int) -> bool:
-        """Whether a state with one way to go on is kept; if so, others that come here find it."""
+        """Whether a state with one way to go on is kept; if so, others that come here find it.
+
+        Where a thread has gone round it is: a circle is to be closed before a run would hold who goes round in vain.
+        """
         place = found(self._machine.places[thread_of(turn.actor)])
-        return not self._leaves_out or place.number % _KEPT_OF == 0 or distance == _LONGEST_WAY
+        by_chance = place.number % _KEPT_OF == 0 or distance == _LONGEST_WAY
+        return not self._leaves_out or by_chance or self._machine.has_gone_round
 
     def _return_to(self, visit: _Visit, turns: Sequence[Turn]) -> None:
         """Bring the machine to where it is after some turns that lead through a state."""
@@ -295,6 +308,8 @@ class _States:
 
         A thread that was held there has turns for private accesses which it has not got here: then nothing is noted.
         """
+        if shown.has_held and len(shown.turns) > start:
+            return
         saved = self._machine.saved()
         try:
             for turn in shown.turns[start:]:

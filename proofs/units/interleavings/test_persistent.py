@@ -1,13 +1,14 @@
 """Which actors are enough: what a persistent set that is too small loses, and what a good one saves."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 
+from fastpath import memory
 from fastpath.atomics import compare_and_swap, fetch_add, load_acquire, pause, store_release
 from fastpath.memory import Words
 from proofs.interleavings import alone, local_state, persistent
@@ -17,6 +18,7 @@ from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.remembered import NotDeterminedError
 from proofs.interleavings.report import Search
+from proofs.interleavings.scheduler import Scheduler
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import forgetting, generated_kernels, textbook
 from proofs.units.interleavings.generated_private import NO_LIVELOCKS, generated_private_program
@@ -124,6 +126,27 @@ def program(*threads: Callable[[Words], object]) -> Program:
     return textbook.program(4, list(threads))
 
 
+def calls_again(arena: Words) -> tuple[Any, int]:
+    """A thread that waits between two operations: whether the first was over before the second, and how many rounds."""
+    scheduler = memory.current
+    assert isinstance(scheduler, Scheduler)
+    scheduler.mark("call", "first")
+    store_release(arena, X, 1)
+    over, rounds = scheduler.mark("return", "first"), 0
+    while not load_acquire(arena, Y):
+        rounds += 1
+        pause()
+    called = scheduler.mark("call", "second")
+    scheduler.mark("return", "second")
+    return (over, called), rounds
+
+
+def in_order(_words: Words, results: Sequence[Any]) -> object:
+    """Whether the first operation was over before the second, and how many rounds there were."""
+    (over, called), rounds = results[0]
+    return over < called, rounds
+
+
 PROGRAMS = {
     "store beside loads": program(stores(X, Y, Z), loads(Z, Y, X)),
     "stores both ways": program(stores(X, Y), stores(Y, X), loads(Y)),
@@ -134,6 +157,7 @@ PROGRAMS = {
     "behind a lock": program(behind_lock, behind_lock),
     "an addition beside another": program(adds_if_told, lambda w: (stores(X)(w), adds_if_told(w))),
     "what is in the own buffer": program(forwards, swaps),
+    "a call after a return": textbook.program(4, [calls_again, stores(Y)], in_order),
     "a round beside what ends it": program(goes_round, lambda w: (loads(Z)(w), stores(X)(w))),
     "a round without end": program(goes_round_for_ever, loads(Y, X, X)),
 }
