@@ -17,9 +17,14 @@ from proofs.interleavings.request import HISTORY, Request
 Footprint: TypeAlias = Mapping[int, frozenset[Mode]]
 """How each location is touched that is touched at all."""
 
-_MARKS = {"call": Mode.READ, "return": Mode.APPEND}
+_MODES: Mapping[str, Mode] = {"load": Mode.READ, "call": Mode.READ, "return": Mode.APPEND}
 _LONGEST = 20_000
 """Who goes on for longer has a loop of its own."""
+
+
+def expected_mode(request: Request) -> Mode:
+    """How a location is going to be touched: whatever may write there is taken to do so."""
+    return _MODES.get(request.operation, Mode.WRITE)
 
 
 def conflicts(footprint: Footprint, touched: Iterable[tuple[int, Mode]]) -> bool:
@@ -51,7 +56,7 @@ class _Walk:
         self._touched: dict[int, set[Mode]] = {location: {Mode.READ} for location in progress.waits}
         for request in progress.buffered:
             if request.operation == "return":
-                self._touch(request.location, Mode.APPEND)
+                self._touch(request.location, expected_mode(request))
             else:
                 self._store(request.location, request.value)
 
@@ -74,7 +79,7 @@ class _Walk:
             self._pause(place)
         elif place.kind is Kind.MARK:
             assert place.request is not None
-            self._touch(HISTORY, _MARKS[place.request.operation])
+            self._touch(HISTORY, expected_mode(place.request))
             self._follow(place, None)
         else:
             assert place.request is not None

@@ -10,17 +10,14 @@ A thread and its store buffer are two actors. A load of the thread commutes with
 a return does not with the next call. Who goes on after a pause reads, in one step, all that it has waited for.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeAlias
 
 from proofs.interleavings.access import Access, Mode
-from proofs.interleavings.alone import Footprint, conflicts
+from proofs.interleavings.alone import Footprint, conflicts, expected_mode
 from proofs.interleavings.memory_model import Progress
 from proofs.interleavings.recalled import Recalled
-from proofs.interleavings.request import Request
 from proofs.interleavings.turn import buffer_of, thread_of
-
-_MODES: Mapping[str, Mode] = {"load": Mode.READ, "call": Mode.READ, "return": Mode.APPEND}
 
 Touched: TypeAlias = tuple[int, Mode]
 """A location, and how it is touched."""
@@ -76,10 +73,13 @@ class PersistentSets:
         progress, pending = machine.progress(thread), machine.threads[thread].pending
         if progress is None or not mine:
             return
-        drains = [(request.location, _mode(request)) for request in progress.buffered]
+        drains = [(request.location, expected_mode(request)) for request in progress.buffered]
         access: list[Touched] = []
         if thread in mine and pending is not None:
-            access = [(pending.location, _mode(pending)), *((location, Mode.READ) for location in progress.waits)]
+            access = [
+                (pending.location, expected_mode(pending)),
+                *((location, Mode.READ) for location in progress.waits),
+            ]
         if drains and (pending is None or progress.buffered[0].operation != "return"):
             yield [buffer_of(thread)], drains[:1]
         if access and (not drains or (pending is not None and pending.operation == "load")):
@@ -89,8 +89,3 @@ class PersistentSets:
             # Without the buffer a thread that is woken may go on to its next call, which comes after its last return.
             woken = [] if access or pending is None else [(location, Mode.READ) for location in progress.waits]
             yield mine, drains[:1] + access + woken
-
-
-def _mode(request: Request) -> Mode:
-    """How a location is going to be touched: whatever may write there is taken to do so."""
-    return _MODES.get(request.operation, Mode.WRITE)

@@ -4,6 +4,7 @@ The functions forget as kernels do; what they do not use is gone. Where views or
 more comes first in a search, so that a key without them takes the other for known.
 """
 
+import random
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
@@ -327,3 +328,10 @@ NAMED = named()
 RETURNED = returned()
 LAST_IN = behind_lock(partial(put_in, number=1), partial(put_in, number=2))
 FOUND = behind_lock(partial(put_in, number=1), put_in_what_is_found)
+
+
+def generated_behind_lock(seed: int, most: int) -> Program:
+    """Two threads that put numbers into a list behind a lock, at most so many each, and say what they have found."""
+    chance = random.Random(seed)
+    threads = [[chance.choice(STEPS) for _ in range(chance.randint(1, most))] for _ in range(2)]
+    return behind_lock(*(partial(take_steps, steps=tuple(steps), mark=mark) for mark, steps in enumerate(threads)))

@@ -1,9 +1,7 @@
 """Which actors are enough: what a persistent set that is too small loses, and what a good one saves."""
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
@@ -171,18 +169,11 @@ def test_what_is_enough_has_all_outcomes(name: str, memory: MemoryName) -> None:
     assert outcomes(PROGRAMS[name], memory, search=Search.STATES) == every
 
 
-def behind_locks(seed: int) -> Program:
-    """Two threads that put numbers into a list behind a lock, and say by a word what they have found there."""
-    chance = random.Random(seed)
-    steps = [tuple(chance.choice(forgetting.STEPS) for _ in range(chance.randint(1, 3))) for _ in range(2)]
-    return forgetting.behind_lock(*(partial(forgetting.take_steps, steps=each, mark=m) for m, each in enumerate(steps)))
-
-
 MAKERS: tuple[Callable[[int], Program], ...] = (
     # Its threads never come back to a local state: of livelocks it would be chance which are found.
     lambda seed: generated_private_program(seed, ((2, 4), (2, 5), (2, 6), (3, 3)), NO_LIVELOCKS),
     lambda seed: generated_kernels.generated_kernels(seed, livelocks=True),
-    behind_locks,
+    lambda seed: forgetting.generated_behind_lock(seed, 3),
 )
 FEW = 20
 MANY = 1_000

@@ -117,11 +117,12 @@ def compare_many(seeds: range, memory: MemoryName, sizes: tuple[tuple[int, int],
     seen = 0
     for seed in seeds:
         program = generated_private_program(seed, sizes)
-        every, fewer = outcome_of(program, memory, MANY, every_access=True), outcome_of(program, memory, 10 * MANY)
+        every = outcome_of(program, memory, MANY, every_access=True)
         if every is None:
             continue
         seen += 1
-        assert fewer == every, f"seed {seed} under {memory.value}"
+        # A failure may be found later: who leaves turns out takes them in another order.
+        assert outcome_of(program, memory, 10 * MANY) == every, f"seed {seed} under {memory.value}"
         if sizes is SIZES and (plain := outcome_of(program, memory, MANY, search=Search.PLAIN)) is not None:
             assert plain == every, f"seed {seed} under {memory.value}"
     return seen

@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,20 +52,11 @@ def result(program: Program, memory: MemoryName, **options: Any) -> object:
     return frozenset(report.outcomes) if report.complete else None
 
 
-def behind_locks(seed: int, _memory: MemoryName) -> Program:
-    """Threads that put numbers into a list behind a lock, and say by a word what they have found there."""
-    chance = random.Random(seed)
-    threads = [[chance.choice(forgetting.STEPS) for _ in range(chance.randint(1, 2))] for _ in range(2)]
-    return forgetting.behind_lock(
-        *(functools.partial(forgetting.take_steps, steps=tuple(steps), mark=mark) for mark, steps in enumerate(threads))
-    )
-
-
 MAKERS: tuple[Callable[[int, MemoryName], Program], ...] = (
     lambda seed, memory: generated_kernels.generated_kernels(seed, livelocks=memory is not MemoryName.RA),
     lambda seed, memory: generated_program(seed, weak=memory is not MemoryName.SC),
     lambda seed, _memory: generated_private_program(seed),
-    behind_locks,
+    lambda seed, _memory: forgetting.generated_behind_lock(seed, 2),
 )
 
 
