@@ -1,17 +1,21 @@
 """A second solver, cvc5, is asked what z3 has answered: a proof should not hang on the mistakes of one program.
 
-It gets the conditions as SMT-LIB text, as z3 writes it, and nothing else of z3. Whatever it cannot decide with its
-resources, or cannot read, may have a certificate all the same; what has neither is unknown, and counted as such.
+It gets the conditions as SMT-LIB text, as z3 writes it: first only those that z3 says contradict each other, since what
+follows from few conditions follows from all; where cvc5 cannot tell, the same as z3's simplifier leaves them; then all
+of them. Whatever it cannot decide with its resources, or cannot read, may have a certificate all the same; what has
+neither is unknown, and counted as such.
 """
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import z3
 
 from proofs.ledger import Unknown
 from proofs.smt.certificates.certificate import certificates
+from proofs.smt.certificates.core import Question, Reasons, shortened, simplified
 from proofs.smt.solver import Disagreement, Unsatisfiable
 from proofs.smt.values import FALSE, TRUE, Term
 
@@ -22,6 +26,8 @@ except ImportError:  # a platform that cvc5 has no wheel for
 
 RESOURCES = 3_000_000
 """So many of cvc5's own units of work an answer may take: about ten seconds, but the same ones on every machine."""
+FEWER = 30
+"""By so much fewer for some of the conditions: more of them, which are tried next, may be easier."""
 TIMEOUT_MS = 300_000
 """Far beyond what the units take; whatever does not count them must end too."""
 
@@ -98,6 +104,10 @@ def contradictory(text: str, resources: int = RESOURCES) -> bool:
     return bool(answer.isUnsat())
 
 
+def _as_simplified(conditions: Sequence[Term]) -> list[Term]:
+    return shortened(simplified(conditions))
+
+
 @dataclass(eq=False)
 class SecondOpinion:
     """A witness of z3's answers (`proofs.smt.solver.witnessed`) that puts them to the second solver.
@@ -109,6 +119,7 @@ class SecondOpinion:
         confirmed: how many cvc5 has confirmed.
         certified: how many others have a certificate.
         undecided: what could not be told of the rest.
+        reasons: what cvc5 has confirmed. Where all of one of them is given again, it need not be asked again.
     """
 
     resources: int = RESOURCES
@@ -116,17 +127,35 @@ class SecondOpinion:
     confirmed: int = 0
     certified: int = 0
     undecided: list[str] = field(default_factory=list)
+    reasons: Reasons = field(default_factory=Reasons)
 
     def __call__(self, answer: Unsatisfiable) -> None:
         """Ask for the same. Raises Disagreement."""
-        try:
-            agrees = contradictory(text_of(answer.conditions), self.resources)
-        except Unknown as unknown:
-            self._certify(answer, unknown)
-            return
-        if not agrees:
-            raise Disagreement(f"{answer.what}: z3 finds no solution, cvc5 does")
+        question = Question(answer.conditions)
+        if not self.reasons.are_given(question.parts):
+            try:
+                self._ask(question, answer.what)
+            except Unknown as unknown:
+                self._certify(answer, unknown)
+                return
         self.confirmed += 1
+
+    def _ask(self, question: Question, what: str) -> None:
+        """Ask about few of the conditions first, with less resources. Raises Disagreement, Unknown."""
+        *some, everything = question.cores()
+        few = [] if question.needed is None else [question.needed, *some]
+        for form in (list, _as_simplified):
+            for core in few:
+                with contextlib.suppress(Unknown):
+                    self._confirm(form(core), what, self.resources // FEWER)
+                    self.reasons.add(core)
+                    return
+        self._confirm(everything, what, self.resources)
+        self.reasons.add(everything)
+
+    def _confirm(self, conditions: Iterable[Term], what: str, resources: int) -> None:
+        if not contradictory(text_of(conditions), resources):
+            raise Disagreement(f"{what}: z3 finds no solution, cvc5 does")
 
     def _certify(self, answer: Unsatisfiable, unknown: Unknown) -> None:
         reason = str(unknown)

@@ -9,12 +9,11 @@ the conditions that matter (`proofs.smt.certificates.core`), nor the SAT solver'
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from proofs.ledger import Unknown
 from proofs.smt.certificates.cases import split
 from proofs.smt.certificates.circuit import Clause
-from proofs.smt.certificates.core import cores, separate
+from proofs.smt.certificates.core import Question, Reasons, separate, shortened, simplified
 from proofs.smt.certificates.drat import Step, verify
 from proofs.smt.certificates.linear import Untranslatable
 from proofs.smt.certificates.solving import solve_within
@@ -24,10 +23,6 @@ from proofs.smt.values import Term
 
 CONFLICTS = 20_000
 """So many conflicts a solver may need before the conditions are split into cases."""
-
-
-Done: TypeAlias = dict[frozenset[int], Sequence[Term]]
-"""Conditions that have a certificate, by z3's numbers for them."""
 
 
 @dataclass(frozen=True)
@@ -73,33 +68,33 @@ class Tally:
         self.largest = max(self.largest, size, key=lambda pair: pair[1])
 
 
-def certificates(answer: Unsatisfiable, done: Done | None = None) -> Iterator[Certificate]:
+def certificates(answer: Unsatisfiable, done: Reasons | None = None) -> Iterator[Certificate]:
     """Certificates that together, one for each case, show that z3's answer is right.
 
-    None for conditions that are among those `done`, to which new ones are added.
+    None where it is already for a reason that is `done`; new ones are added to these.
 
     Raises:
         Unknown: the clauses have a solution, since some conditions could not be translated; or none could be.
         Disagreement: the clauses have a solution, although they say all that the conditions do.
     """
-    done = {} if done is None else done
-    for question in separate(answer.conditions):
-        *some, everything = cores(question)
-        first = some[0] if some else everything
-        name = frozenset(part.get_id() for part in first)
-        if name not in done:
-            yield from _of_few(some, everything, answer.what)
-            done[name] = first
+    done = Reasons() if done is None else done
+    for conditions in separate(answer.conditions):
+        question = Question(conditions)
+        if not done.are_given(question.parts):
+            reason, found = _of_few(question, answer.what)
+            yield from found
+            done.add(reason)
 
 
-def _of_few(some: Sequence[Sequence[Term]], everything: Sequence[Term], what: str) -> list[Certificate]:
-    """Certificates for some of the conditions, if that will do."""
-    for conditions in some:
+def _of_few(question: Question, what: str) -> tuple[Sequence[Term], list[Certificate]]:
+    """Certificates for some of the conditions, if that will do, and for which."""
+    *some, everything = question.cores()
+    for core in some:
         try:
-            return list(_in_cases(conditions, what, limited=True))
+            return core, list(_in_cases(shortened(simplified(core)), what, limited=True))
         except (Unknown, Disagreement):
             continue
-    return list(_in_cases(everything, what))
+    return everything, list(_in_cases(simplified(everything) if some else everything, what))
 
 
 def _in_cases(conditions: Sequence[Term], what: str, limited: bool = False) -> Iterator[Certificate]:
@@ -169,7 +164,7 @@ def certify(proof: Callable[[], object], share: tuple[int, int] = (0, 1)) -> Tal
     with witnessed(answers.append):
         proof()
     tally = Tally(len(answers))
-    done: Done = {}
+    done = Reasons()
     number, shares = share
     for answer in answers[len(answers) * number // shares : len(answers) * (number + 1) // shares]:
         for certificate in certificates(answer, done):

@@ -4,6 +4,7 @@ z3 is asked, and need not be right: if those that it names have a solution, no p
 Left out is only what it has no use for. Bounds of unknowns are kept where the unknowns are, since bits need them.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import z3
@@ -13,8 +14,8 @@ from proofs.smt.certificates.linear import parts_first
 from proofs.smt.values import Term
 
 TIMEOUT_MS = 20_000
-MOST = 20
-"""So many conditions are tried to be left out one by one."""
+REMEMBERED = 1 << 16
+"""Of so many conditions it is remembered what they consist of: most of them are asked about again and again."""
 
 
 def separate(conditions: Sequence[Term]) -> Iterator[list[Term]]:
@@ -44,49 +45,22 @@ def simplified(conditions: Sequence[Term]) -> list[Term]:
     return [before if z3.is_false(after) else after for before, after in zip(conditions, simpler, strict=True)]
 
 
-def cores(conditions: Sequence[Term]) -> Iterator[Sequence[Term]]:
-    """Some of the conditions, or of their parts, that z3 still calls contradictory; then more of them, at last all.
-
-    First with the bounds of their unknowns, then with all else that compares these with each other, then with all that
-    is about one of these. Only where there are integers: bit-vectors have bits whatever else is known of them.
-    """
-    if not any(map(_unknowns, conditions)):
-        yield conditions
-        return
-    conditions = simplified(conditions)
-    parts = _parts(conditions)
-    needed = _contradictory(_simplest(parts, _parts(conditions[-1:]))) or _contradictory(parts)
-    if needed is not None:
-        needed = _fewest(needed)
-        yield _with(needed, parts, _is_bound)
-        yield _with(needed, parts, _is_comparison)
-        known = {unknown for part in needed for unknown in _unknowns(part)}
-        yield _with([part for part in parts if not known.isdisjoint(_unknowns(part))], parts, _is_bound)
-    yield conditions
-
-
-def _simplest(parts: Sequence[Term], question: Sequence[Term]) -> list[Term]:
-    """The question, and what is about one unknown only."""
-    return [part for part in parts if len(_unknowns(part)) < 2 or any(part.eq(asked) for asked in question)]
-
-
-def _parts(conditions: Iterable[Term]) -> list[Term]:
-    """What holds where the conditions do, without connectives as far as one part decides those of another."""
+def shortened(conditions: Iterable[Term]) -> list[Term]:
+    """What holds where conditions do, in parts without connectives, as far as one part decides those of another."""
     waiting = [pair for condition in conditions for pair in conjuncts(condition)]
-    known: dict[int, tuple[Term, bool]] = {}
+    known: dict[tuple[int, bool], Term] = {}
     while waiting:
-        found = {part.get_id(): (part, true) for part, true in waiting}
-        known |= found
+        known |= {(part.get_id(), true): part for part, true in waiting}
         waiting = []
-        for part, true in list(known.values()):
+        for (number, true), part in list(known.items()):
             shorter = _shortened(part, true, known)
             if shorter is not None:
-                del known[part.get_id()]
+                del known[number, true]
                 waiting += conjuncts(*shorter)
-    return [part if true else z3.Not(part) for part, true in known.values()]
+    return [part if true else z3.Not(part) for (_, true), part in known.items()]
 
 
-def _shortened(part: Term, true: bool, known: Mapping[int, tuple[Term, bool]]) -> tuple[Term, bool] | None:
+def _shortened(part: Term, true: bool, known: Mapping[tuple[int, bool], Term]) -> tuple[Term, bool] | None:
     """A disjunction without what is known to be false; None if nothing is."""
     if not (z3.is_or(part) and true) and not (z3.is_and(part) and not true):
         return None
@@ -97,11 +71,77 @@ def _shortened(part: Term, true: bool, known: Mapping[int, tuple[Term, bool]]) -
     return whole, true
 
 
-def _is_known(part: Term, true: bool, known: Mapping[int, tuple[Term, bool]]) -> bool:
+def _is_known(part: Term, true: bool, known: Mapping[tuple[int, bool], Term]) -> bool:
     """Whether a condition is known to be true, or to be false."""
     while z3.is_not(part):
         part, true = part.arg(0), not true
-    return known.get(part.get_id(), (part, not true))[1] == true
+    return (part.get_id(), true) in known
+
+
+class Question:
+    """Conditions that z3 calls contradictory, and what of them may be enough to contradict itself.
+
+    Attributes:
+        conditions: all of them.
+        parts: what holds where the conditions do, without connectives between them.
+    """
+
+    def __init__(self, conditions: Sequence[Term]) -> None:
+        self.conditions = conditions
+        self.parts = _conjuncts(conditions)
+
+    @functools.cached_property
+    def needed(self) -> Sequence[Term] | None:
+        """Few of the parts that z3 still calls contradictory, or None if it finds none.
+
+        Only where there are integers: bit-vectors have bits whatever else is known of them.
+        """
+        if not any(map(_unknowns, self.parts)):
+            return None
+        return _contradictory(_simplest(self.parts, _conjuncts(self.conditions[-1:]))) or _contradictory(self.parts)
+
+    def cores(self) -> Iterator[Sequence[Term]]:
+        """The needed parts with what may help to see that they contradict each other; at last all conditions.
+
+        First with the bounds of their unknowns, then with all else that compares these with each other, then with all
+        that is about one of these.
+        """
+        if self.needed is not None:
+            yield _with(self.needed, self.parts, _is_bound)
+            yield _with(self.needed, self.parts, _is_comparison)
+            known = {unknown for part in self.needed for unknown in _unknowns(part)}
+            yield _with([part for part in self.parts if not known.isdisjoint(_unknowns(part))], self.parts, _is_bound)
+        yield self.conditions
+
+
+class Reasons:
+    """What has been shown to contradict itself: where all of it is given again, nothing is left to be shown."""
+
+    def __init__(self) -> None:
+        self._shown: dict[frozenset[int], Sequence[Term]] = {}
+
+    def add(self, reason: Sequence[Term]) -> None:
+        """Note what has been shown. The terms are kept: z3 gives the number of one that is gone to another."""
+        self._shown[frozenset(part.get_id() for part in reason)] = reason
+
+    def are_given(self, parts: Iterable[Term]) -> bool:
+        """Whether one of the reasons is among some parts."""
+        given = {part.get_id() for part in parts}
+        return any(reason <= given for reason in self._shown)
+
+
+def _conjuncts(conditions: Iterable[Term]) -> list[Term]:
+    return list({part.get_id(): part for condition in conditions for part in _conjuncts_of(condition)}.values())
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _conjuncts_of(condition: Term) -> tuple[Term, ...]:
+    return tuple(part if true else z3.Not(part) for part, true in conjuncts(condition))
+
+
+def _simplest(parts: Sequence[Term], question: Sequence[Term]) -> list[Term]:
+    """The question, and what is about one unknown only."""
+    return [part for part in parts if len(_unknowns(part)) < 2 or any(part.eq(asked) for asked in question)]
 
 
 def _contradictory(parts: Sequence[Term]) -> list[Term] | None:
@@ -110,6 +150,7 @@ def _contradictory(parts: Sequence[Term]) -> list[Term] | None:
     solver = z3.Solver(ctx=context)
     solver.set("timeout", TIMEOUT_MS)
     solver.set("smt.arith.solver", 2)
+    solver.set("core.minimize", True)
     names = {}
     for number, part in enumerate(parts):
         name = z3.Bool(f"part {number}", context)
@@ -120,29 +161,21 @@ def _contradictory(parts: Sequence[Term]) -> list[Term] | None:
     return [names[name.get_id()] for name in solver.unsat_core()]
 
 
-def _fewest(needed: list[Term]) -> list[Term]:
-    """Fewer of the parts, if some can be left out one by one."""
-    needed = _contradictory(needed) or needed
-    for part in list(needed) if len(needed) <= MOST else ():
-        fewer = [other for other in needed if other is not part]
-        needed = _contradictory(fewer) or needed if len(fewer) < len(needed) else needed
-    return needed
-
-
-def _with(needed: list[Term], parts: Sequence[Term], helps: Callable[[Term], bool]) -> list[Term]:
+def _with(needed: Sequence[Term], parts: Sequence[Term], helps: Callable[[Term], bool]) -> list[Term]:
     """The needed ones, and those others that help and are about unknowns of these only."""
     kept = {part.get_id() for part in needed}
     known = {unknown for part in needed for unknown in _unknowns(part)}
     return [part for part in parts if part.get_id() in kept or (helps(part) and _unknowns(part) <= known)]
 
 
-def _unknowns(condition: Term) -> set[Term]:
+@functools.lru_cache(maxsize=REMEMBERED)
+def _unknowns(condition: Term) -> frozenset[Term]:
     """The numbers in a condition that are unknown, or that a function gives."""
-    return {
+    return frozenset(
         part
         for part in parts_first(condition, lambda _: False)
         if z3.is_int(part) and z3.is_app_of(part, z3.Z3_OP_UNINTERPRETED)
-    }
+    )
 
 
 def _is_comparison(condition: Term) -> bool:
