@@ -42,15 +42,15 @@ class PoolNumbers:
     """A number for each source NAT's pools of ports, from 1, the same for ever."""
 
     def __init__(self) -> None:
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[PortPools, int] = {}
         self._pools: list[PortPools] = []
 
     def number_of(self, pools: PortPools) -> int:
         """The number of these pools; 0 when all are taken."""
-        number = self._numbers.get(id(pools), 0)
+        number = self._numbers.get(pools, 0)
         if number == 0 and len(self._pools) < MOST_POOLS:
             self._pools.append(pools)
-            number = self._numbers[id(pools)] = len(self._pools)
+            number = self._numbers[pools] = len(self._pools)
         return number
 
     def pools(self, number: int) -> PortPools:

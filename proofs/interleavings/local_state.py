@@ -6,8 +6,8 @@ frames is: at the same instruction, with equal values of the variables that are 
 POPL 1973; Aho, Lam, Sethi, Ullman: Compilers, 9.2.5), and nothing else on its evaluation stack, whose content cannot be
 looked at.
 
-What lies behind a lock is told apart by who gave the lock back last, and in which local state (`remembered.Guard`). Of
-a thread that has ended nothing counts but what is left of it.
+What lies behind a lock is told apart by what it is made of, or else by who gave the lock back last, and in which local
+state (`remembered.Guard`). Of a thread that has ended nothing counts but what is left of it.
 
 That holds of kernels, which cannot keep anything elsewhere, or the compiler would refuse them, and of code that is
 written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of one with a value on its stack (such as the

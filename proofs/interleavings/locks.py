@@ -12,6 +12,7 @@ from greenlet import getcurrent, greenlet
 
 from fastpath.atomics import compare_and_swap, pause, store_release
 from fastpath.memory import Words
+from proofs.interleavings.made_of import Opaque
 
 _FREE, _HELD = np.uint64(0), np.uint64(1)
 _MOST_LOCKS = 8
@@ -43,7 +44,7 @@ class Lock:
         store_release(self._words, self._index, _FREE)
 
 
-class Local:
+class Local(Opaque):
     """As `threading.local`, for greenlets."""
 
     def __init__(self) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Hashable
 import numpy as np
 
 from fastpath.atomics import load_acquire, store_release
+from proofs.interleavings.made_of import Opaque
 from reference.vpc.mappings import Mappings, PhysicalAddress, VirtualToPhysical
 
 _TABLE, _VERSION = 0, 1
 Tables = dict[int, dict[bytes, PhysicalAddress]]
 
 
-class _SeenGuests(VirtualToPhysical):
+class _SeenGuests(VirtualToPhysical, Opaque):
     """As the base class, by way of two words."""
 
     def __init__(self, former: VirtualToPhysical, numbers: dict[Hashable, int]) -> None:

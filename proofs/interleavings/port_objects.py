@@ -7,7 +7,7 @@ touch only while they hold the slow lock: whoever touches it without is found ou
 """
 
 import operator
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from fastpath import memory
 from fastpath.atomics import fetch_add, load_acquire, load_relaxed, store_relaxed, store_release
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
+from proofs.interleavings.made_of import Opaque, made_of
 from proofs.interleavings.scheduler import Scheduler
 
 _LATEST, _MAPPINGS, _SEATS, _COUNTS = range(4)
@@ -123,6 +124,11 @@ class PortObjects:
         self._first: dict[int, int] = {}
         self._end = _COUNTS
 
+    def guarded(self, port: Any, shared: Mapping[str, Words]) -> bytes:
+        """What is behind the slow lock of a port, as a value; `shared` are the arrays that threads share."""
+        names = {id(words): name for name, words in shared.items()}
+        return made_of((port._slow_path, self._end, sorted(self.named.values(), key=repr)), {**names, **self.named})
+
     # --- rule sets ---
 
     def _latest(self) -> tuple[Words, Words]:
@@ -151,7 +157,7 @@ class PortObjects:
         return Seats(self.words, free)
 
 
-class Seats:
+class Seats(Opaque):
     """Free seats, as the list that it stands for, the last one first; `words` say how many have been taken."""
 
     def __init__(self, words: Words, free: list[int]) -> None:

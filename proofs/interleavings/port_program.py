@@ -197,18 +197,20 @@ def port_program(
             history.check(specification)
             return history.results()
 
+        shared = {
+            "words": port.words,
+            "locks": threading.words,
+            "objects": objects.words,
+            **({"mappings": mappings.words} if mappings else {}),
+        }
         return Instance(
-            shared={
-                "words": port.words,
-                "locks": threading.words,
-                "objects": objects.words,
-                **({"mappings": mappings.words} if mappings else {}),
-            },
+            shared=shared,
             threads=[functools.partial(body, number) for number in range(len(threads))],
             finish=finish,
             constant={"words": range(layout.BUCKET_MASK, layout.HEADER_WORDS)},
             label=functools.partial(label_of, layout, port.words),
             guards="locks",
+            guarded=lambda: objects.guarded(port, shared),
             named=objects.named,
         )
 

@@ -20,6 +20,8 @@ class Instance:
             them is an error.
         guards: the name of an array of locks, if threads share more than arrays: objects that a thread touches only
             while it holds one of those. At the end nothing counts but them, and what operations have returned.
+        guarded: what those objects are made of, so that equal values behave alike (`made_of.py`); if it is not given
+            they are told apart by all that has been done to them.
         named: arrays that threads share as well, by identity, each with what decides its content; it may grow. They
             never change, or what is done to them is done to words of `shared`.
         may_wait_forever: whether a run that ends with waiting threads is an outcome, not a failure.
@@ -33,6 +35,7 @@ class Instance:
     may_wait_forever: bool = False
     label: Callable[[str, int], str] = "{}[{}]".format
     guards: str = ""
+    guarded: Callable[[], Hashable] | None = None
     named: MutableMapping[int, Hashable] = field(default_factory=dict)
 
 

@@ -45,6 +45,7 @@ class Place:
         request: what is asked for; the arrays and moments in it are those of some run.
         asked: what of that is the same in all runs.
         same: another place that has turned out to be this one.
+        left: where a lock is given back here, what is then behind it, if that can be compared.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Place:
     asked: Hashable = None
     following: dict[Hashable, "Place"] = field(default_factory=dict)
     same: "Place | None" = None
+    left: Hashable = None
 
 
 class Automata:
@@ -94,16 +96,17 @@ def found(place: Place) -> Place:
 
 
 class Guard:
-    """What lies behind locks, and is no word: who gave a lock back last, and in which local state.
+    """What lies behind locks, and is no word.
 
-    Threads touch it only while they hold the lock, so that it is a function of that local state. So who takes the lock
-    reads, as it were, the local state of whoever has given it back.
+    Threads touch it only while they hold the lock. So it is a function of the local state in which a lock was given
+    back last: who takes the lock reads, as it were, either that, or what has been left there where that can be compared
+    (`Instance.guarded`), which in many local states is the same.
     """
 
     def __init__(self, locks: range) -> None:
         """`locks` are the locations of the locks."""
         self._locks = locks
-        self._left: dict[int, int] = {}
+        self._left: dict[int, Hashable] = {}
 
     def copy(self) -> "Guard":
         """An equal one that changes independently."""
@@ -120,7 +123,7 @@ class Guard:
         seen = seen_by(request, value)
         if request.location in self._locks:
             if request.operation == "store":
-                self._left[request.location] = place.number
+                self._left[request.location] = place.number if place.left is None else place.left
             elif seen is True:
                 return seen, self._left.get(request.location)
         return seen
@@ -173,6 +176,17 @@ class Recording(Scheduler):
         elif place.kind is not kind or place.asked != asked:
             raise NotDeterminedError(f"thread {number}: {request} where it did {place.request}")
 
+    def _look_behind(self, request: Request) -> None:
+        """Where the running thread is about to give a lock back, note what is behind it."""
+        if self._instance.guarded is None or request.location not in self.guards or request.operation != "store":
+            return
+        assert self._running is not None
+        place = self.places[self._running.number]
+        left = self._instance.guarded()
+        if place.left not in (None, left):
+            raise NotDeterminedError(f"thread {self._running.number} leaves something else behind {request}")
+        place.left = left
+
     def _leave(self, seen: Hashable) -> None:
         assert self._running is not None
         number = self._running.number
@@ -185,6 +199,7 @@ class Recording(Scheduler):
         if self._running.number in self._inside:
             return super()._access(request)
         self._arrive(Kind.ACCESS, request)
+        self._look_behind(request)
         value = super()._access(request)
         self._leave(self._guard.seen(self.places[self._running.number], request, value))
         return value

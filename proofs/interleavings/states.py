@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from proofs.interleavings.alone import Footprint, alone
 from proofs.interleavings.endless import Edge, endless
+from proofs.interleavings.made_of import WITHOUT_REFERENCES
 from proofs.interleavings.memory_model import MemoryName, Progress
 from proofs.interleavings.persistent import PersistentSets
 from proofs.interleavings.program import Program
@@ -40,8 +41,6 @@ from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
 from proofs.interleavings.showing import Runs, Shown
 from proofs.interleavings.turn import Turn, thread_of
 
-_WITHOUT_REFERENCES: Final = 2
-"""A version of `marshal` whose output depends on nothing but the value."""
 _MOST_TRIES: Final = 2
 """To do what is not known yet: once in vain, and once after a run."""
 _KEPT_OF: Final = 8
@@ -389,4 +388,4 @@ class _States:
 
 def _digest(key: Any) -> bytes:
     """What is kept of a key: 128 bits, in which no two of a search are alike but by a chance of some 2 ** -80."""
-    return hashlib.blake2b(marshal.dumps(key, _WITHOUT_REFERENCES), digest_size=16).digest()
+    return hashlib.blake2b(marshal.dumps(key, WITHOUT_REFERENCES), digest_size=16).digest()

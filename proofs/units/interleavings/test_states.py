@@ -2,8 +2,9 @@
 
 import ast
 import functools
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,9 @@ FAULTS: dict[str, Fault] = {
         forgetting.NAMED, SC, LOCAL, "left", lambda local, _body, _result: tuple(result for _, result in local.results)
     ),
     "what operations have returned": Fault(forgetting.RETURNED, SC, Recording, "_left"),
+    "what objects behind a lock are made of": Fault(
+        forgetting.COMPARED, SC, forgetting, "made_of", lambda *_: b"all one"
+    ),
     "what is behind a lock": Fault(forgetting.LAST_IN, SC, Guard, "key"),
     "what is found behind a lock": Fault(
         forgetting.FOUND, SC, Guard, "seen", lambda _guard, _place, request, value: seen_by(request, value)
@@ -194,6 +198,24 @@ def test_a_state_is_reached_by_many_runs_and_searched_once() -> None:
     assert report.states == 16
     assert report.steps == 24
     assert explore(program, Search.PLAIN).executions == 20
+
+
+def test_what_is_behind_a_lock_is_the_same_whoever_has_left_it() -> None:
+    as_it_came, as_it_is = (
+        explore(forgetting.behind_lock(*forgetting.PUT_AND_TAKE, compared=compared), Search.STATES)
+        for compared in (False, True)
+    )
+    assert as_it_is.outcomes.keys() == as_it_came.outcomes.keys()
+    assert as_it_is.executions == 1
+    assert as_it_is.states < as_it_came.states
+
+
+def test_what_is_behind_a_lock_must_not_depend_on_anything_else() -> None:
+    """Here on how often it has been looked at, which no thread knows."""
+    program = forgetting.behind_lock(*forgetting.PUT_AND_TAKE)
+    asked = itertools.count()
+    with pytest.raises(NotDeterminedError, match="leaves something else"):
+        explore(lambda: replace(program(), guarded=lambda: next(asked)), Search.STATES)
 
 
 def test_schedules_of_states_replay_to_their_outcomes() -> None:
