@@ -20,6 +20,7 @@ called: its content always counts.
 import dis
 import enum
 import functools
+import hashlib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
@@ -37,6 +38,8 @@ KEEP_NOTHING_ELSE: Final = (
 """Modules whose functions keep nothing but variables: kernels, and code around them that calls none through C, where
 the state of a loop cannot be seen, as in `sum(map(kernel, ...))`."""
 
+_SHORT: Final = 64
+"""Bytes of an array that are kept as they are."""
 _ENDS: Final = frozenset(
     {
         *("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"),
@@ -175,7 +178,11 @@ class LocalStates:
 
 
 def _content(arrays: Sequence["_Array"]) -> Hashable:
-    return tuple(array.tobytes() for array in arrays)
+    """What is in arrays; of large ones a digest, of which no two are alike but by a chance of some 2 ** -80."""
+    return tuple(
+        array.tobytes() if array.nbytes <= _SHORT else hashlib.blake2b(array.tobytes(), digest_size=16).digest()
+        for array in arrays
+    )
 
 
 class _Own(NamedTuple):

@@ -169,22 +169,29 @@ def _with(needed: Sequence[Term], parts: Sequence[Term], helps: Callable[[Term],
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
+def _simple(condition: Term) -> Term:
+    return z3.simplify(condition)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
 def _unknowns(condition: Term) -> frozenset[Term]:
-    """The numbers in a condition that are unknown, or that a function gives."""
+    """The numbers in a condition that are unknown, or that a function gives; as simplified, so that each is one."""
     return frozenset(
         part
-        for part in parts_first(condition, lambda _: False)
+        for part in parts_first(_simple(condition), lambda _: False)
         if z3.is_int(part) and z3.is_app_of(part, z3.Z3_OP_UNINTERPRETED)
     )
 
 
 def _is_comparison(condition: Term) -> bool:
     """Whether a condition compares two numbers."""
+    condition = _simple(condition)
     comparison = condition.arg(0) if z3.is_not(condition) else condition
     return bool(z3.is_app(comparison) and comparison.num_args() == 2 and z3.is_int(comparison.arg(0)))
 
 
 def _is_bound(condition: Term) -> bool:
     """Whether a condition compares something with a number that is known."""
+    condition = _simple(condition)
     comparison = condition.arg(0) if z3.is_not(condition) else condition
     return _is_comparison(condition) and any(map(z3.is_int_value, comparison.children()))
