@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from proofs.interleavings.local_state import LocalStates, change_state
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Instance
@@ -20,6 +22,9 @@ from proofs.interleavings.scheduler import Scheduler, Thread
 
 _SKIPPED = ("proofs.interleavings.remembered", "proofs.interleavings.scheduler", "fastpath.memory")
 """Modules whose frames are no part of a thread."""
+
+_ANOTHER = np.zeros(0, np.uint64)
+"""Stands for the array that a word lies in, which is another one in each run."""
 
 
 class NotDeterminedError(RuntimeError):
@@ -42,7 +47,7 @@ class Place:
     Attributes:
         number: different for each; the same in all runs.
         kind: None as long as no run has come here.
-        request: what is asked for; the arrays and moments in it are those of some run.
+        request: what is asked for, but for arrays and moments.
         asked: what of that is the same in all runs.
         same: another place that has turned out to be this one.
         left: where a lock is given back here, what is then behind it, if that can be compared.
@@ -141,6 +146,13 @@ def _described(request: Request) -> Hashable:
     return (*request[:2], request.ordering, request.failure, request.value, request.note, change_state(request.change))
 
 
+def _of_no_run(request: Request | None) -> Request | None:
+    """A request without what belongs to a run, so that this can be forgotten."""
+    if request is None:
+        return None
+    return request._replace(words=None if request.words is None else _ANOTHER, moment=None)
+
+
 class Recording(Scheduler):
     """A run that is noted."""
 
@@ -172,7 +184,7 @@ class Recording(Scheduler):
             place = self._automata.recognised(place, (number, kind, asked, local))
         self.places[number] = place
         if place.kind is None:
-            place.kind, place.request, place.asked = kind, request, asked
+            place.kind, place.request, place.asked = kind, _of_no_run(request), asked
         elif place.kind is not kind or place.asked != asked:
             raise NotDeterminedError(f"thread {number}: {request} where it did {place.request}")
 
