@@ -2,7 +2,8 @@
 
 The walk goes over all that can be reached. An object that may change gets the number at which it was met first, so that
 two equal values mean a one-to-one map between the objects of two runs, with equal types and content in equal order.
-What cannot change is told by its content alone: which of two equal addresses it is makes no difference.
+What cannot change is told by its content alone: which of two equal addresses it is makes no difference. Of a set counts
+what is in it, and the order in which that is gone over now; who adds to it may go over it in another order afterwards.
 
 That is enough for who comes to these objects anew. A thread that kept one of them from before, while it did not have
 them for itself, might hold another than in an equal run: of what lies behind a lock nobody keeps anything.
@@ -16,8 +17,8 @@ import marshal
 import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from dataclasses import is_dataclass
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,9 @@ WITHOUT_REFERENCES: Final = 2
 """A version of `marshal` whose output depends on nothing but the value."""
 _ATOMS: Final = (type(None), bool, int, float, str, bytes)
 _ORDERED: Final = (list, deque, set, frozenset)
-_KEYED: Final = (dict, OrderedDict, defaultdict, MappingProxyType)
+_KEYED: Final = (dict, OrderedDict, defaultdict)
+_HEAP_TYPE, _IMMUTABLE_TYPE = 1 << 9, 1 << 8
+"""Flags of a type: that it was made at run time, and that nobody can change it, as if it had been made in C."""
 _REMEMBERING: Final = type(functools.cache(repr))
 """What such a function remembers it would compute again."""
 _SOURCE: Final = (".py", ".pyc")
@@ -75,10 +78,10 @@ class _Walk:
         name = self._names.get(id(value))
         if name is not None:
             return "named", repr(name)
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and not hasattr(value, "__dict__"):
             return id(kind), self._all(value)
         if isinstance(value, enum.Enum):
-            return id(kind), value.name
+            return id(kind), str(value.name), repr(value)
         if isinstance(value, np.generic):
             return id(kind), value.tobytes()
         if kind is range:
@@ -86,7 +89,7 @@ class _Walk:
         if isinstance(value, type | ModuleType):
             return "itself", id(value)
         if _is_frozen(value):
-            return id(kind), self._all(getattr(value, field.name) for field in fields(value))
+            return id(kind), self._attributes(value)
         if id(value) not in self._numbers:
             self._numbers[id(value)] = len(self._met)
             self._met.append(value)
@@ -96,15 +99,16 @@ class _Walk:
         """What an object holds that may change."""
         kind = type(value)
         if isinstance(value, FunctionType):
-            cells = [cell.cell_contents for cell in value.__closure__ or ()]
-            held = self._all((*cells, value.__defaults__, *sorted((value.__kwdefaults__ or {}).items())))
-            return id(value.__code__), held
+            held = value.__closure__, value.__defaults__, value.__kwdefaults__, value.__dict__
+            return id(value.__code__), self._all(held)
+        if isinstance(value, CellType):
+            return "cell", self._told(value.cell_contents)
         if isinstance(value, MethodType):
             return "method", self._all((value.__func__, value.__self__))
         if isinstance(value, BuiltinFunctionType):
             return "builtin", value.__qualname__, self._told(value.__self__)
         if isinstance(value, functools.partial):
-            return "partial", self._all((value.func, value.args, *value.keywords.items()))
+            return "partial", self._all((value.func, value.args, value.keywords, value.__dict__))
         if isinstance(value, _REMEMBERING):
             return "remembers", self._told(value.__wrapped__)
         if isinstance(value, np.ndarray):
@@ -116,16 +120,21 @@ class _Walk:
     def _array(self, array: Any) -> object:
         """Of a view what it shows, and how it lies to others of the same memory: where that begins does not count."""
         base = array if array.base is None else array.base
-        if not isinstance(base, np.ndarray):
+        if not isinstance(base, np.ndarray) or array.dtype.hasobject:
             raise NotComparableError(array)
+        form = array.dtype.str, array.shape, array.strides
         address = array.__array_interface__["data"][0]
+        if id(base) in self._names:
+            return "part", *form, address - base.__array_interface__["data"][0], repr(self._names[id(base)])
         number, first = self._memories.setdefault(id(base), (len(self._memories), address))
-        return "array", array.dtype.str, array.shape, array.strides, number, address - first, array.tobytes()
+        return "array", *form, number, address - first, array.tobytes()
 
     def _items(self, value: Any) -> Sequence[object]:
         if isinstance(value, _KEYED):
-            return self._all(part for item in value.items() for part in item)
-        return self._all(value) if isinstance(value, _ORDERED) else ()
+            return self._all((*itertools.chain(*value.items()), getattr(value, "default_factory", None)))
+        if isinstance(value, deque):
+            return self._all((*value, value.maxlen))
+        return self._all(value) if isinstance(value, (*_ORDERED, tuple)) else ()
 
     def _attributes(self, value: Any) -> Sequence[object]:
         """By name; in slots too."""
@@ -140,7 +149,9 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
     yield from getattr(value, "__dict__", {}).items()
     for kind in type(value).__mro__:
         slots = vars(kind).get("__slots__", ())
-        for slot in (slots,) if isinstance(slots, str) else slots:
+        for written in (slots,) if isinstance(slots, str) else slots:
+            is_mangled = written.startswith("__") and not written.endswith("__")
+            slot = f"_{kind.__name__.lstrip('_')}{written}" if is_mangled else written
             if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
                 yield slot, getattr(value, slot)
 
@@ -152,9 +163,13 @@ def _is_frozen(value: object) -> bool:
 @functools.cache
 def _is_transparent(kind: type) -> bool:
     """Whether all that instances hold because of a class is in their attributes, or among their items."""
-    if kind in (object, *_ORDERED, *_KEYED):
+    if kind in (object, tuple, *_ORDERED, *_KEYED):
         return True
-    if getattr(kind.__new__, "__self__", None) is kind:
+    if (
+        not kind.__flags__ & _HEAP_TYPE
+        or kind.__flags__ & _IMMUTABLE_TYPE
+        or getattr(kind.__new__, "__self__", None) is kind
+    ):
         return False  # made in C
     source = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
     return source.endswith(_SOURCE)

@@ -26,8 +26,8 @@ except ImportError:  # a platform that cvc5 has no wheel for
 
 RESOURCES = 3_000_000
 """So many of cvc5's own units of work an answer may take: about ten seconds, but the same ones on every machine."""
-FEWER = 30
-"""By so much fewer for some of the conditions: more of them, which are tried next, may be easier."""
+SHARE_OF_A_CORE = 30
+"""Of the units, one in so many for some of the conditions: more of them, which are tried next, may be easier."""
 TIMEOUT_MS = 300_000
 """Far beyond what the units take; whatever does not count them must end too."""
 
@@ -113,7 +113,7 @@ class SecondOpinion:
     """A witness of z3's answers (`proofs.smt.solver.witnessed`) that puts them to the second solver.
 
     Attributes:
-        resources: units of work that cvc5 may spend on each.
+        resources: units of work that cvc5 may spend on all conditions of an answer; on some of them, few more before.
         certifies: whether to ask for a certificate (`proofs.smt.certificates`) where cvc5 cannot tell. That is as good
             an opinion: a SAT solver finds a proof, case by case, and our own checker accepts it.
         confirmed: how many cvc5 has confirmed.
@@ -132,7 +132,7 @@ class SecondOpinion:
     def __call__(self, answer: Unsatisfiable) -> None:
         """Ask for the same. Raises Disagreement."""
         question = Question(answer.conditions)
-        if not self.reasons.are_given(question.parts):
+        if not self.reasons.are_given([*question.parts, *question.conditions]):
             try:
                 self._ask(question, answer.what)
             except Unknown as unknown:
@@ -141,20 +141,26 @@ class SecondOpinion:
         self.confirmed += 1
 
     def _ask(self, question: Question, what: str) -> None:
-        """Ask about few of the conditions first, with less resources. Raises Disagreement, Unknown."""
-        *some, everything = question.cores()
-        few = [] if question.needed is None else [question.needed, *some]
-        for form in (list, _as_simplified):
-            for core in few:
+        """Ask about some of the conditions first, with less resources. Raises Disagreement, Unknown."""
+        *cores, everything = question.cores()
+        if question.needed is not None:
+            cores.insert(0, question.needed)
+        asked = set()
+        for written in (list, _as_simplified):
+            for core in cores:
+                text = text_of(written(core))
+                if text in asked:
+                    continue
+                asked.add(text)
                 with contextlib.suppress(Unknown):
-                    self._confirm(form(core), what, self.resources // FEWER)
+                    self._confirm(text, what, max(1, self.resources // SHARE_OF_A_CORE))
                     self.reasons.add(core)
                     return
-        self._confirm(everything, what, self.resources)
+        self._confirm(text_of(everything), what, self.resources)
         self.reasons.add(everything)
 
-    def _confirm(self, conditions: Iterable[Term], what: str, resources: int) -> None:
-        if not contradictory(text_of(conditions), resources):
+    def _confirm(self, text: str, what: str, resources: int) -> None:
+        if not contradictory(text, resources):
             raise Disagreement(f"{what}: z3 finds no solution, cvc5 does")
 
     def _certify(self, answer: Unsatisfiable, unknown: Unknown) -> None:

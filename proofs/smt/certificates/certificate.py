@@ -80,7 +80,7 @@ def certificates(answer: Unsatisfiable, done: Reasons | None = None) -> Iterator
     done = Reasons() if done is None else done
     for conditions in separate(answer.conditions):
         question = Question(conditions)
-        if not done.are_given(question.parts):
+        if not done.are_given([*question.parts, *question.conditions]):
             reason, found = _of_few(question, answer.what)
             yield from found
             done.add(reason)

@@ -122,6 +122,7 @@ class Reasons:
 
     def add(self, reason: Sequence[Term]) -> None:
         """Note what has been shown. The terms are kept: z3 gives the number of one that is gone to another."""
+        assert reason, "nothing does not contradict itself"
         self._shown[frozenset(part.get_id() for part in reason)] = reason
 
     def are_given(self, parts: Iterable[Term]) -> bool:

@@ -1,12 +1,15 @@
 """What objects are made of: the same however they have come to be so, and different wherever they may behave so."""
 
 import copy
+import enum
 import functools
 import itertools
+import re
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -39,6 +42,21 @@ class Slotted:
 
     def __init__(self, content: object) -> None:
         self.content = content
+
+
+class Mangled:
+    """With a slot of a name that is the class's own."""
+
+    __slots__ = ("__content",)
+
+    def __init__(self, content: object) -> None:
+        self.__content = content
+
+
+class Level(enum.IntFlag):
+    """Some of its values have no name."""
+
+    HIGH = 1
 
 
 class Counts(dict[str, int]):
@@ -131,11 +149,30 @@ def test_which_of_two_equal_objects_it_is_shows_if_they_may_change() -> None:
     assert of(Address(b"\x01"), Address(b"\x01")) == of(*[Address(b"\x01")] * 2)
 
 
-@pytest.mark.parametrize(
-    "made",
-    [kept_in_closure, Slotted, circle, counts, lambda content: functools.partial(repr, content)],
-    ids=["closure", "slot", "circle", "attribute of a dictionary", "partial"],
-)
+def with_attribute(content: object) -> Callable[[], None]:
+    """A function with an attribute."""
+
+    def function() -> None: ...
+
+    function.content = content  # type: ignore[attr-defined]
+    return function
+
+
+MADE: dict[str, Callable[[int], object]] = {
+    "closure": kept_in_closure,
+    "slot": Slotted,
+    "mangled slot": Mangled,
+    "circle": circle,
+    "attribute of a dictionary": counts,
+    "partial": lambda content: functools.partial(repr, content),
+    "attribute of a function": with_attribute,
+    "value without a name": lambda content: Level(content << 1),
+    "length of a queue": lambda content: deque(maxlen=content),
+    "what a dictionary begins with": lambda content: defaultdict(kept_in_closure(content)),
+}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
 def test_what_is_held_shows(made: Callable[[int], object]) -> None:
     assert of(made(1)) == of(made(1))
     assert of(made(1)) != of(made(2))
@@ -155,6 +192,33 @@ def test_where_memory_begins_does_not_show_but_how_views_of_it_lie() -> None:
     assert of(words[1:3], words[2:4]) != of(words[1:3], np.zeros(2, np.uint64))
 
 
+def test_two_functions_share_a_variable_or_have_one_each() -> None:
+    def counters(*, shared: bool) -> list[Callable[[], int]]:
+        def counter() -> tuple[Callable[[], int], Callable[[], int]]:
+            count = 0
+
+            def raise_it() -> int:
+                nonlocal count
+                count += 1
+                return count
+
+            return raise_it, lambda: count
+
+        one = counter()
+        return list(one) if shared else [one[0], counter()[1]]
+
+    assert of(counters(shared=True)) == of(counters(shared=True))
+    assert of(counters(shared=True)) != of(counters(shared=False))
+
+
+def test_of_an_array_with_a_name_it_shows_which_part_is_held() -> None:
+    words = np.zeros(8, np.uint64)
+    names = {id(words): "words"}
+    assert made_of([[words[1:3]]], names) == made_of([[words[1:3]]], names)
+    assert made_of([[words[1:3]]], names) != made_of([[words[5:7]]], names)
+    assert made_of([[words[1:3]]], names) != made_of([[np.zeros(2, np.uint64)]], names)
+
+
 def test_what_is_shared_otherwise_is_a_name() -> None:
     one, other = np.zeros(2), np.ones(2)
     assert made_of([[one]], {id(one): "words"}) == made_of([[other]], {id(other): "words"})
@@ -171,7 +235,10 @@ def test_nothing_is_looked_at_of_what_goes_by_other_ways() -> None:
 
 @pytest.mark.parametrize(
     "hidden",
-    [iter([1]), (each for each in [1]), weakref.ref(Node), memoryview(b"a"), {}.keys(), itertools.chain([1])],
+    [
+        *(iter([1]), (each for each in [1]), weakref.ref(Node), memoryview(b"a"), {}.keys(), itertools.chain([1])),
+        *(np.zeros(2).flat, re.compile("a"), MappingProxyType({}), np.array([[], None], object)),
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_looked_into_is_refused_by_name(hidden: object) -> None:

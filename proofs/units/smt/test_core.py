@@ -87,6 +87,23 @@ def test_what_is_confirmed_is_not_asked_again(asked: list[str]) -> None:
     assert "y" not in asked[0]
 
 
+def test_of_words_too_nothing_is_asked_twice(asked: list[str]) -> None:
+    one, other = z3.BitVecs("one other", 8)
+    opinion = SecondOpinion()
+    for _ in range(3):
+        opinion(Unsatisfiable("between", (z3.And(one > 3, other > 1), one < 2)))
+    assert (opinion.confirmed, len(asked)) == (3, 1)
+
+
+def test_resources_that_are_few_are_not_unlimited(asked: list[str]) -> None:
+    places = [[z3.Int(f"pigeon {pigeon}") == hole for hole in range(7)] for pigeon in range(8)]
+    alone = [z3.Distinct([z3.Int(f"pigeon {pigeon}") for pigeon in range(8)])]
+    opinion = SecondOpinion(resources=1)
+    opinion(Unsatisfiable("pigeons", (*map(z3.Or, places), *alone)))
+    assert (opinion.confirmed, len(opinion.undecided)) == (0, 1)
+    assert len(set(asked[:-1])) == len(asked[:-1])  # the last time with more resources
+
+
 def test_what_is_confirmed_says_nothing_where_a_part_of_it_is_missing(asked: list[str]) -> None:
     opinion = SecondOpinion()
     opinion(Unsatisfiable("between", (X > 3, Y > 0, X < 2)))
