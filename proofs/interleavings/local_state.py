@@ -20,13 +20,15 @@ called: its content always counts.
 import dis
 import enum
 import functools
-import hashlib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
+
+from proofs.interleavings.digest import digest
+from proofs.interleavings.made_of import is_frozen
 
 KEEP_NOTHING_ELSE: Final = (
     "fastpath.",
@@ -150,7 +152,7 @@ class LocalStates:
             return self._code(value, own)
         if (state := getattr(type(value), "local_state", None)) is not None:
             return type(value), state(value)
-        if is_dataclass(value) and getattr(type(value), "__dataclass_params__").frozen:  # noqa: B009 - no public name
+        if is_frozen(value):
             return type(value), tuple(self._value(getattr(value, field.name), own) for field in fields(value))
         raise _NotComparableError
 
@@ -178,11 +180,8 @@ class LocalStates:
 
 
 def _content(arrays: Sequence["_Array"]) -> Hashable:
-    """What is in arrays; of large ones a digest, of which no two are alike but by a chance of some 2 ** -80."""
-    return tuple(
-        array.tobytes() if array.nbytes <= _SHORT else hashlib.blake2b(array.tobytes(), digest_size=16).digest()
-        for array in arrays
-    )
+    """What is in arrays; of large ones a digest."""
+    return tuple(array.tobytes() if array.nbytes <= _SHORT else digest(array.tobytes()) for array in arrays)
 
 
 class _Own(NamedTuple):

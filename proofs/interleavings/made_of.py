@@ -11,20 +11,18 @@ them for itself, might hold another than in an equal run: of what lies behind a 
 
 import enum
 import functools
-import hashlib
 import itertools
-import marshal
 import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 
-WITHOUT_REFERENCES: Final = 2
-"""A version of `marshal` whose output depends on nothing but the value."""
+from proofs.interleavings.digest import digest
+
 _ATOMS: Final = (type(None), bool, int, float, str, bytes)
 _ORDERED: Final = (list, deque, set, frozenset)
 _KEYED: Final = (dict, OrderedDict, defaultdict)
@@ -65,7 +63,7 @@ class _Walk:
     def over(self, roots: Iterable[object]) -> bytes:
         # Those met grow as the walk goes over them.
         told = [self._all(roots), *map(self._content, self._met)]
-        return hashlib.blake2b(marshal.dumps(told, WITHOUT_REFERENCES), digest_size=16).digest()
+        return digest(told)
 
     def _all(self, values: Iterable[object]) -> tuple[object, ...]:
         return tuple(map(self._told, values))
@@ -88,7 +86,7 @@ class _Walk:
             return "range", value.start, value.stop, value.step
         if isinstance(value, type | ModuleType):
             return "itself", id(value)
-        if _is_frozen(value):
+        if is_frozen(value):
             return id(kind), self._attributes(value)
         if id(value) not in self._numbers:
             self._numbers[id(value)] = len(self._met)
@@ -156,7 +154,8 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
                 yield slot, getattr(value, slot)
 
 
-def _is_frozen(value: object) -> bool:
+def is_frozen(value: object) -> TypeGuard[Any]:
+    """Whether a value is of a dataclass that does not change."""
     return is_dataclass(value) and bool(getattr(type(value), "__dataclass_params__").frozen)  # noqa: B009 - no public name
 
 

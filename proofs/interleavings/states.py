@@ -17,17 +17,15 @@ states in which there is but one way to go on, as of most, only one in a while i
 every state: where the others cannot get in the way of some, those are enough (`persistent.py`).
 """
 
-import hashlib
 import itertools
-import marshal
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from proofs.interleavings.alone import Footprint, alone
+from proofs.interleavings.digest import digest
 from proofs.interleavings.endless import Edge, endless
-from proofs.interleavings.made_of import WITHOUT_REFERENCES
 from proofs.interleavings.memory_model import MemoryName, Progress
 from proofs.interleavings.persistent import PersistentSets
 from proofs.interleavings.program import Program
@@ -318,14 +316,14 @@ class _States:
             return
         if list(map(found, shown.places)) != list(map(found, self._machine.places)):
             raise NotDeterminedError(f"a thread is elsewhere after {to_text(shown.turns)} than was recalled")
-        end = self._shown.setdefault(_digest(self._machine.key()), shown)
+        end = self._shown.setdefault(digest(self._machine.key()), shown)
         if end.outcome != shown.outcome:
             raise NotDeterminedError(f"{to_text(shown.turns)} and {to_text(end.turns)} end in one state, but not alike")
         self._machine.restore(saved)
 
     def _arrive(self, enabled: frozenset[int], turns: list[Turn], withheld: list[Turn]) -> tuple[int, bool]:
         """The number of the state that the machine is in, and whether it is new; then it is the next to go on from."""
-        key = _digest(self._machine.key())
+        key = digest(self._machine.key())
         known = self._numbers.get(key)
         if known is not None:
             self._report.redundant += 1
@@ -384,8 +382,3 @@ class _States:
             if self._report.failure is not None:
                 self._report.complete = False
                 return
-
-
-def _digest(key: Any) -> bytes:
-    """What is kept of a key: 128 bits, in which no two of a search are alike but by a chance of some 2 ** -80."""
-    return hashlib.blake2b(marshal.dumps(key, WITHOUT_REFERENCES), digest_size=16).digest()
