@@ -22,7 +22,7 @@ def part(function: _Function) -> _Function:
 
 
 def hot_part(function: _Function) -> _Function:
-    """A building block that every step needs, inlined into what calls it."""
+    """A building block that every step or every run needs, inlined into what calls it."""
     return _compiled(function, inlined=True)
 
 

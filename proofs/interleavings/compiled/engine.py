@@ -212,7 +212,7 @@ def _conclude(search: Any, report: Report) -> None:
     if status.name.startswith("TOO_MANY"):
         raise OutOfRoomError(f"the search has no room: {status.name.lower().replace('_', ' ')}")
     report.executions, report.redundant = int(state[at.EXECUTIONS]), int(state[at.REDUNDANT])
-    report.steps = int(state[at.BASE] + state[at.STEPS])
+    report.steps = int(state[at.STEPS_BEFORE] + state[at.STEPS])
     report.complete = status is Status.COMPLETE
     if status in _FAILURES:
         report.failure = _FAILURES[status]

@@ -8,7 +8,6 @@ import numpy as np
 from proofs.interleavings.compiled.compiler import part
 from proofs.interleavings.compiled.state import (
     ALIVE,
-    BASE,
     BORN_EXECUTIONS,
     BORN_LENGTH,
     BORN_REDUNDANT,
@@ -31,6 +30,7 @@ from proofs.interleavings.compiled.state import (
     SHARED_AT,
     STATUS,
     STEPS,
+    STEPS_BEFORE,
     THREADS,
     Search,
     Status,
@@ -109,7 +109,7 @@ def _keep(search: Search) -> None:
     for word in range(state[RECORD_WORDS]):
         search.records[number, word] = record[word]
     search.births[number, BORN_LENGTH] = state[STEPS]
-    search.births[number, BORN_STEPS] = state[BASE] + state[STEPS]
+    search.births[number, BORN_STEPS] = state[STEPS_BEFORE] + state[STEPS]
     search.births[number, BORN_EXECUTIONS] = state[EXECUTIONS]
     search.births[number, BORN_REDUNDANT] = state[REDUNDANT]
     for place in range(state[STEPS]):

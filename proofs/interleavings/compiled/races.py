@@ -2,17 +2,20 @@
 
 The algorithm is that of `proofs.interleavings.explore`, step for step, so that both engines make the same runs: source
 sets and sleep sets, with vector clocks over the accesses really made. Sets of threads are bit masks; the steps that
-touched a location are lists through `entry_before`, used as stacks.
+touched a location are lists through `entry_before`, used as stacks. Clocks are handled whole, with the entries of
+threads that there are not: of a constant number the compiler makes vectors.
 """
 
-from proofs.interleavings.compiled.compiler import part
+from proofs.interleavings.compiled.compiler import hot_part
 from proofs.interleavings.compiled.state import (
     BACKTRACK,
+    BASE,
     CHOSEN,
     DATED,
     DEPTH,
     ENTRIES,
     FIRST_ENTRY,
+    FIRST_WATCHED,
     LOCATION,
     MOST_ENTRIES,
     OWN,
@@ -27,13 +30,14 @@ from proofs.interleavings.compiled.state import (
     Search,
     Status,
 )
+from proofs.interleavings.compiled.switch import MOST_THREADS
 from proofs.interleavings.compiled.turns import READ, WRITE
 
 _MODES = 3
 _TOO_MANY_ENTRIES = int(Status.TOO_MANY_ENTRIES)
 
 
-@part
+@hot_part
 def lowest(threads: int) -> int:
     """The first thread of a set that is not empty."""
     thread = 0
@@ -42,7 +46,7 @@ def lowest(threads: int) -> int:
     return thread
 
 
-@part
+@hot_part
 def inherited_sleep(search: Search) -> int:
     """Threads whose next access was tried before, and which nothing since has concerned."""
     depth = search.state[DEPTH]
@@ -61,15 +65,22 @@ def inherited_sleep(search: Search) -> int:
     return sleep
 
 
-@part
+@hot_part
 def _footprint(search: Search, access: int, item: int) -> tuple[int, int]:
     """Location and mode of one thing that an access touches: the word itself first, then what was watched."""
     if item == 0:
         return search.accesses[access, LOCATION], search.accesses[access, TOUCHES]
-    return search.access_watched_at[access, item - 1], READ
+    return _watched(search, access, item - 1)[0], READ
 
 
-@part
+@hot_part
+def _watched(search: Search, access: int, item: int) -> tuple[int, int]:
+    """Location of one thing that a thread watched before its access, and the step at which it had read that."""
+    thread, place = access % search.state[THREADS], search.accesses[access, FIRST_WATCHED] + item
+    return search.read_at[thread, place], search.read_since[thread, place] - search.state[BASE]
+
+
+@hot_part
 def _dependent(search: Search, one: int, other: int) -> bool:
     """Whether two accesses of different threads must keep their order."""
     for item in range(search.accesses[one, WATCHED] + 1):
@@ -81,7 +92,7 @@ def _dependent(search: Search, one: int, other: int) -> bool:
     return False
 
 
-@part
+@hot_part
 def forget(search: Search, place: int) -> None:
     """Undo what `find_races` kept about the last step of the path."""
     nodes = search.nodes
@@ -99,14 +110,14 @@ def forget(search: Search, place: int) -> None:
     search.last[thread] = nodes[place, PREVIOUS]
 
 
-@part
+@hot_part
 def find_races(search: Search, place: int) -> None:
     """Date the step just taken, and note for each race with it what else is to be tried."""
     nodes, clocks, threads = search.nodes, search.clocks, search.state[THREADS]
     thread = nodes[place, CHOSEN]
     access = place * threads + thread
     last = search.last[thread]
-    for each in range(threads):
+    for each in range(MOST_THREADS):
         clocks[place, each] = clocks[last, each] if last >= 0 else 0
     own = clocks[place, thread] + 1
     for item in range(_conflicting(search, access)):
@@ -114,7 +125,7 @@ def find_races(search: Search, place: int) -> None:
         if nodes[earlier, OWN] > clocks[place, nodes[earlier, CHOSEN]]:
             if _reversible(search, earlier, access):
                 _try_reversed(search, earlier, place)
-            for each in range(threads):
+            for each in range(MOST_THREADS):
                 clocks[place, each] = max(clocks[place, each], clocks[earlier, each])
     clocks[place, thread] = nodes[place, OWN] = own
     nodes[place, PREVIOUS] = last
@@ -122,7 +133,7 @@ def find_races(search: Search, place: int) -> None:
     _enter(search, place, access)
 
 
-@part
+@hot_part
 def _enter(search: Search, place: int, access: int) -> None:
     """Keep what a step touched."""
     entry = search.nodes[place, FIRST_ENTRY] = search.state[ENTRIES]
@@ -140,7 +151,7 @@ def _enter(search: Search, place: int, access: int) -> None:
     search.nodes[place, DATED] = 1
 
 
-@part
+@hot_part
 def _conflicting(search: Search, access: int) -> int:
     """Find the earlier steps that conflict with an access, latest first; how many.
 
@@ -160,7 +171,7 @@ def _conflicting(search: Search, access: int) -> int:
     return count
 
 
-@part
+@hot_part
 def insert(search: Search, count: int, place: int) -> int:
     """Add a place to those found, in descending order, once; how many there are."""
     found = search.found
@@ -175,20 +186,20 @@ def insert(search: Search, count: int, place: int) -> int:
     return count + 1
 
 
-@part
+@hot_part
 def after(search: Search, earlier: int, later: int) -> bool:
     """Whether step `later` happens after step `earlier`."""
     return search.clocks[later, search.nodes[earlier, CHOSEN]] >= search.nodes[earlier, OWN]
 
 
-@part
+@hot_part
 def _reversible(search: Search, earlier: int, access: int) -> bool:
     """Whether an access could be made without step `earlier` and what happens after it."""
     count = search.accesses[access, WATCHED]
     for item in range(count):
-        location = search.access_watched_at[access, item]
+        location, since = _watched(search, access, item)
         entry = search.heads[location, WRITE]
-        while entry >= 0 and search.entry_place[entry] >= search.access_watched_since[access, item]:
+        while entry >= 0 and search.entry_place[entry] >= since:
             other = search.entry_place[entry]
             if search.nodes[other, STEP_CHANGED] and (other < earlier or not after(search, earlier, other)):
                 return True
@@ -196,45 +207,39 @@ def _reversible(search: Search, earlier: int, access: int) -> bool:
     return count == 0
 
 
-@part
+@hot_part
 def _try_reversed(search: Search, earlier: int, place: int) -> None:
     """At step `earlier`, make sure that the steps independent of it are also tried first."""
-    nodes, independent = search.nodes, search.independent
-    count = 0
-    for step in range(earlier + 1, place):
-        if not after(search, earlier, step):
-            independent[count] = step
-            count += 1
-    seen = first_steps = 0
-    first = -1
-    for position in range(count):
-        thread = nodes[independent[position], CHOSEN]
+    nodes = search.nodes
+    first_steps = 0
+    for item in range(list_first_steps(search, earlier, place)):
+        first_steps |= 1 << nodes[search.first_steps[item], CHOSEN]
+    if first_steps & (nodes[earlier, BACKTRACK] | nodes[earlier, SLEEP]) == 0:
+        nodes[earlier, BACKTRACK] |= 1 << nodes[search.first_steps[0], CHOSEN]
+
+
+@hot_part
+def list_first_steps(search: Search, earlier: int, place: int) -> int:
+    """List what could come first of the steps behind `earlier` that are independent of it, in their order; how many.
+
+    The step at `place`, which is being dated, counts among them. Of a thread only its first step behind `earlier` can
+    be one: if that comes after `earlier`, so does what the thread does then.
+    """
+    count = seen = 0
+    for step in range(earlier + 1, place + 1):
+        thread = search.nodes[step, CHOSEN]
         if seen >> thread & 1 == 0:
             seen |= 1 << thread
-            if comes_first(search, position):
-                first_steps |= 1 << thread
-                first = thread if first < 0 else first
-    thread = nodes[place, CHOSEN]
-    if seen >> thread & 1 == 0 and is_first(search, place, count):
-        first_steps |= 1 << thread
-        first = thread if first < 0 else first
-    if first_steps & (nodes[earlier, BACKTRACK] | nodes[earlier, SLEEP]) == 0:
-        nodes[earlier, BACKTRACK] |= 1 << first
+            if (step == place or not after(search, earlier, step)) and _comes_first(search, step, count):
+                search.first_steps[count] = step
+                count += 1
+    return count
 
 
-@part
-def comes_first(search: Search, position: int) -> bool:
-    """Whether an independent step happens after none of the independent ones before it."""
-    for other in range(position):  # noqa: SIM110 - numba knows no generators
-        if after(search, search.independent[other], search.independent[position]):
-            return False
-    return True
-
-
-@part
-def is_first(search: Search, place: int, count: int) -> bool:
-    """Whether the step being dated happens after none of the independent ones."""
-    for other in range(count):  # noqa: SIM110 - as above
-        if after(search, search.independent[other], place):
+@hot_part
+def _comes_first(search: Search, step: int, count: int) -> bool:
+    """Whether a step happens after none of the first ones that are listed."""
+    for item in range(count):  # noqa: SIM110 - numba knows no generators
+        if after(search, search.first_steps[item], step):
             return False
     return True

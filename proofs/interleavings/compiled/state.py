@@ -2,7 +2,8 @@
 
 A search is a set of kernels over this record, so that no Python runs between two schedules. Locations are numbered as
 in the plain engine: 0 is the history of calls and returns, word i of the shared words is i + 1. Steps of a run count
-from 1; the path holds step i at place i - 1. Moments count the steps of all runs, so that nothing has to be reset.
+from 1; the path holds step i at place i - 1. Moments count on from one beginning to the next, so that nothing has to be
+reset there.
 """
 
 import functools
@@ -25,7 +26,9 @@ MOST_OUTCOMES: Final = 1 << 16
 MOST_RECORD_WORDS: Final = 64
 """Words of an outcome."""
 MOST_WATCHED: Final = 256
-"""Locations that a thread may have read before it pauses."""
+"""Locations that a thread may have read before it pauses, under a weak memory model."""
+MOST_KEPT_WORDS: Final = 1 << 22
+"""Words of threads that the checkpoints of a path keep."""
 MOST_ENTRIES: Final = 1 << 15
 """Touched locations of a run, those watched after a pause included."""
 MOST_CHANGES: Final = 15
@@ -56,13 +59,14 @@ class Status(IntEnum):
     TOO_MANY_OPTIONS = 14
     TOO_MANY_SLEEPERS = 15
     DATA_RACE = 16
+    TOO_MANY_KEPT_WORDS = 17
 
 
 # --- state: single numbers ---
 
 STATUS: Final = 0
 BASE: Final = 1
-"""Steps of all runs before this one."""
+"""The moment at which the threads were begun."""
 STEPS: Final = 2
 """Steps of this run."""
 EXECUTIONS: Final = 3
@@ -127,7 +131,15 @@ OTHERS: Final = 39
 """How many other locations the last step has read."""
 SCRATCH_AT: Final = 40
 """Address of the word that an access goes to under a weak memory model."""
-STATE_WORDS: Final = 41
+STEPS_BEFORE: Final = 41
+"""Steps of all runs before this one, those that a run has in common with the one before it counted in each."""
+KEPT_WORDS: Final = 42
+"""Words of threads that are kept."""
+KEPT_WORDS_AT: Final = 43
+"""Address of them."""
+THREADS_AT: Final = 44
+"""Address of the threads' columns."""
+STATE_WORDS: Final = 45
 
 # --- threads ---
 
@@ -140,7 +152,7 @@ TARGET: Final = 2
 WAITS: Final = 3
 """How many locations it watches."""
 READS: Final = 4
-"""How many locations it has read since it last paused."""
+"""How many locations it has read; under a weak memory model, since it last paused."""
 CLEARED: Final = 5
 """The moment when it last paused."""
 HAS_CHANGED: Final = 6
@@ -159,7 +171,11 @@ OPTIONS: Final = 12
 """How many options its next access has."""
 RETURNS: Final = 13
 """How many marked operations it has returned from."""
-THREAD_WORDS: Final = 14
+READS_FROM: Final = 14
+"""Which of the locations that it has read is the first since it last paused."""
+WATCHED_FROM: Final = 15
+"""Which of them is the first that it watches."""
+THREAD_WORDS: Final = 16
 
 # --- nodes: the points of the path ---
 
@@ -189,8 +205,31 @@ TOUCHES: Final = 1
 """As `access.Mode`."""
 WATCHED: Final = 2
 """How many locations the thread watched: going on after a pause reads them."""
-ACCESS_WORDS: Final = 3
+FIRST_WATCHED: Final = 3
+"""Which of the locations that the thread has read is the first of them."""
+ACCESS_WORDS: Final = 4
 
+# --- checkpoints: what each step of the path was about to change ---
+
+WORD: Final = 0
+"""Location that it touched."""
+CHANGED_AT: Final = 1
+"""When the word there had changed last; so are the following as they were before the step."""
+READ_FIRST: Final = 2
+"""When the thread had read it first."""
+STACK: Final = 3
+"""The thread's stack pointer."""
+STACK_SIZE: Final = 4
+"""Words between that and the end of the stack."""
+KEPT_FROM: Final = 5
+"""Which of the kept words are the thread's first: its columns, its private words, its stack."""
+WERE_DIRTY: Final = 6
+WERE_ALIVE: Final = 7
+WERE_WAITING: Final = 8
+HAD_RETURNED: Final = 9
+TAKEN_BY: Final = 10
+"""The thread that took the step."""
+CHECKPOINT_WORDS: Final = 11
 
 # --- births: of each outcome, how far the search was when it first came ---
 
@@ -245,9 +284,8 @@ SEARCH: Final = np.dtype(
         ("members", np.int64, (1 << MOST_THREADS, MOST_THREADS)),  # of a set of threads, in ascending order
         ("threads", np.int64, (MOST_THREADS, THREAD_WORDS)),
         ("calls", np.uint64, (MOST_THREADS, MOST_RECORD_WORDS)),  # `RETURNED` at each call
-        ("read_at", np.int64, (MOST_THREADS, MOST_WATCHED)),  # what it has read since it last paused
-        ("watched_at", np.int64, (MOST_THREADS, MOST_WATCHED)),
-        ("watched_since", np.int64, (MOST_THREADS, MOST_WATCHED)),  # the steps at which it was read
+        ("read_at", np.int64, (MOST_THREADS, MOST_STEPS)),  # what it has read, of the same word once between pauses
+        ("read_since", np.int64, (MOST_THREADS, MOST_STEPS)),  # the moments at which it was read
         ("first_read", np.int64, (MOST_THREADS, MOST_WORDS + 1)),  # moment; meaningless when before `CLEARED`
         # Memory.
         ("shared", np.uint64, (MOST_WORDS,)),
@@ -263,10 +301,11 @@ SEARCH: Final = np.dtype(
         ("clocks", np.int64, (MOST_STEPS, MOST_THREADS)),  # steps of each thread that happen before the end of this
         ("sleepers", np.int64, (MOST_STEPS, MOST_THREADS)),  # number of the access that sleeps
         ("found", np.int64, (MOST_STEPS,)),  # places of conflicting steps, latest first
-        ("independent", np.int64, (MOST_STEPS,)),
+        ("first_steps", np.int64, (MOST_THREADS,)),
         ("accesses", np.int64, (MOST_STEPS * MOST_THREADS, ACCESS_WORDS)),
-        ("access_watched_at", np.int64, (MOST_STEPS * MOST_THREADS, MOST_WATCHED)),
-        ("access_watched_since", np.int64, (MOST_STEPS * MOST_THREADS, MOST_WATCHED)),
+        ("checkpoints", np.int64, (MOST_STEPS, CHECKPOINT_WORDS)),
+        ("words_before", np.uint64, (MOST_STEPS,)),  # the word that each step was about to touch
+        ("kept_words", np.uint64, (MOST_KEPT_WORDS,)),
         # Who touched what: lists of entries through `entry_before`, -1 where one ends.
         ("heads", np.int64, (MOST_WORDS + 1, 3)),  # by location and mode
         ("entry_place", np.int64, (MOST_ENTRIES,)),
@@ -338,6 +377,7 @@ def new_search(program: KernelProgram) -> npt.NDArray[np.void]:
     state[WORDS] = len(program.words)
     state[SHARED_AT], state[PRIVATE_AT] = search["shared"].ctypes.data, search["private"].ctypes.data
     state[SCRATCH_AT] = search["scratch"].ctypes.data
+    state[THREADS_AT], state[KEPT_WORDS_AT] = search["threads"].ctypes.data, search["kept_words"].ctypes.data
     state[STEPS_ALLOWED], state[OUTCOMES_ALLOWED] = MOST_STEPS, MOST_OUTCOMES
     return array
 

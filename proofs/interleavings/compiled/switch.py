@@ -238,6 +238,20 @@ def read_word(_context: Any, _address: Any) -> Any:
 
 
 @emitted
+def copy_words(_context: Any, _to: Any, _source: Any, _words: Any) -> Any:
+    """Copy so many 64-bit words from one address to another; they do not overlap."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        to, source, words = arguments
+        pointer = _WORD.as_pointer()
+        size = ir.Constant(_WORD, 8)
+        cgutils.raw_memcpy(builder, builder.inttoptr(to, pointer), builder.inttoptr(source, pointer), words, size)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@emitted
 def write_word(_context: Any, _address: Any, _value: Any) -> Any:
     """Set the 64-bit word at an address."""
 

@@ -1,5 +1,8 @@
 """One run: threads take turns, and what each has read and changed is kept, for waiting and for setting back.
 
+What a thread reads is a list that grows to the end of the run. Those of it which count since the last pause, or which
+the thread watches, are a part of that list: whoever goes back in a run shortens it.
+
 The rules are those of `proofs.interleavings.scheduler`: an access is announced, then made at the thread's turn; one
 that changes nothing counts as a read, except a store; a thread that paused without having changed anything goes on
 when a word that it had read changes.
@@ -23,11 +26,11 @@ from proofs.interleavings.compiled.state import (
     HAS_CHANGED,
     LONGEST,
     MODE,
-    MOST_WATCHED,
     PENDING,
     PRIVATE_AT,
     PRIVATE_WORDS,
     READS,
+    READS_FROM,
     RESULTS,
     RETURNED,
     SHARED_AT,
@@ -35,11 +38,13 @@ from proofs.interleavings.compiled.state import (
     STATUS,
     STEPS,
     STEPS_ALLOWED,
+    STEPS_BEFORE,
     TARGET,
     THREADS,
     TURNS_MASK,
     WAITING,
     WAITS,
+    WATCHED_FROM,
     WORDS,
     Search,
     Status,
@@ -63,15 +68,8 @@ READ, APPEND, WRITE = 0, 1, 2
 _LOAD, _STORE, _CALL, _RETURN, _END = (
     int(operation) for operation in (Operation.LOAD, Operation.STORE, Operation.CALL, Operation.RETURN, Operation.END)
 )
-_ENDLESS, _OUTSIDE, _CONSTANT_CHANGED, _TOO_MANY_WATCHED, _TOO_MANY_CALLS = (
-    int(status)
-    for status in (
-        Status.ENDLESS,
-        Status.OUTSIDE,
-        Status.CONSTANT_CHANGED,
-        Status.TOO_MANY_WATCHED,
-        Status.TOO_MANY_CALLS,
-    )
+_ENDLESS, _OUTSIDE, _CONSTANT_CHANGED, _TOO_MANY_CALLS = (
+    int(status) for status in (Status.ENDLESS, Status.OUTSIDE, Status.CONSTANT_CHANGED, Status.TOO_MANY_CALLS)
 )
 _OPERATION_MASK = 63
 _MARGIN = 8
@@ -84,7 +82,8 @@ def begin(search: Search) -> None:
     set_back(search)
     for thread in range(search.state[THREADS]):
         threads = search.threads
-        threads[thread, WAITS] = threads[thread, READS] = threads[thread, HAS_CHANGED] = threads[thread, CALLS] = 0
+        threads[thread, WAITS] = threads[thread, HAS_CHANGED] = threads[thread, CALLS] = 0
+        threads[thread, READS] = threads[thread, READS_FROM] = 0
         threads[thread, CLEARED] = search.state[BASE]
         start(search, thread)
         _settle(search, thread)
@@ -100,6 +99,7 @@ def set_back(search: Search) -> None:
     for word in range(state[THREADS] * state[PRIVATE_WORDS]):
         search.private[word] = search.private_template[word]
     state[BASE] += state[STEPS]
+    state[STEPS_BEFORE] += state[STEPS]
     state[LONGEST] = max(state[LONGEST], state[STEPS])
     state[STEPS] = state[DIRTY] = state[WAITING] = state[RETURNED] = 0
     state[ALIVE] = (1 << state[THREADS]) - 1
@@ -147,14 +147,12 @@ def _settle(search: Search, thread: int) -> None:
 def _pause(search: Search, thread: int) -> None:
     threads = search.threads
     write_word(search.state[CONTROL_AT] + 8 * PAUSED, 0)
-    if threads[thread, HAS_CHANGED] == 0 and threads[thread, READS] > 0:
-        for place in range(threads[thread, READS]):
-            location = search.read_at[thread, place]
-            search.watched_at[thread, place] = location
-            search.watched_since[thread, place] = search.first_read[thread, location] - search.state[BASE]
-        threads[thread, WAITS] = threads[thread, READS]
+    since, reads = threads[thread, READS_FROM], threads[thread, READS]
+    if threads[thread, HAS_CHANGED] == 0 and reads > since:
+        threads[thread, WATCHED_FROM], threads[thread, WAITS] = since, reads - since
         search.state[WAITING] |= 1 << thread
-    threads[thread, READS] = threads[thread, HAS_CHANGED] = 0
+    threads[thread, READS_FROM] = reads
+    threads[thread, HAS_CHANGED] = 0
     threads[thread, CLEARED] = search.state[BASE] + search.state[STEPS]
 
 
@@ -179,9 +177,9 @@ def _awake(search: Search, waiting: int) -> int:
 @part
 def _has_changed(search: Search, thread: int) -> bool:
     """Whether something that a thread watches has changed since it read it."""
-    base = search.state[BASE]
-    for place in range(search.threads[thread, WAITS]):
-        if search.changed_at[search.watched_at[thread, place]] > base + search.watched_since[thread, place]:
+    first = search.threads[thread, WATCHED_FROM]
+    for place in range(first, first + search.threads[thread, WAITS]):
+        if search.changed_at[search.read_at[thread, place]] > search.read_since[thread, place]:
             return True
     return False
 
@@ -227,9 +225,8 @@ def _note(search: Search, thread: int, location: int, operation: int, changed: n
     new = (1 - changed) & np.int64(seen <= threads[thread, CLEARED])
     search.first_read[thread, location] = moment if new else seen
     search.read_at[thread, count] = location
+    search.read_since[thread, count] = moment
     threads[thread, READS] = count + new
-    if count == MOST_WATCHED - 1:
-        state[STATUS] = _TOO_MANY_WATCHED
 
 
 @part

@@ -6,7 +6,7 @@ fails, and all that adds a store. Of two steps that were made, only two full fen
 """
 
 from proofs.interleavings.compiled.compiler import part
-from proofs.interleavings.compiled.races import after, comes_first, insert, is_first
+from proofs.interleavings.compiled.races import insert, list_first_steps
 from proofs.interleavings.compiled.state import (
     BACKTRACK,
     CAUSE,
@@ -192,27 +192,11 @@ def _conflicting(search: Search, place: int) -> int:
 @part
 def _try_reversed(search: Search, earlier: int, place: int) -> None:
     """At step `earlier`, make sure that the steps independent of it are also tried first."""
-    nodes, independent = search.nodes, search.independent
-    count = 0
-    for step in range(earlier + 1, place):
-        if not after(search, earlier, step):
-            independent[count] = step
-            count += 1
-    seen, first, tried = 0, -1, False
-    for position in range(count):
-        step = independent[position]
-        thread = nodes[step, CHOSEN]
-        if seen >> thread & 1 == 0:
-            seen |= 1 << thread
-            if comes_first(search, position):
-                first = thread if first < 0 else first
-                tried = tried or _is_tried(search, earlier, step)
-    thread = nodes[place, CHOSEN]
-    if seen >> thread & 1 == 0 and is_first(search, place, count):
-        first = thread if first < 0 else first
-        tried = tried or _is_tried(search, earlier, place)
+    nodes, tried = search.nodes, False
+    for item in range(list_first_steps(search, earlier, place)):
+        tried = tried or _is_tried(search, earlier, search.first_steps[item])
     if not tried:
-        nodes[earlier, BACKTRACK] |= 1 << first
+        nodes[earlier, BACKTRACK] |= 1 << nodes[search.first_steps[0], CHOSEN]
 
 
 @part

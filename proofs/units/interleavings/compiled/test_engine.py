@@ -9,11 +9,24 @@ import pytest
 from fastpath.interpreted import Interpreted
 from fastpath.memory import Words
 from proofs.interleavings.compiled.build import Instrumented
-from proofs.interleavings.compiled.engine import Engine
+from proofs.interleavings.compiled.engine import Engine, Room
 from proofs.interleavings.compiled.kernel_program import Build, CheckFailedError, KernelProgram, as_program
 from proofs.interleavings.compiled.known_flow import nothing_to_check
+from proofs.interleavings.compiled.search import explore_runs
 from proofs.interleavings.compiled.sequence_lock import sequence_lock
-from proofs.interleavings.compiled.state import MOST_WORDS, new_search
+from proofs.interleavings.compiled.state import (
+    DEPTH,
+    ENTRIES,
+    EXECUTIONS,
+    MOST_WORDS,
+    OUTCOMES,
+    REDUNDANT,
+    STATUS,
+    STEPS,
+    STEPS_BEFORE,
+    Status,
+    new_search,
+)
 from proofs.interleavings.compiled.switch import MOST_THREADS, why_unavailable
 from proofs.interleavings.explore import explore
 from proofs.interleavings.progress import DeadlockError
@@ -26,6 +39,8 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_un
 
 Body = Callable[[Words, Words], None]
 ONE = np.uint64(1)
+PROGRAMS = 60
+MOST_RUNS = 500
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +99,38 @@ def test_a_limit_leaves_a_search_incomplete(lock: Engine) -> None:
     assert report.executions == 100
     assert not report.complete
     assert not lock.explore(most_seconds=0).complete
+
+
+def test_a_search_that_goes_back_makes_the_runs_of_one_that_begins_each_anew() -> None:
+    modules = Instrumented()
+    for seed in range(PROGRAMS):
+        engine = Engine(generated_kernels(seed), modules)
+        for scope in (Search.PLAIN, Search.REDUCED):
+            going_back, anew = (made_in_batches(engine.prepare(scope), of) for of in (MOST_RUNS, 1))
+            for counted in (STATUS, EXECUTIONS, REDUNDANT, STEPS, STEPS_BEFORE, OUTCOMES, DEPTH, ENTRIES):
+                assert going_back["state"][counted] == anew["state"][counted]
+            for kept in ("nodes", "schedule", "records", "schedules", "shared", "private"):
+                assert (going_back[kept] == anew[kept]).all(), f"program {seed}: {kept} differ"
+
+
+def made_in_batches(room: Room, of: int) -> Any:
+    """A search after some runs, `of` a batch: each batch begins at the start of a run."""
+    search = room.searches[0]
+    for _ in range(MOST_RUNS // of):
+        if search["state"][STATUS] == Status.MORE:
+            explore_runs(room.searches, of)
+    return search
+
+
+def test_a_run_that_cannot_be_repeated_ends_the_search(lock: Engine) -> None:
+    room = lock.prepare()
+    search = room.searches[0]
+    explore_runs(room.searches, 10)
+    assert search["state"][STATUS] == Status.MORE
+    for words in ("shared", "template"):
+        search[words][0] += ONE
+    explore_runs(room.searches, 10)
+    assert search["state"][STATUS] == Status.NOT_ENABLED
 
 
 def test_the_schedules_of_outcomes_replay_in_the_plain_engine() -> None:
