@@ -120,6 +120,10 @@ class MemoryModel(ABC):
         """How far a thread is; None where it may read something else than what was stored last."""
         return None
 
+    def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
+        """Where a thread has a choice: the values that it may read at an access's location, and those it may modify."""
+        raise NotImplementedError
+
     @abstractmethod
     def state(self, thread: int) -> Hashable:
         """What of the memory, besides the arrays, decides how the run may go on where a thread goes round."""

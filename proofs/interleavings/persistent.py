@@ -10,6 +10,7 @@ A thread and its store buffer are two actors. A load of the thread commutes with
 a return does not with the next call. Who goes on after a pause reads, in one step, all that it has waited for.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeAlias
 
@@ -23,20 +24,35 @@ Touched: TypeAlias = tuple[int, Mode]
 """A location, and how it is touched."""
 
 
-class PersistentSets:
+class PersistentSets(ABC):
     """Those of the state that a machine is in.
 
     Attributes:
         footprints: what threads would touch alone from here, as far as it has been asked for.
     """
 
-    def __init__(self, alone: Callable[[int, Progress], Footprint | None]) -> None:
-        """`alone` says what a thread of the machine would touch alone, None if that is not known."""
-        self._alone = alone
+    def __init__(self) -> None:
         self.footprints: dict[int, Footprint | None] = {}
 
+    @abstractmethod
     def note(self, actor: int, access: Access) -> None:
         """An actor has made an access: what threads touch alone may be something else now."""
+
+    @abstractmethod
+    def enough(self, machine: Recalled, enabled: Collection[int], last: int) -> Collection[int]:
+        """Some of the enabled actors that are enough; of the thread that was `last`, if possible."""
+
+
+class InOneMemory(PersistentSets):
+    """Where a thread reads what was stored last."""
+
+    def __init__(self, alone: Callable[[int, Progress], Footprint | None]) -> None:
+        """`alone` says what a thread of the machine would touch alone, None if that is not known."""
+        super().__init__()
+        self._alone = alone
+
+    def note(self, actor: int, access: Access) -> None:
+        """As the base class."""
         thread = thread_of(actor)
         self.footprints = {
             other: footprint
@@ -45,7 +61,7 @@ class PersistentSets:
         }
 
     def enough(self, machine: Recalled, enabled: Collection[int], last: int) -> Collection[int]:
-        """Some of the enabled actors that are enough; of the thread that was `last`, if possible."""
+        """As the base class."""
         unfinished = machine.unfinished()
         if len(unfinished) > 2:
             return enabled

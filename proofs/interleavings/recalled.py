@@ -139,6 +139,19 @@ class Recalled(Scheduler):
         """How far a thread is; see `MemoryModel.progress`."""
         return self._model.progress(thread)
 
+    def watched(self, thread: int) -> Sequence[int]:
+        """The locations of which a change lets a thread go on that waits."""
+        return self._model.watched(thread)
+
+    def has_options(self, thread: int) -> bool:
+        """Whether a thread can make the access that it has pending."""
+        pending = self.threads[thread].pending
+        return pending is not None and len(self._model.options(thread, pending)) > 0
+
+    def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
+        """The values that a thread may read where it makes an access, and those that it may modify."""
+        return self._model.readable(thread, request._replace(words=self._word(request.location)[0]))
+
     def _advance(self, thread: Thread, request: Request, private: bool, without_turn: bool) -> None:
         place = self.places[thread.number]
         writes = request.words is not None and request.operation != "load"

@@ -119,6 +119,14 @@ class Guard:
         copy._left = self._left.copy()
         return copy
 
+    def has(self, location: int) -> bool:
+        """Whether that is one of the locks."""
+        return location in self._locks
+
+    def behind(self, lock: int) -> Hashable:
+        """What is behind a lock, as who takes it would see it."""
+        return self._left.get(lock)
+
     def key(self) -> Hashable:
         """What decides what is found behind the locks."""
         return tuple(sorted(self._left.items()))
@@ -130,7 +138,7 @@ class Guard:
             if request.operation == "store":
                 self._left[request.location] = place.number if place.left is None else place.left
             elif seen is True:
-                return seen, self._left.get(request.location)
+                return seen, self.behind(request.location)
         return seen
 
 

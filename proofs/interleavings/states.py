@@ -27,7 +27,7 @@ from proofs.interleavings.alone import Footprint, alone
 from proofs.interleavings.digest import digest
 from proofs.interleavings.endless import Edge, endless
 from proofs.interleavings.memory_model import MemoryName, Progress
-from proofs.interleavings.persistent import PersistentSets
+from proofs.interleavings.persistent import InOneMemory, PersistentSets
 from proofs.interleavings.program import Program
 from proofs.interleavings.recalled import Recalled, Saved, UnknownStepError
 from proofs.interleavings.remembered import Automata, NotDeterminedError, found
@@ -38,6 +38,8 @@ from proofs.interleavings.scheduler import NotEnabledError
 from proofs.interleavings.sharing import Sharing, acquaint, expand_schedules
 from proofs.interleavings.showing import Runs, Shown
 from proofs.interleavings.turn import Turn, thread_of
+from proofs.interleavings.view_alone import LeftOut, may_touch
+from proofs.interleavings.view_persistent import WithViews
 
 _MOST_TRIES: Final = 2
 """To do what is not known yet: once in vain, and once after a run."""
@@ -114,6 +116,7 @@ class _States:
 
     def _begin(self) -> None:
         self._sharing.has_grown = False
+        self._left_out = LeftOut()
         self._report = Report()
         self._numbers: dict[bytes, int] = {}
         self._edges: list[list[Edge]] = []
@@ -130,9 +133,12 @@ class _States:
         while True:
             try:
                 self._search()
-                break
             except _SharingHasGrownError:
                 self._begin()
+                continue
+            if not (self._report.complete and self._left_out.has_turned_up()):
+                break
+            self._begin()
         report = self._report
         if report.complete:
             self._look_for_livelocks()
@@ -149,7 +155,7 @@ class _States:
         if machine is None:
             return
         self._machine = machine
-        self._persistent = PersistentSets(self._alone)
+        self._persistent = self._persistent_sets()
         self._arrive(*self._ways_on())
         while self._way and self._report.failure is None:
             if self._is_limited():
@@ -286,6 +292,11 @@ class _States:
         turns.sort(key=lambda turn: (turn.actor == last, -turn.option))
         withheld = [turn for turn in turns if turn.actor not in enough]
         return frozenset(choices), [turn for turn in turns if turn.actor in enough], withheld
+
+    def _persistent_sets(self) -> PersistentSets:
+        if self._memory is MemoryName.RA:
+            return WithViews(lambda thread: may_touch(self._machine, thread, self._left_out))
+        return InOneMemory(self._alone)
 
     def _alone(self, thread: int, progress: Progress) -> Footprint | None:
         """What a thread of the machine would touch alone, after a run that shows it if that is needed."""

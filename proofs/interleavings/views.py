@@ -17,6 +17,7 @@ says so (`data_race.py`). A thread that pauses goes on when some word that it ha
 that word's next store in its view: to read the same stores again would be in vain, and stores become visible at last.
 """
 
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,11 +78,15 @@ class Views(MemoryModel):
     def _candidates(self, thread: int, request: Request) -> Sequence[Store]:
         """The stores that an access may read, or come behind, latest first."""
         order = self._location(request).order
-        seen = self._all[thread].view.stores.get(request.location)
-        readable = order[order.index(seen) if seen is not None else 0 :]
+        readable = self._not_gone_past(thread, request)
         if request.operation != "load":
             readable = tuple(store for store in readable if self._may_follow(order, store, request))
         return readable[::-1]
+
+    def _not_gone_past(self, thread: int, request: Request) -> tuple[Store, ...]:
+        order = self._location(request).order
+        seen = self._all[thread].view.stores.get(request.location)
+        return order[order.index(seen) if seen is not None else 0 :]
 
     @staticmethod
     def _may_follow(order: Sequence[Store], store: Store, request: Request) -> bool:
@@ -114,6 +119,11 @@ class Views(MemoryModel):
             location = Location(request.words, request.position, (initial,))
             self._locations[request.location] = location
         return location
+
+    def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
+        stores = self._not_gone_past(thread, request)
+        modified = {before for before, store in itertools.pairwise(stores) if store.modifies}
+        return {store.value for store in stores}, {store.value for store in stores if store not in modified}
 
     def is_immediate(self, thread: int, request: Request) -> bool:
         return request.operation != "go on"
