@@ -137,10 +137,10 @@ class _Walk:
                         self._grow(location, changed & MASK)
 
     def _seen(self, request: Request, value: int) -> Sequence[Hashable]:
-        """What a thread may see that has changed a value."""
+        """What a thread may see that has changed a value, as `Guard.seen` has it."""
         seen = seen_by(request, value)
         behind = self._behind.get(request.location)
-        return [seen] if behind is None else [(seen, each) for each in behind]
+        return [seen] if behind is None or seen is not True else [(seen, each) for each in behind]
 
     def _leave(self, lock: int, behind: Hashable) -> None:
         """Leave something behind a lock."""

@@ -2,7 +2,8 @@
 
 A thread that stores, without reading, comes first whatever all others do meanwhile: they may still read what is older,
 put their own stores before this one or behind it, and modify what this one comes behind. All that their steps leave it
-in another order is another place among the options of theirs. What reads, on the other hand, has more options after a
+in another order is another place among the options of theirs; who goes on after a pause by a store that came in between
+has gone past less than otherwise, and can do all the same. What reads, on the other hand, has more options after a
 store of another thread to the same location, so it comes first only if there will be none; the same is true of a
 read-modify-write, which may come behind such a store. Full fences have one order.
 """

@@ -191,10 +191,10 @@ class _Key:
         return self._stores(self._state.full_fences)
 
     def _order(self, stores: Sequence[Store]) -> Hashable:
-        """Of the oldest it does not matter any more what it modifies: nothing comes before it."""
+        """Of the oldest it does not matter any more whether it modifies another: nothing comes between the two."""
         oldest, *newer = stores
         return (
-            (oldest.value, self._view(oldest.rests_on)),
+            (oldest.value, oldest.is_idle, self._view(oldest.rests_on)),
             tuple((store.value, store.modifies, store.is_idle, self._view(store.rests_on)) for store in newer),
         )
 
@@ -215,14 +215,20 @@ class _Key:
         )
 
     def _reads(self, views: ThreadViews) -> Hashable:
-        """What a pause would watch: nothing is news that is older than what all have seen."""
+        """What a pause would watch; of what is older than all have seen, whether that has been changed since."""
         return tuple(
             sorted(
-                (number, self._ranks.get(store, -1))
+                (number, self._ranks.get(store, -1), store not in self._ranks and self._is_outdated(number, store))
                 for number, store in views.reads.items()
                 if not self._is_private(number)
             )
         )
+
+    def _is_outdated(self, number: int, read: Store) -> bool:
+        """Whether one of the stores that are forgotten has changed what a store was."""
+        oldest = self._readable[number][0]
+        order = self._state.locations[number].order
+        return any(read.place < store.place < oldest.place and not store.is_idle for store in order)
 
     def _view(self, view: View) -> Hashable:
         if self._views_are_alike:

@@ -97,19 +97,16 @@ class Views(MemoryModel):
         return request.operation == "compare-and-swap" and _changed(request, store.value) is None
 
     def _newer(self, thread: int) -> list[tuple[int, Store]]:
-        """For each location that the thread watches the next store that is news to it."""
+        """For each location that the thread watches the store behind the one it has read that first changes something.
+
+        It may know better already, by what it has read elsewhere: then it need not wait to read that here.
+        """
         found = []
         for location, read in self._all[thread].reads.items():
-            order = self._locations[location].order
-            seen = self._seen(thread, location)
-            later = (store for store in order if store.place > read.place and store.place >= seen)
+            later = (store for store in self._locations[location].order if store.place > read.place)
             if news := next((store for store in later if not store.is_idle), None):
                 found.append((location, news))
         return found
-
-    def _seen(self, thread: int, location: int) -> int:
-        store = self._all[thread].view.stores.get(location)
-        return store.place if store is not None else 0
 
     def _location(self, request: Request) -> Location:
         location = self._locations.get(request.location)

@@ -35,7 +35,7 @@ class KernelProgram:
         words: what the shared words are at the start of each run.
         threads: one function a thread, of the shared words and its private ones. Nothing else may change.
         check: of the shared words at the end and the private words of all threads; False when something is wrong.
-            Compiled as well: it is called after each run.
+            Compiled as well: it is called after each run, and changes nothing.
         results: how many of a thread's private words are its results, and so belong to the outcome. An operation that
             is marked by `marks.called` gives one.
         private: the private words at the start, beyond the results, for each thread; equally many.

@@ -243,10 +243,9 @@ def list_options(search: Search, thread: int) -> None:
 
 @part
 def _list_news(search: Search, thread: int, item: int) -> None:
-    """Of a place that a held thread has read, the next store that is news to it."""
+    """Of a place that a held thread has read, the next store behind that which changes something."""
     place, stores = search.read_at[thread, item], search.stores
-    seen = stores[search.views[3 * thread + OWN, place], PLACE]
-    at = max(stores[search.read_store[thread, item], PLACE] + 1, seen)
+    at = stores[search.read_store[thread, item], PLACE] + 1
     while at < search.lengths[place]:
         store = search.order[place, at]
         if stores[store, IDLE] == 0:

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from fastpath.atomics import (
+    fetch_add,
     load_acquire,
     load_plain,
     load_relaxed,
@@ -179,6 +180,27 @@ def set_z(words: Words) -> None:
     store_relaxed(words, Z, 1)
 
 
+def pause_in_vain(words: Words) -> int:
+    """Wait for a change of X if Y is known to come after what was read there."""
+    x, y = load_relaxed(words, X), load_acquire(words, Y)
+    if x == 0 and y == 1:
+        pause()
+        return 2
+    return 1
+
+
+def leave_as_it_is(words: Words, again: bool) -> None:
+    """Store to X what it is, or add nothing, which is no change to wait for, or both; then say so."""
+    told = load_acquire(words, Z)
+    if not told:
+        store_release(words, X, 0)
+    if told or again:
+        fetch_add(words, X, 0)
+    while not load_acquire(words, Z):
+        pause()
+    store_release(words, Y, 1)
+
+
 def set_x_and_z(words: Words) -> None:
     """Two words."""
     store_relaxed(words, X, 1)
@@ -309,6 +331,8 @@ MEMORY = forgetting(write_first, write_second, read_last)
 WAITING = forgetting(change_and_back, pause_once)
 BUFFER = forgetting(write_if_told, set_z, read_y)
 VIEW = forgetting(write_relaxed, stay, read_and_forget)
+IDLE = forgetting(pause_in_vain, partial(leave_as_it_is, again=False), set_z)
+IDLE_AGAIN = forgetting(pause_in_vain, partial(leave_as_it_is, again=True), set_z)
 CARRIED = forgetting(write_and_release, stay, read_handed_on, hand_on)
 RACE = forgetting(read_plainly, write_plainly, set_x_and_z)
 ORDER = operations(partial(read_once, thread=0), partial(read_once, thread=1))

@@ -6,6 +6,7 @@ import pytest
 
 from fastpath.atomics import (
     fence_full,
+    fetch_add,
     load_acquire,
     load_plain,
     load_relaxed,
@@ -20,6 +21,7 @@ from proofs.interleavings.explore import explore
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
 from proofs.interleavings.progress import DeadlockError
+from proofs.interleavings.report import Search
 from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.interleavings.scheduler import EndlessRunError
 from proofs.ledger import Method, claim
@@ -149,6 +151,32 @@ def test_a_wake_up_is_lost_behind_a_store_buffer(memory: MemoryName) -> None:
     assert_holds(sleeper_and_waker(fenced=False), SC)
     assert_fails(sleeper_and_waker(fenced=False), memory, DeadlockError)
     assert_holds(sleeper_and_waker(fenced=True), memory)
+
+
+def changes_for_nothing(words: Words) -> None:
+    """A word is changed, then something is added that leaves it as it is."""
+    store_relaxed(words, 0, 1)
+    fetch_add(words, 0, 0)
+    store_release(words, 1, 1)
+
+
+def waits_for_both(words: Words) -> None:
+    """Waits until the word has been changed, and it has been said so."""
+    while True:
+        word, said = load_relaxed(words, 0), load_acquire(words, 1)
+        if word and said:
+            return
+        pause()
+
+
+@pytest.mark.parametrize("memory", MemoryName)
+@pytest.mark.parametrize("search", Search)
+def test_who_has_seen_what_comes_behind_a_change_is_not_held_by_having_read_what_comes_before(
+    search: Search, memory: MemoryName
+) -> None:
+    report = explore(textbook.program(2, [changes_for_nothing, waits_for_both]), search, memory=memory)
+    assert report.failure is None
+    assert report.complete
 
 
 @pytest.mark.parametrize("memory", MemoryName)

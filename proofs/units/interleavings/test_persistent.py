@@ -211,6 +211,7 @@ PROGRAMS = {
         lambda w: (stores(X)(w), loads(Y)(w), adds(X)(w)), lambda w: (counts_rounds(w), adds(Y)(w))
     ),
     "a message before its content": program(sends, adds_if_told_in_vain),
+    "objects behind a lock": forgetting.generated_behind_lock(10, 3),
     "a round beside what ends it": program(goes_round, lambda w: (loads(Z)(w), stores(X)(w))),
     "a round without end": program(goes_round_for_ever, loads(Y, X, X)),
 }
@@ -354,6 +355,9 @@ FAULTS = {
     ),
     "views: what it stores itself": Fault(
         view_alone._Walk, "_grow", lambda *_: None, "loads beside what stores for itself", (RA,)
+    ),
+    "views: what others leave behind a lock": Fault(
+        view_alone._Walk, "_leave", lambda *_: None, "objects behind a lock", (RA,)
     ),
     "views: what others do after a pause": Fault(
         Recalled, "has_options", lambda *_: False, "a load beside what waits to add", (RA,)

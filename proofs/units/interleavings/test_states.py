@@ -123,6 +123,12 @@ class Fault:
     instead: Callable[..., object] = _nothing
 
 
+def _without_idle(key: Any, stores: Any) -> object:
+    oldest, *newer = stores
+    newer = [(store.value, store.modifies, key._view(store.rests_on)) for store in newer]
+    return oldest.value, key._view(oldest.rests_on), tuple(newer)
+
+
 SC, TSO, RA = MemoryName
 KEY = view_state._Key
 LOCAL = local_state.LocalStates
@@ -160,6 +166,8 @@ FAULTS: dict[str, Fault] = {
     "what stores carry": Fault(
         forgetting.CARRIED, RA, KEY, "_order", lambda _key, stores: tuple(store.value for store in stores)
     ),
+    "which stores are idle": Fault(forgetting.IDLE, RA, KEY, "_order", _without_idle),
+    "changes before what all have seen": Fault(forgetting.IDLE_AGAIN, RA, KEY, "_is_outdated", lambda *_: False),
     "modification orders": Fault(forgetting.MEMORY, RA, KEY, "_order"),
     "clocks of races": Fault(forgetting.RACE, RA, KEY, "_racing", lambda _key: []),
 }
