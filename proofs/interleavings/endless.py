@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from proofs.interleavings.access import Mode
+from proofs.interleavings.recalled import Recalled
 from proofs.interleavings.turn import Turn
 
 
@@ -36,10 +38,14 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True)
 class Circle:
-    """The turns from the initial state, number 0, to a circle, and those of the circle."""
+    """The turns from the initial state, number 0, to a circle, and those of the circle.
+
+    `goes_round` says that somebody pauses there who is not held.
+    """
 
     way: Sequence[Turn]
     turns: Sequence[Turn]
+    goes_round: bool
 
 
 def endless(edges: Sequence[Sequence[Edge]]) -> Iterator[Circle]:
@@ -54,7 +60,24 @@ def endless(edges: Sequence[Sequence[Edge]]) -> Iterator[Circle]:
         alone = [[edge for edge in some if edge.actors == {actor} and not edge.goes_round] for some in edges]
         for part in parts(alone):
             start = min(part)
-            yield Circle(_way(edges, start), _round(_within(alone, part), start, {actor}))
+            yield Circle(_way(edges, start), _round(_within(alone, part), start, {actor}), goes_round=False)
+
+
+def reads_what_is_old(machine: Recalled, circle: Circle) -> bool:
+    """Whether threads read a store there, each time, that has a newer one: no fair memory lets them do so for ever.
+
+    `machine` is in the initial state. What is stored on the circle is a newer one each time.
+    """
+    for turn in circle.way:
+        machine.step(turn)
+    old, stored = set[int](), set[int]()
+    for turn in circle.turns:
+        access = machine.step(turn)
+        if access.mode is Mode.VIEW_WRITE:
+            stored.add(access.location)
+        elif turn.option > 0 and access.operation != "go on":
+            old.add(access.location)
+    return not old <= stored
 
 
 def _within(edges: Sequence[Sequence[Edge]], part: set[int]) -> dict[int, list[Edge]]:
@@ -69,7 +92,7 @@ def _fair_circle(edges: Sequence[Sequence[Edge]], part: set[int]) -> Circle | No
     if frozenset.intersection(*(edge.enabled for edge in taken)) - steps:
         return None
     start = min(part)
-    return Circle(_way(edges, start), _round(inside, start, steps))
+    return Circle(_way(edges, start), _round(inside, start, steps), any(edge.goes_round for edge in taken))
 
 
 def _round(inside: dict[int, list[Edge]], start: int, actors: set[int]) -> list[Turn]:

@@ -25,7 +25,7 @@ from typing import Final
 
 from proofs.interleavings.alone import Footprint, alone
 from proofs.interleavings.digest import digest
-from proofs.interleavings.endless import Edge, endless
+from proofs.interleavings.endless import Edge, endless, reads_what_is_old
 from proofs.interleavings.memory_model import MemoryName, Progress
 from proofs.interleavings.persistent import InOneMemory, PersistentSets
 from proofs.interleavings.program import Program
@@ -311,6 +311,10 @@ class _States:
                 self._follow(shown, len(self._turns))
         return None
 
+    def _has_come_to(self, shown: Shown) -> bool:
+        """Whether the threads of a run have ended up where those of the machine are."""
+        return list(map(found, shown.places)) == list(map(found, self._machine.places))
+
     def _follow(self, shown: Shown, start: int) -> None:
         """Note the last state of a run, from turn `start` of which the machine is: no other run to it is needed.
 
@@ -325,7 +329,7 @@ class _States:
         except (NotEnabledError, UnknownStepError):
             self._machine.restore(saved)
             return
-        if list(map(found, shown.places)) != list(map(found, self._machine.places)):
+        if not self._has_come_to(shown):
             raise NotDeterminedError(f"a thread is elsewhere after {to_text(shown.turns)} than was recalled")
         end = self._shown.setdefault(digest(self._machine.key()), shown)
         if end.outcome != shown.outcome:
@@ -358,6 +362,8 @@ class _States:
             if shown is None or self._report.failure is not None:
                 return
             self._follow(shown, len(self._turns))
+            if shown.has_held and self._has_come_to(shown):
+                self._shown.setdefault(key, shown)
             if key not in self._shown:
                 raise NotDeterminedError(f"a run does not end as was recalled after {to_text(self._turns)}")
         self._report.executions += 1
@@ -388,6 +394,9 @@ class _States:
         if not self._has_cycles:
             return
         for circle in endless(self._edges):
+            machine = self._started()
+            if circle.goes_round and machine is not None and reads_what_is_old(machine, circle):
+                continue
             # A thread that goes round in vain while others could step is held: then it is no fair run.
             self._run(itertools.chain(circle.way, itertools.cycle(circle.turns)), goes_on=False)
             if self._report.failure is not None:

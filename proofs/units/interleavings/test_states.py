@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fastpath.atomics import compare_and_swap, load_acquire, pause, store_release
+from fastpath.atomics import compare_and_swap, fetch_add, load_acquire, pause, store_release
 from fastpath.memory import Words
 from proofs.interleavings import local_state, recalled, scenario, scheduler, states, view_state
 from proofs.interleavings.catalogue import scenario_named
@@ -275,6 +275,37 @@ def test_a_thread_that_goes_round_before_others_have_begun_is_no_livelock(search
     assert told.failure is None
     never = explore(textbook.program(2, [go_round, lambda _words: None]), search)
     assert isinstance(never.failure, LivelockError)
+
+
+def adds_and_takes_away_until_told(words: Words) -> None:
+    """A thread that changes a word of its own each time that it goes round."""
+    while True:
+        fetch_add(words, 0, 1)
+        if load_acquire(words, 1):
+            return
+        fetch_add(words, 0, -1)
+        pause()
+
+
+def test_what_has_been_stored_is_seen_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_state, "KEEP_NOTHING_ELSE", (*local_state.KEEP_NOTHING_ELSE, __name__))
+    tells = textbook.program(2, [adds_and_takes_away_until_told, lambda words: store_release(words, 1, 1)])
+    tells_not = textbook.program(2, [adds_and_takes_away_until_told, lambda words: int(load_acquire(words, 1))])
+    for memory in MemoryName:
+        report = explore(tells, Search.STATES, memory=memory)
+        assert report.failure is None
+        assert report.complete
+        assert isinstance(explore(tells_not, Search.STATES, memory=memory).failure, LivelockError)
+
+
+@pytest.mark.parametrize("memory", [SC, TSO])
+def test_a_thread_that_is_held_on_the_way_to_the_end_hides_no_outcome(memory: MemoryName) -> None:
+    # These come back to no local state, so that only a run shows that they go round in vain.
+    told = textbook.program(2, [adds_and_takes_away_until_told, lambda words: store_release(words, 1, 1)])
+    for program in (told, generated_private_program(5115)):
+        report, reduced = explore(program, Search.STATES, memory=memory), explore(program, memory=memory)
+        assert report.complete
+        assert report.outcomes.keys() == reduced.outcomes.keys()
 
 
 def test_circles_are_found() -> None:
