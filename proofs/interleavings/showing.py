@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.program import Program
-from proofs.interleavings.remembered import Automata, NotDeterminedError, Place, Recording
+from proofs.interleavings.remembered import Automata, NotDeterminedError, Place, Recording, found
 from proofs.interleavings.request import Request
 from proofs.interleavings.turn import Turn, buffer_of, thread_of
 
@@ -26,6 +26,10 @@ class Shown(NamedTuple):
     outcome: Hashable = None
     has_held: bool = False
     failure: Exception | None = None
+
+    def has_come_to(self, places: Sequence[Place]) -> bool:
+        """Whether its threads have ended up in these local states."""
+        return list(map(found, self.places)) == list(map(found, places))
 
 
 class Runs:

@@ -311,10 +311,6 @@ class _States:
                 self._follow(shown, len(self._turns))
         return None
 
-    def _has_come_to(self, shown: Shown) -> bool:
-        """Whether the threads of a run have ended up where those of the machine are."""
-        return list(map(found, shown.places)) == list(map(found, self._machine.places))
-
     def _follow(self, shown: Shown, start: int) -> None:
         """Note the last state of a run, from turn `start` of which the machine is: no other run to it is needed.
 
@@ -329,7 +325,7 @@ class _States:
         except (NotEnabledError, UnknownStepError):
             self._machine.restore(saved)
             return
-        if not self._has_come_to(shown):
+        if not shown.has_come_to(self._machine.places):
             raise NotDeterminedError(f"a thread is elsewhere after {to_text(shown.turns)} than was recalled")
         end = self._shown.setdefault(digest(self._machine.key()), shown)
         if end.outcome != shown.outcome:
@@ -362,7 +358,7 @@ class _States:
             if shown is None or self._report.failure is not None:
                 return
             self._follow(shown, len(self._turns))
-            if shown.has_held and self._has_come_to(shown):
+            if shown.has_held and shown.has_come_to(self._machine.places):
                 self._shown.setdefault(key, shown)
             if key not in self._shown:
                 raise NotDeterminedError(f"a run does not end as was recalled after {to_text(self._turns)}")
