@@ -61,6 +61,11 @@ class Place:
     same: "Place | None" = None
     left: Hashable = None
 
+    @property
+    def behind(self) -> Hashable:
+        """Where a lock is given back here, what whoever takes it next sees behind it."""
+        return self.number if self.left is None else self.left
+
 
 class Automata:
     """What is known of all threads of a program."""
@@ -136,7 +141,7 @@ class Guard:
         seen = seen_by(request, value)
         if request.location in self._locks:
             if request.operation == "store":
-                self._left[request.location] = place.number if place.left is None else place.left
+                self._left[request.location] = place.behind
             elif seen is True:
                 return seen, self.behind(request.location)
         return seen

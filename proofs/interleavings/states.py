@@ -390,8 +390,7 @@ class _States:
         if not self._has_cycles:
             return
         for circle in endless(self._edges):
-            machine = self._started()
-            if circle.goes_round and machine is not None and reads_what_is_old(machine, circle):
+            if circle.goes_round and (machine := self._started()) is not None and reads_what_is_old(machine, circle):
                 continue
             # A thread that goes round in vain while others could step is held: then it is no fair run.
             self._run(itertools.chain(circle.way, itertools.cycle(circle.turns)), goes_on=False)

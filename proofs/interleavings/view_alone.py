@@ -99,7 +99,7 @@ class _Walk:
         self._meet(place, request)
         if request.operation == "store":
             if location in self._behind:
-                self._leave(location, place.number if place.left is None else place.left)
+                self._leave(location, place.behind)
             self._touch(location, Mode.VIEW_WRITE)
             self._grow(location, request.value)
             self._follow(place, None)

@@ -10,7 +10,7 @@ read-modify-write, which may come behind such a store. Full fences have one orde
 
 from collections.abc import Callable, Collection, Sequence
 
-from proofs.interleavings.access import Access, Mode
+from proofs.interleavings.access import WRITES, Access, Mode
 from proofs.interleavings.alone import Footprint, conflicts
 from proofs.interleavings.persistent import PersistentSets, Touched
 from proofs.interleavings.recalled import Recalled
@@ -32,7 +32,7 @@ class WithViews(PersistentSets):
             for other, footprint in self.footprints.items()
             if other != actor
             and footprint is not None
-            and not any(mode in (Mode.WRITE, Mode.VIEW_WRITE) and at in footprint for at, mode in access.footprint())
+            and not any(mode in WRITES and at in footprint for at, mode in access.footprint())
         }
 
     def enough(self, machine: Recalled, enabled: Collection[int], last: int) -> Collection[int]:

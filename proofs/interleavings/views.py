@@ -17,7 +17,6 @@ says so (`data_race.py`). A thread that pauses goes on when some word that it ha
 that word's next store in its view: to read the same stores again would be in vain, and stores become visible at last.
 """
 
-import itertools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,8 +90,7 @@ class Views(MemoryModel):
     @staticmethod
     def _may_follow(order: Sequence[Store], store: Store, request: Request) -> bool:
         """Whether nothing comes behind it that has modified it, or the access fails there and adds no store."""
-        follows = order.index(store) + 1
-        if follows == len(order) or not order[follows].modifies:
+        if not _is_modified(order, store):
             return True
         return request.operation == "compare-and-swap" and _changed(request, store.value) is None
 
@@ -119,8 +117,7 @@ class Views(MemoryModel):
 
     def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
         stores = self._not_gone_past(thread, request)
-        modified = {before for before, store in itertools.pairwise(stores) if store.modifies}
-        return {store.value for store in stores}, {store.value for store in stores if store not in modified}
+        return {store.value for store in stores}, {store.value for store in stores if not _is_modified(stores, store)}
 
     def is_immediate(self, thread: int, request: Request) -> bool:
         return request.operation != "go on"
@@ -271,6 +268,12 @@ class Views(MemoryModel):
     def settle(self) -> None:
         for location in self._locations.values():
             location.words[location.position] = location.order[-1].value
+
+
+def _is_modified(order: Sequence[Store], store: Store) -> bool:
+    """Whether what comes behind a store has modified it, so that nothing else can come there."""
+    follows = order.index(store) + 1
+    return follows < len(order) and order[follows].modifies
 
 
 def _changed(request: Request, old: int) -> int | None:

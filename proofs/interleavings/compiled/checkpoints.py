@@ -1,9 +1,9 @@
 """Going back in a run: what each step of the path was about to change is kept, and put back.
 
 A step changes its own thread, one shared word, and a few numbers. Of the thread everything is kept: its columns, its
-private words, and what its stack holds. Calls and returns touch location 0, which has no word: in its stead the last
-word there is room for is kept. So a search that tries another step at some point need not repeat the run up to
-there from the start; of the threads, those that have gone on since are put back, each once.
+private words, and what its stack holds. So a search that tries another step at some point need not repeat the run up to
+there from the start; of the threads, those that have gone on since are put back, each once. Calls and returns touch
+location 0, which has no word: in its stead the last word there is room for is kept.
 """
 
 from proofs.interleavings.compiled.compiler import hot_part
