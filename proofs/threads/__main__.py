@@ -28,7 +28,7 @@ def main(
         story = Teller(number).story()
         for _ in range(times):
             try:
-                explain(perform(story, design), beginning(story))
+                explain(perform(story, design), beginning(story, design))
             except Unexplained as unexplained:
                 typer.echo(f"story {number}: {unexplained}")
                 raise typer.Exit(1) from None

@@ -6,6 +6,9 @@ not tried again (Lowe, 2017). Of two hits in a row that belong to different conv
 order is tried: their flows are objects of their own. Hits are not placed flow by flow, each for itself: slow operations
 concern all flows, and what is right for each need not be for all.
 
+Expiry takes a ticket like any slow operation, but flows that misses have begun may expire before, each in a moment of
+its own (`docs/misses.md`): those moments have to be found as well.
+
 Long searches owe their length to a few wrong choices made early. So an attempt that has no success soon is given up for
 another one, which prefers other threads.
 """
@@ -15,8 +18,9 @@ from collections.abc import Hashable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from proofs.threads.history import HIT, MISS, History, Operation, Packet
+from proofs.threads.history import HIT, MISS, Control, History, Operation, Packet
 from proofs.threads.replica import Before, Mismatch, Replica
+from reference.packet.flow import FlowId
 
 _STAYS = 0.7
 """How often an attempt begins with the round at which the last one has failed, and not earlier."""
@@ -35,10 +39,21 @@ class Undecided(Exception):
 
 
 class Move(NamedTuple):
-    """A step of an order: a thread's next operation; or that its packet leaves its time before it takes effect."""
+    """A step of an order: a thread's next operation; or what comes of it before it takes effect.
+
+    Attributes:
+        touches: its packet leaves its time.
+        expires: its expiry removes the flow with this outbound id.
+    """
 
     thread: int
     touches: bool = False
+    expires: FlowId | None = None
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the operation is yet to take effect."""
+        return self.touches or self.expires is not None
 
 
 class _Level(NamedTuple):
@@ -152,7 +167,8 @@ class _Walk:
         """Whether all that has its place had ended before anything else began."""
         placed = [thread[:position] for thread, position in zip(self._threads, self._positions, strict=True)]
         latest = max((operation.ended for thread in placed for operation in thread), default=0)
-        return not any(self._touched) and all(head.began > latest for head in self._heads().values())
+        is_begun = bool(self._taken) and self._taken[-1].move.is_early
+        return not is_begun and not any(self._touched) and all(head.began > latest for head in self._heads().values())
 
     def _drawn(self) -> dict[Operation, float]:
         """Which of several operations is tried first: by chance, but mostly a thread goes on, as threads do.
@@ -176,23 +192,26 @@ class _Walk:
 
     def order(self) -> list[Operation]:
         """The operations in the order of this attempt."""
-        return [taken.operation for taken in self._taken if not taken.move.touches]
+        return [taken.operation for taken in self._taken if not taken.move.is_early]
 
     def _level(self) -> _Level:
-        """What may come next: what compiled code decided, then the slow operation that is due, then time stamps."""
+        """What may come next: operations; then time stamps, and flows that an expiry removes before its ticket."""
         heads = self._heads()
         horizon = min((head.ended for head in heads.values()), default=0)
         due = self._tickets[self._slow] if self._slow < len(self._tickets) else None
         ready = {number: head for number, head in heads.items() if head.began <= horizon}
         moves = [Move(number) for number, head in ready.items() if not head.is_slow and not self._is_swapped(head)]
-        moves += [Move(number) for number, head in ready.items() if head.ticket == due]
+        # An expiry removes all flows: none of them just before.
+        early = self._just_expired
+        moves += [Move(number) for number, head in ready.items() if head.ticket == due and early != number]
         moves += [Move(number, touches=True) for number, head in ready.items() if self._may_touch(number, head)]
+        moves += [move for number, head in ready.items() for move in self._expiries(number, head)]
         state = (*self._positions, *self._touched, self._base, self._replica.connections(), *moves)
         if state in self._tried:
             return _Level(state, [], is_new=False)
         self._tried.add(state)
         self._horizon = horizon
-        moves.sort(key=lambda move: (move.touches, self._ranks[heads[move.thread]]))
+        moves.sort(key=lambda move: (move.is_early, self._ranks[heads[move.thread]]))
         return _Level(state, moves, is_new=True)
 
     def take(self, move: Move) -> bool:
@@ -208,7 +227,7 @@ class _Walk:
             return False
         if move.touches:
             self._touched[move.thread] = True
-        else:
+        elif not move.is_early:
             self._positions[move.thread] += 1
             self._touched[move.thread] = False
             self._slow += operation.is_slow
@@ -226,14 +245,14 @@ class _Walk:
             self._replica.take_back(before)
         if move.touches:
             self._touched[move.thread] = False
-        else:
+        elif not move.is_early:
             self._positions[move.thread] -= 1
             self._slow -= operation.is_slow
             self._touched[move.thread] = self._had_touched(move.thread)
 
     def story(self) -> str:
         """Where the best attempt ended, and why it could not go on."""
-        placed = [taken.operation for taken in self._best if not taken.move.touches]
+        placed = [taken.operation for taken in self._best if not taken.move.is_early]
         counts = [
             sum(operation.thread == thread[0].thread for operation in placed) if thread else 0
             for thread in self._threads
@@ -259,28 +278,45 @@ class _Walk:
                 return self._replica.hit(action)
         saved = self._replica.saved()
         try:
-            self._replica.repeat(action)
+            if not self._change(move, operation):
+                self._replica.restore(saved)
+                return None
         except Mismatch:
             self._replica.restore(saved)
             raise
-        # With the thread: misses take no ticket, so that more than one operation may be repeated from the same state.
-        self._base = hash((saved, move.thread, *self._positions))
+        # With the move: misses take no ticket, so that more than one operation may be repeated from the same state.
+        self._base = hash((saved, move, *self._positions))
         return saved
+
+    def _change(self, move: Move, operation: Operation) -> bool:
+        """Change the replica in other ways than a hit does; whether anything had to be changed."""
+        if move.expires is None:
+            self._replica.repeat(operation)
+            return True
+        assert isinstance(operation.action, Control)
+        assert operation.action.expires_ms is not None
+        return self._replica.expire_flow(move.expires, operation.action.expires_ms)
 
     def _heads(self) -> dict[int, Operation]:
         """The next operation of every thread that has one."""
         places = enumerate(zip(self._positions, self._threads, strict=True))
         return {number: thread[position] for number, (position, thread) in places if position < len(thread)}
 
+    @property
+    def _just_expired(self) -> int | None:
+        """The thread whose expiry has removed a flow by the latest step; None if that was another step."""
+        latest = self._taken[-1].move if self._taken else None
+        return None if latest is None or latest.expires is None else latest.thread
+
     def _is_swapped(self, head: Operation) -> bool:
-        """Whether a hit might as well have come before the hit just taken, and is tried there."""
-        if not self._taken or self._taken[-1].move.touches:
+        """Whether a hit might as well have come before the latest hit, or end of a flow, and is tried there."""
+        if not self._taken or not isinstance(head.action, Packet) or not self._replica.would_hit(head.action):
             return False
         latest = self._taken[-1]
+        if latest.move.expires is not None:
+            return self._replica.flow_of(head.action) != latest.move.expires
         last, horizon = latest.operation, latest.horizon
-        if not isinstance(latest.before, Before) or not isinstance(last.action, Packet):
-            return False
-        if not isinstance(head.action, Packet) or not self._replica.would_hit(head.action):
+        if not isinstance(latest.before, Before) or not isinstance(last.action, Packet) or latest.move.is_early:
             return False
         if last.action.talk == head.action.talk:
             return False
@@ -291,6 +327,15 @@ class _Walk:
             return False
         # A segment that ends a connection leaves its time first, as any hit does.
         return head.ticket != HIT or not self._replica.would_hit(head.action)
+
+    def _expiries(self, number: int, head: Operation) -> Iterator[Move]:
+        """Flows that expire before their expiry takes its ticket; of several in a row, one order is tried."""
+        if not isinstance(head.action, Control) or head.action.expires_ms is None:
+            return
+        latest = self._taken[-1].move.expires if self._just_expired == number else None
+        for flow in self._replica.native:
+            if latest is None or latest < flow:
+                yield Move(number, expires=flow)
 
     def _had_touched(self, number: int) -> bool:
         moves = [taken.move for taken in self._taken if taken.move.thread == number]

@@ -61,11 +61,18 @@ class Packet:
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A control operation, and its answer or refusal."""
+    """A control operation, and its answer or refusal.
+
+    Attributes:
+        expires_ms: the time of an expiry; None for anything else.
+        recalls: whether it makes every flow the reference's, so that none of them expires in a moment of its own.
+    """
 
     name: str
     call: Call
     answer: object
+    expires_ms: int | None = None
+    recalls: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import fastpath
 import reference
+from fastpath.designs import POLICIES
 from fastpath.frames import Path
 from proofs.conformance.engines import HASH_SEED
 from proofs.equivalence import vpc
@@ -60,7 +61,7 @@ class _Actor:
 
     def dump(self) -> None:
         """Look at everything."""
-        self._command(Command("snapshot", lambda port, _: port.snapshot()))
+        self._command(Command("snapshot", lambda port, _: port.snapshot(), recalls=True))
 
     def operations(self) -> Iterator[Operation]:
         """What was done, packet by packet."""
@@ -87,16 +88,16 @@ class _Actor:
             steps = [MappingStep(deed.name, deed.call, announces) for announces in (False, True)]
             self._record += [Operation(self._number, began, ended, HIT, step) for step in steps]
         else:
-            control = Control(deed.name, deed.call, answer)
+            control = Control(deed.name, deed.call, answer, deed.expires_ms, deed.recalls)
             self._record.append(Operation(self._number, began, ended, self._port.ticket, control))
 
 
-def beginning(story: Story) -> Replica:
-    """The reference as the port of a story is at first."""
+def beginning(story: Story, design: fastpath.Design = fastpath.Design.FINE) -> Replica:
+    """The reference as the port of a story is at first, and how the flows expire that a design's misses begin."""
     mappings = vpc.mappings()
     port = reference.Port(vpc.config(), story.limits, mappings)
     vpc.set_up(port)
-    return Replica(port, mappings)
+    return Replica(port, mappings, expires_one_by_one=not POLICIES[design].has_port_lock)
 
 
 def perform(story: Story, design: fastpath.Design) -> History:

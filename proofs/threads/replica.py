@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import reference
 from proofs.conformance.compare import differences
 from proofs.threads.dump import essence
-from proofs.threads.history import HIT, MISS, Action, Control, Following, MappingStep, Packet, attempt
+from proofs.threads.history import HIT, MISS, Control, Following, MappingStep, Operation, Packet, attempt
+from proofs.threads.one_flow import expire_flow, outbound_id
 from reference.direction import Direction
 from reference.packet.flow import FlowId
 from reference.tcp import CLOSED, NEW_FLOW
@@ -51,17 +52,20 @@ class Replica:
         port: the port.
     """
 
-    def __init__(self, port: reference.Port, mappings: Mappings) -> None:
+    def __init__(self, port: reference.Port, mappings: Mappings, *, expires_one_by_one: bool) -> None:
+        """`expires_one_by_one`: whether flows that misses have begun expire each in a moment of its own."""
         self.port = port
         self._mappings = mappings
+        self._expires_one_by_one = expires_one_by_one
+        self._native: tuple[FlowId, ...] = ()
 
     def saved(self) -> bytes:
         """Everything there is to the replica."""
-        return pickle.dumps((self.port, self._mappings))
+        return pickle.dumps((self.port, self._mappings, self._native))
 
     def restore(self, saved: bytes) -> None:
         """Become what was saved."""
-        self.port, self._mappings = pickle.loads(saved)
+        self.port, self._mappings, self._native = pickle.loads(saved)
 
     def connections(self) -> Hashable:
         """What the order of hits may have decided."""
@@ -123,13 +127,33 @@ class Replica:
                 setattr(entry.tcp_flow, name, value)
             entry.tcp_flow.last_hit_ms = before.connection_last_hit_ms
 
-    def repeat(self, action: Action) -> None:
+    @property
+    def native(self) -> tuple[FlowId, ...]:
+        """Outbound ids, sorted, of the flows that may expire before the expiry takes its ticket.
+
+        Misses have begun them, and no operation on all flows has made them the reference's. Some may be the
+        reference's all the same, for it has met a packet of theirs, or be gone.
+        """
+        return self._native if self._expires_one_by_one and self.port.state is reference.PortState.RUNNING else ()
+
+    def expire_flow(self, flow: FlowId, now_ms: int) -> bool:
+        """Expire what is due of one flow; whether anything was."""
+        return expire_flow(self.port.data, flow, now_ms)
+
+    def flow_of(self, packet: Packet) -> FlowId | None:
+        """The outbound id of a packet's flow, as far as the reference knows it."""
+        return outbound_id(self.port.data, packet.direction, packet.key)
+
+    def repeat(self, operation: Operation) -> None:
         """Repeat anything but a hit; raises `Mismatch` and is then in no particular state."""
+        action = operation.action
         match action:
             case Packet():
                 verdict = self.port.process(action.direction, action.frame, action.now_ms)
                 if verdict != action.verdict:
                     raise Mismatch(f"the reference decides {verdict}, the port {action.verdict}")
+                if operation.ticket == MISS:
+                    self._note_begun(action)
             case Control():
                 answer = attempt(action.call, self.port, self._mappings)
                 found = differences(essence(answer), essence(action.answer))
@@ -138,11 +162,18 @@ class Replica:
                         f"{place.path}: {place.expected!r}, the port {place.got!r}" for place in found[:5]
                     )
                     raise Mismatch(f"the reference answers {listed}")
+                if action.recalls:
+                    self._native = ()
             case Following():
                 if self.port.is_behind_mappings:
                     self.port.follow_mappings()
             case MappingStep():
                 self._step(action)
+
+    def _note_begun(self, packet: Packet) -> None:
+        flow = self.flow_of(packet)
+        if flow is not None and flow not in self._native:
+            self._native = tuple(sorted((*self._native, flow)))
 
     def _step(self, step: MappingStep) -> None:
         """Mappings are published first and announced second: each table's version rises after its value."""

@@ -50,11 +50,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Command:
-    """A control operation. One that changes mappings belongs to no port."""
+    """A control operation. One that changes mappings belongs to no port; the rest is as in `history.Control`."""
 
     name: str
     call: Call
     changes_mappings: bool = False
+    expires_ms: int | None = None
+    recalls: bool = False
 
 
 Deed: TypeAlias = Batch | Command
@@ -135,7 +137,7 @@ class Teller:
         now_ms = self._now_ms
         match self._random.randrange(4):
             case 0:
-                return Command(f"expire at {now_ms}", lambda port, _: port.expire(now_ms))
+                return Command(f"expire at {now_ms}", lambda port, _: port.expire(now_ms), expires_ms=now_ms)
             case 1:
                 named = of(changes.MAPPINGS)
                 return Command(named.name, named.change, changes_mappings=True)
