@@ -30,9 +30,9 @@ class _WithoutLocks:
     "actions: batches on 2 or 4 conversations, of one's own or shared, TCP, UDP and ICMP, IPv4 and IPv6; expiry, "
     "clocks that lag, changes of rules, addresses and mappings, clearing, pause, start, reset; tables that fill; at "
     f"most {MOST_UNDECIDED} histories of a design may be left undecided",
-    assumptions="how threads meet is up to the machine; under `fine` a flow that a miss has begun may expire at any moment "
-    "after its expiry has begun and before that takes its ticket, each at another; dumps while packets are under way are not compared, nor the "
-    "acknowledgement numbers and the remote's sequence number in dumps",
+    assumptions="how threads meet is up to the machine; under `fine` a flow that a miss has begun may expire at any "
+    "moment after its expiry has begun and before that takes its ticket, each at another; dumps while packets are "
+    "under way are not compared, nor the acknowledgement numbers and the remote's sequence number in dumps",
 )
 @pytest.mark.parametrize("design", fastpath.Design, ids=lambda design: design.value)
 def test_one_sequential_order_explains_what_threads_did(design: fastpath.Design) -> None:
