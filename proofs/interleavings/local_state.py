@@ -10,18 +10,19 @@ What lies behind a lock is told apart by what it is made of, or else by who gave
 state (`remembered.Guard`). Of a thread that has ended nothing counts but what is left of it.
 
 That holds of kernels, which cannot keep anything elsewhere, or the compiler would refuse them, and of code that is
-written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of one with a value on its stack (such as the
-iterator of a `for` loop), with an exception handler, or with a variable of a kind whose equality is not known here, has
-the history of its thread for a state: the local state in which the thread was at its last access, and what it read
-there. A frame that waits for what it has called does not change. An array of a thread's own may be changed by what was
-called: its content always counts.
+written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of a generator, of code with a value on its stack
+(such as the iterator of a `for` loop), with an exception handler, or with a variable of a kind whose equality is not
+known here, has the history of its thread for a state: the local state in which the thread was at its last access before
+the frame began to wait, and what it read there. A frame that waits for what it has called does not change. An array of
+a thread's own may be changed by what was called: its content always counts.
 """
 
 import dis
 import enum
 import functools
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import fields
+import inspect
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -66,6 +67,22 @@ class _NotComparableError(Exception):
     """A variable of a kind whose equality is not known."""
 
 
+@dataclass(slots=True)
+class _Frame:
+    """A frame of a thread, which runs or waits for what it has called.
+
+    Attributes:
+        past: the thread's last access before, as long as the frame waits.
+        state: its state; None as long as nobody has asked for it.
+        own: the thread's own arrays that are met here and not further out, once the state is known.
+    """
+
+    frame: FrameType
+    past: Hashable
+    state: Hashable = None
+    own: list[_Array] = field(default_factory=list)
+
+
 class LocalStates:
     """The local states that one thread of one run goes through.
 
@@ -76,28 +93,41 @@ class LocalStates:
         """`skipped` are the modules whose frames belong to the scheduler."""
         self._shared = shared
         self._skipped = skipped
-        self._frames: list[tuple[FrameType, Hashable, list[_Array]]] = []
+        self._frames: list[_Frame] = []
         self.results: tuple[Hashable, ...] = ()
         """What the thread's operations have returned so far: it stays, whoever forgets it."""
 
-    def state(self, frame: FrameType | None, past: Hashable) -> Hashable:
-        """The local state of the running thread, whose innermost frame is given.
+    def note(self, innermost: FrameType | None, past: Hashable) -> None:
+        """The running thread is about to make an access: from its innermost frame, which is given.
 
-        `past` is its last local state before and what it has read there. To be asked before any access that may not be
-        forgotten: of what lies between two questions, `past` is all that is known.
+        `past` is its local state at the last access before, and what it has read there. To be told of every access:
+        what has run since the last one is known by that, and what has waited since an earlier one, by the earlier one.
         """
-        frames = list(_outermost_first(frame, self._skipped))
-        known = self._in_common(frames)
-        # What stays above the innermost frame in common has waited since for the same call.
-        looked_at = self._frames[: max(known - 1, 0)]
-        arrays = [array for _, _, own in looked_at for array in own]
-        for each in frames[len(looked_at) :]:
-            own: list[_Array] = []
-            values = self._values(each, _Own(arrays, own))
-            looked_at.append((each, _frame_state(each, values, past), own))
-            arrays += own
-        self._frames = looked_at
-        return tuple(state for _, state, _ in looked_at), _content(arrays), self.results
+        frames, positions = self._frames, {id(frame.frame): position for position, frame in enumerate(self._frames)}
+        new: list[_Frame] = []
+        called, frame = None, innermost
+        while frame is not None:
+            if frame.f_globals.get("__name__") not in self._skipped:
+                position = positions.get(id(frame))
+                if position is not None and position + 1 < len(frames) and frames[position + 1].frame is called:
+                    del frames[position + 1 :]
+                    break
+                new.append(_Frame(frame, past))
+                called = frame
+            frame = frame.f_back
+        else:
+            frames.clear()
+        frames += reversed(new)
+
+    def state(self) -> Hashable:
+        """The local state of the thread at the access that was noted last."""
+        arrays: list[_Array] = []
+        for frame in self._frames:
+            if frame.state is None:
+                values = self._values(frame.frame, _Own(arrays, frame.own))
+                frame.state = _frame_state(frame.frame, values, frame.past)
+            arrays += frame.own
+        return tuple(frame.state for frame in self._frames), _content(arrays), self.results
 
     def left(self, body: object, result: object) -> Hashable:
         """What is left of a thread that has ended, by its function and what that returned; None if that is not known.
@@ -122,13 +152,6 @@ class LocalStates:
         if isinstance(value, list):
             return list, tuple(self._final(part, own) for part in value)
         return self._value(value, own)
-
-    def _in_common(self, frames: Sequence[FrameType]) -> int:
-        """How many of the outer frames were there already when last looked at."""
-        count = 0
-        while count < min(len(frames), len(self._frames)) and frames[count] is self._frames[count][0]:
-            count += 1
-        return count
 
     def _values(self, frame: FrameType, own: "_Own") -> dict[str, Hashable] | None:
         """A frame's variables as comparable values; None where one is not."""
@@ -215,15 +238,6 @@ def change_state(change: Callable[[int], int | None] | None) -> Hashable:
     )
 
 
-def _outermost_first(frame: FrameType | None, skipped: Collection[str]) -> Iterator[FrameType]:
-    found = []
-    while frame is not None:
-        if frame.f_globals.get("__name__") not in skipped:
-            found.append(frame)
-        frame = frame.f_back
-    return reversed(found)
-
-
 def _frame_state(frame: FrameType, values: Mapping[str, Hashable] | None, past: Hashable) -> Hashable:
     code = frame.f_code
     if values is None or not str(frame.f_globals.get("__name__")).startswith(KEEP_NOTHING_ELSE):
@@ -239,9 +253,10 @@ def _frame_state(frame: FrameType, values: Mapping[str, Hashable] | None, past: 
 def _needed_after_calls(code: CodeType) -> Mapping[int, frozenset[str]]:
     """For each offset within a call that leaves nothing but its result on the stack, the variables live after it.
 
-    Nothing at all for code with exception handlers: they jump from anywhere.
+    Nothing at all for code with exception handlers: they jump from anywhere. Nor for generators: between two steps of
+    one, whoever goes on with it has run, though all frames are the same.
     """
-    if code.co_exceptiontable:
+    if code.co_exceptiontable or code.co_flags & inspect.CO_GENERATOR:
         return {}
     instructions = list(dis.get_instructions(code))
     following = _successors(instructions)

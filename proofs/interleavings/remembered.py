@@ -192,9 +192,9 @@ class Recording(Scheduler):
         number = self._running.number
         place = found(self.places[number])
         asked = None if request is None else _described(request)
+        self._local[number].note(sys._getframe(), self._past[number])
         if place.kind is None:
-            local = self._local[number].state(sys._getframe(), self._past[number])
-            place = self._automata.recognised(place, (number, kind, asked, local))
+            place = self._automata.recognised(place, (number, kind, asked, self._local[number].state()))
         self.places[number] = place
         if place.kind is None:
             place.kind, place.request, place.asked = kind, _of_no_run(request), asked

@@ -5,7 +5,7 @@ more comes first in a search, so that a key without them takes the other for kno
 """
 
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -113,6 +113,35 @@ def read_and_forget(words: Words) -> int:
     seen = load_relaxed(words, X) if load_relaxed(words, Y) else 2
     store_relaxed(words, LAST, 1)
     return int(seen)
+
+
+def read_over_and_over(words: Words) -> Iterator[None]:
+    """Reads a word each time that it is gone on with, and knows nothing of the times before."""
+    while True:
+        load_acquire(words, X)
+        yield
+
+
+def read_two_times(words: Words) -> int:
+    """How often a word has been read is known to who goes on with the generator."""
+    times = 0
+    for _ in read_over_and_over(words):
+        times += 1
+        if times == 2:
+            break
+    return times
+
+
+def read_in_vain(words: Words) -> None:
+    """Forgets what was read, in a function that is called from a loop."""
+    for _ in range(1):
+        _read_in_vain(words)
+
+
+def _read_in_vain(words: Words) -> None:
+    load_acquire(words, X)
+    load_acquire(words, X)
+    load_acquire(words, Y)
 
 
 def write_and_release(words: Words) -> None:
@@ -327,6 +356,7 @@ def put_in_what_is_found(words: Words, lock: Lock, kept: list[int]) -> None:
 VARIABLE = forgetting(write_twice, remember)
 STACK = forgetting(write_twice, on_stack)
 ARRAY = forgetting(write_twice, in_array)
+GENERATOR = forgetting(write_twice, read_two_times)
 MEMORY = forgetting(write_first, write_second, read_last)
 WAITING = forgetting(change_and_back, pause_once)
 BUFFER = forgetting(write_if_told, set_z, read_y)

@@ -2,10 +2,12 @@
 
 import ast
 import functools
+import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -20,11 +22,12 @@ from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.port_objects import UnguardedError
 from proofs.interleavings.program import Program
 from proofs.interleavings.progress import LivelockError
-from proofs.interleavings.remembered import Guard, NotDeterminedError, Recording, seen_by
+from proofs.interleavings.remembered import Automata, Guard, NotDeterminedError, Recording, found, seen_by
 from proofs.interleavings.report import Search
 from proofs.interleavings.schedule import replay
 from proofs.interleavings.scheduler import EndlessRunError
 from proofs.interleavings.sequential_consistency import SequentialConsistency
+from proofs.interleavings.showing import Runs
 from proofs.interleavings.store_buffers import StoreBuffers
 from proofs.interleavings.turn import Turn
 from proofs.ledger import Method, claim
@@ -64,16 +67,16 @@ MAKERS: tuple[Callable[[int, MemoryName], Program], ...] = (
 @functools.cache
 def compared(memory: MemoryName, count: int) -> list[tuple[Program, object]]:
     """Generated programs, of each kind as many, whose plain search ends, and what it found."""
-    found: list[tuple[Program, object]] = []
+    ended: list[tuple[Program, object]] = []
     for maker in MAKERS:
         left, seed = count // len(MAKERS), 0
         while left:
             program = maker(seed, memory)
             if (plain := result(program, memory, search=Search.PLAIN, most_executions=MOST)) is not None:
-                found.append((program, plain))
+                ended.append((program, plain))
                 left -= 1
             seed += 1
-    return found
+    return ended
 
 
 def caught(memory: MemoryName) -> bool:
@@ -129,6 +132,16 @@ def _without_idle(key: Any, stores: Any) -> object:
     return oldest.value, key._view(oldest.rests_on), tuple(newer)
 
 
+_needed_after_calls = local_state._needed_after_calls
+
+
+@functools.cache
+def _also_of_generators(code: CodeType) -> Mapping[int, frozenset[str]]:
+    if code.co_flags & inspect.CO_GENERATOR:
+        return dict.fromkeys(range(0, len(code.co_code), 2), frozenset(code.co_varnames))
+    return _needed_after_calls(code)
+
+
 SC, TSO, RA = MemoryName
 KEY = view_state._Key
 LOCAL = local_state.LocalStates
@@ -141,6 +154,9 @@ FAULTS: dict[str, Fault] = {
         local_state,
         "_depths",
         lambda instructions, _next: dict.fromkeys(range(len(instructions)), 1),
+    ),
+    "who goes on with a generator": Fault(
+        forgetting.GENERATOR, SC, local_state, "_needed_after_calls", _also_of_generators
     ),
     "arrays of a thread's own": Fault(forgetting.ARRAY, SC, local_state, "_content"),
     "memory": Fault(forgetting.MEMORY, SC, recalled.Recalled, "_note_content"),
@@ -206,6 +222,19 @@ def test_a_state_is_reached_by_many_runs_and_searched_once() -> None:
     assert report.states == 16
     assert report.steps == 24
     assert explore(program, Search.PLAIN).executions == 20
+
+
+def test_a_local_state_is_the_same_in_whatever_run_a_thread_comes_to_it() -> None:
+    """Also where it has come there by states that were known, so that nobody has looked at its frames."""
+    program = forgetting.forgetting(forgetting.read_in_vain, forgetting.write_twice)
+    runs = Runs(program, SC, lambda *_: False, Automata(2))
+    reader, writer = Turn(0), Turn(1)
+    places = []
+    for turns in ([reader, reader], [reader, writer, reader]):
+        shown = runs.shown(turns, goes_on=False)
+        assert shown is not None
+        places.append(found(shown.places[0]))
+    assert places[0] is places[1]
 
 
 def test_what_is_behind_a_lock_is_the_same_whoever_has_left_it() -> None:
