@@ -76,7 +76,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     schedule: Annotated[Manner, typer.Option(help="Search every interleaving, or draw schedules.")] = Manner.SEARCH,
     search: Annotated[
         Search | None,
-        typer.Option(help="Every state once, one run of each equivalence class, or every order; default what suits."),
+        typer.Option(help="Every state once, one run of each equivalence class, or every order; default states."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 1,
     executions: Annotated[int, typer.Option(min=1, help="Runs at the most.")] = Effort.executions,

@@ -14,14 +14,21 @@ from proofs.interleavings.schedule import from_text, replay, shrink, to_text
 from proofs.ledger import Unknown
 
 ASSUMPTIONS = "sequentially consistent memory; of equivalent executions one is run (source-set DPOR)"
+ASSUMPTIONS_OF_STATES = "sequentially consistent memory; each state once, told apart by memory and local states"
 NO_PROGRAM = (TypeError, NameError, AttributeError, ImportError)
 """What a changed source raises that does not fit its surroundings any more."""
-MOST_SECONDS = 300.0
-"""Longer than any search needs; what is not finished by then is unknown."""
+MOST_SECONDS = 900.0
+"""Longer than any search needs, by far; what is not finished by then is unknown."""
+
+_MOST_SECONDS_OF_SHRINKING = 10.0
+"""How short a schedule becomes does not matter here."""
 
 
 def cases(scenarios: Iterable[Scenario]) -> list[object]:
-    """Each scenario under each of its designs, as parameters of a test; slow ones marked, long ones left out."""
+    """Each scenario under each of its designs, as parameters of a test; slow ones marked.
+
+    Long ones are left out: `test_every_scenario.py` has them all, under `fine`.
+    """
     return [
         pytest.param(
             scenario,
@@ -67,9 +74,8 @@ def fault_scope(scenarios: Iterable[Scenario]) -> str:
 def assert_holds(scenario: Scenario, design: Design, search: Search = Search.REDUCED) -> Report:
     """Explore a scenario to the end, as `assert_program_holds` says."""
     report = assert_program_holds(scenario.program(design=design), scenario.name, search)
-    assert report.executions >= scenario.at_least, (
-        f"only {report.executions} executions: is there nothing to interleave?"
-    )
+    made = max(report.executions, report.states)
+    assert made >= scenario.at_least, f"only {made} executions, or states: is there nothing to interleave?"
     return report
 
 
@@ -116,7 +122,7 @@ def assert_fails(
     report = explore(faulty, search, most_seconds=MOST_SECONDS, memory=memory)
     assert report.counterexample is not None, f"{fault} was not found in {report.executions} executions"
     assert not isinstance(report.failure, NO_PROGRAM), f"{fault} does nothing wrong, it cannot run: {report.failure!r}"
-    schedule = to_text(shrink(faulty, report.counterexample, memory))
+    schedule = to_text(shrink(faulty, report.counterexample, memory, _MOST_SECONDS_OF_SHRINKING))
     again = replay(faulty, from_text(schedule), memory=memory)
     assert type(again.failure) is type(report.failure), f"{schedule} does not show the failure again"
     right = replay(production, from_text(schedule), strict=False, memory=memory)

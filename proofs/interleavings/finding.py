@@ -37,7 +37,7 @@ class Effort:
 
     Attributes:
         manner: how schedules are chosen.
-        search: what a search leaves out; None for what suits the case.
+        search: what a search leaves out; None for the search of states.
         executions: runs at the most.
         depth: of the faults that PCT shall find.
         seconds: time at the most, for each job.

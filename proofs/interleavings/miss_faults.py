@@ -104,6 +104,21 @@ KEY_UNSEEN = Fault(
         )
     ],
 )
+NEITHER_KEY_SEEN = Fault(
+    "a miss looks at neither of its keys again under the buckets' locks",
+    [
+        (
+            "fastpath.commit",
+            "    if is_present(words, work, key, own_hash):\n"
+            "        outcome = AGAIN\n"
+            "    elif is_present(words, work, OTHER_KEY, other_hash):\n"
+            "        outcome = LEAVE\n"
+            "    else:\n"
+            "        slot",
+            "    if outcome == COMMITTED:\n        slot",
+        )
+    ],
+)
 RENEWAL_UNSEEN = Fault(
     "a miss does not look again whether another has made its flow anew",
     [

@@ -47,9 +47,10 @@ class Scenario:
         harmless: by name, changes that must not be found: something else still protects.
         designs: the lock designs it holds under.
         broken: designs under which exploring it must find a failure, because it is a defect of the design: which one.
-        slow: exploring it takes more than a second.
-        long: exploring it takes more than half a minute: for a campaign.
-        at_least: executions that a search makes at the least, so that one which found next to nothing to do is noticed.
+        slow: a reduced search of it takes more than a second.
+        long: a reduced search of it takes more than half a minute.
+        at_least: executions, or states, that a search comes to at the least, so that one which found next to nothing to
+            do is noticed.
     """
 
     name: str

@@ -1,10 +1,10 @@
-"""A port with compiled misses, in every interleaving of the scenarios for which that can be had."""
+"""A port with compiled misses, in every interleaving of small scenarios."""
 
 import pytest
 
 from fastpath.designs import Design
 from proofs.interleavings.exploring import (
-    ASSUMPTIONS,
+    ASSUMPTIONS_OF_STATES,
     assert_found,
     assert_holds,
     cases,
@@ -14,7 +14,7 @@ from proofs.interleavings.exploring import (
 )
 from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
-from proofs.interleavings.scenarios.port_misses import SEARCHED_TO_THE_END as SCENARIOS
+from proofs.interleavings.scenarios.port_misses import SCENARIOS
 from proofs.ledger import Method, claim
 
 
@@ -24,7 +24,7 @@ from proofs.ledger import Method, claim
     "are those of some order of the same calls; no deadlock",
     method=Method.EXHAUSTIVE,
     scope=scope(SCENARIOS),
-    assumptions=ASSUMPTIONS,
+    assumptions=ASSUMPTIONS_OF_STATES,
 )
 @pytest.mark.parametrize(("scenario", "design"), cases(SCENARIOS))
 def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None:

@@ -4,26 +4,18 @@ import pytest
 
 from fastpath.designs import Design
 from proofs.interleavings.exploring import (
-    ASSUMPTIONS,
+    ASSUMPTIONS_OF_STATES,
     assert_found,
     assert_holds,
-    assert_program_holds,
     cases,
     fault_cases,
     fault_scope,
     scope,
 )
-from proofs.interleavings.memory_model import MemoryName
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
 from proofs.interleavings.scenarios.translation import SCENARIOS
 from proofs.ledger import Method, claim
-
-WEAK = [
-    (scenario, memory)
-    for scenario in SCENARIOS
-    for memory in (MemoryName.TSO, MemoryName.RA)
-    if not scenario.long and scenario.designs != (Design.FINE,)
-]
 
 
 @claim(
@@ -32,18 +24,11 @@ WEAK = [
     "the reference port beside each other, beside expiry and beside changes of mappings",
     method=Method.EXHAUSTIVE,
     scope=scope(SCENARIOS),
-    assumptions=ASSUMPTIONS,
+    assumptions=ASSUMPTIONS_OF_STATES,
 )
 @pytest.mark.parametrize(("scenario", "design"), cases(SCENARIOS))
 def test_holds_in_every_interleaving(scenario: Scenario, design: Design) -> None:
-    assert_holds(scenario, design)
-
-
-@pytest.mark.parametrize(
-    ("scenario", "memory"), [pytest.param(*case, id=f"{case[0].name}, {case[1]}") for case in WEAK]
-)
-def test_holds_in_every_execution_under_weak_memory(scenario: Scenario, memory: MemoryName) -> None:
-    assert_program_holds(scenario.program(), scenario.name, memory=memory)
+    assert_holds(scenario, design, Search.STATES)
 
 
 @claim(

@@ -35,9 +35,7 @@ def campaign(  # noqa: PLR0913, PLR0917 - one parameter for each option
         list[MemoryName] | None, typer.Option(help="A memory model; may be repeated; default all.")
     ] = None,
     schedule: Annotated[Manner, typer.Option(help="Search every interleaving, or draw schedules.")] = Manner.SEARCH,
-    search: Annotated[
-        Search | None, typer.Option(help="What searches leave out, see `run`; default what suits each scenario.")
-    ] = None,
+    search: Annotated[Search | None, typer.Option(help="What searches leave out, see `run`; default states.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Jobs with different draws for each case.")] = 1,
     executions: Annotated[int, typer.Option(min=1, help="Runs of a job at the most.")] = Effort.executions,
     depth: Annotated[int, typer.Option(min=1, help="Ordered steps that a fault needs, for pct.")] = Effort.depth,
