@@ -9,11 +9,23 @@ from proofs.interleavings.exploring import assert_fails, assert_program_holds
 from proofs.interleavings.memory_model import MemoryName
 from proofs.interleavings.miss_orderings import NEEDED_BY_MISSES, NOT_NEEDED_BESIDE_MISSES
 from proofs.interleavings.orderings import NEEDED, NOT_NEEDED
+from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
-from proofs.interleavings.scenarios import commits, counting, crowds, expiry, flow, handover, lifecycles, misses, table
+from proofs.interleavings.scenarios import (
+    closing,
+    commits,
+    counting,
+    crowds,
+    expiry,
+    flow,
+    handover,
+    lifecycles,
+    misses,
+    table,
+)
 from proofs.ledger import Method, claim
 
-MODULES = (table, flow, handover, lifecycles, misses, counting, crowds, commits, expiry)
+MODULES = (table, flow, handover, lifecycles, misses, counting, crowds, commits, expiry, closing)
 SCENARIOS = {scenario.name: scenario for module in MODULES for scenario in module.SCENARIOS}
 ORDERINGS = {**NEEDED, **NEEDED_BY_MISSES}
 
@@ -61,6 +73,18 @@ def test_an_ordering_beyond_the_need_of_misses_is_missed_nowhere(name: str) -> N
     fault, scenario, memories = NOT_NEEDED_BESIDE_MISSES[name]
     for memory in memories:
         assert_program_holds(scenario_named(scenario).changed(fault), scenario, memory=memory)
+
+
+UNNEEDED = {**NOT_NEEDED, **{name: removal.fault for name, removal in NOT_NEEDED_BESIDE_MISSES.items()}}
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("name", UNNEEDED)
+def test_an_ordering_beyond_need_is_missed_by_none_of_all_these_scenarios(name: str) -> None:
+    for scenario in SCENARIOS.values():
+        if scenario.name != PLAIN_WRITES:
+            program = scenario.changed(UNNEEDED[name])
+            assert_program_holds(program, f"{scenario.name}, {name}", Search.STATES, MemoryName.RA)
 
 
 def test_plain_stores_to_what_is_being_read_are_a_data_race() -> None:
