@@ -20,7 +20,7 @@ from proofs.interleavings.report import Search
 from proofs.interleavings.request import Request
 from proofs.interleavings.scheduler import Scheduler
 from proofs.ledger import Method, claim
-from proofs.units.interleavings import forgetting, generated_kernels, textbook
+from proofs.units.interleavings import forgetting, generated_kernels, shared_list, textbook
 from proofs.units.interleavings.generated import generated_program
 from proofs.units.interleavings.generated_private import NO_LIVELOCKS, generated_private_program
 
@@ -30,7 +30,7 @@ LOCK, X, Y, Z = range(4)
 
 @pytest.fixture(autouse=True)
 def generated_kernels_keep_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = (*local_state.KEEP_NOTHING_ELSE, generated_kernels.__name__, forgetting.__name__)
+    known = (*local_state.KEEP_NOTHING_ELSE, generated_kernels.__name__, forgetting.__name__, shared_list.__name__)
     monkeypatch.setattr(local_state, "KEEP_NOTHING_ELSE", known)
 
 
@@ -211,7 +211,7 @@ PROGRAMS = {
         lambda w: (stores(X)(w), loads(Y)(w), adds(X)(w)), lambda w: (counts_rounds(w), adds(Y)(w))
     ),
     "a message before its content": program(sends, adds_if_told_in_vain),
-    "objects behind a lock": forgetting.generated_behind_lock(10, 3),
+    "objects behind a lock": shared_list.generated_behind_lock(10, 3),
     "a round beside what ends it": program(goes_round, lambda w: (loads(Z)(w), stores(X)(w))),
     "a round without end": program(goes_round_for_ever, loads(Y, X, X)),
 }
@@ -229,7 +229,7 @@ MAKERS: tuple[Callable[[int], Program], ...] = (
     # Its threads never come back to a local state: of livelocks it would be chance which are found.
     lambda seed: generated_private_program(seed, ((2, 4), (2, 5), (2, 6), (3, 3)), NO_LIVELOCKS),
     lambda seed: generated_kernels.generated_kernels(seed, livelocks=True),
-    lambda seed: forgetting.generated_behind_lock(seed, 3),
+    lambda seed: shared_list.generated_behind_lock(seed, 3),
     lambda seed: generated_program(seed, weak=True),
 )
 FEW = 20

@@ -31,7 +31,7 @@ from proofs.interleavings.showing import Runs
 from proofs.interleavings.store_buffers import StoreBuffers
 from proofs.interleavings.turn import Turn
 from proofs.ledger import Method, claim
-from proofs.units.interleavings import forgetting, generated_kernels, textbook
+from proofs.units.interleavings import forgetting, generated_kernels, shared_list, textbook
 from proofs.units.interleavings.generated import generated_program
 from proofs.units.interleavings.generated_private import generated_private_program
 
@@ -44,7 +44,7 @@ MEMORIES = list(MemoryName)
 
 @pytest.fixture(autouse=True)
 def generated_kernels_keep_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = (*local_state.KEEP_NOTHING_ELSE, generated_kernels.__name__, forgetting.__name__)
+    known = (*local_state.KEEP_NOTHING_ELSE, generated_kernels.__name__, forgetting.__name__, shared_list.__name__)
     monkeypatch.setattr(local_state, "KEEP_NOTHING_ELSE", known)
 
 
@@ -60,7 +60,7 @@ MAKERS: tuple[Callable[[int, MemoryName], Program], ...] = (
     lambda seed, memory: generated_kernels.generated_kernels(seed, livelocks=memory is not MemoryName.RA),
     lambda seed, memory: generated_program(seed, weak=memory is not MemoryName.SC),
     lambda seed, _memory: generated_private_program(seed),
-    lambda seed, _memory: forgetting.generated_behind_lock(seed, 2),
+    lambda seed, _memory: shared_list.generated_behind_lock(seed, 2),
 )
 
 
@@ -168,11 +168,11 @@ FAULTS: dict[str, Fault] = {
     ),
     "what operations have returned": Fault(forgetting.RETURNED, SC, Recording, "_left"),
     "what objects behind a lock are made of": Fault(
-        forgetting.COMPARED, SC, forgetting, "made_of", lambda *_: b"all one"
+        shared_list.COMPARED, SC, shared_list, "made_of", lambda *_: b"all one"
     ),
-    "what is behind a lock": Fault(forgetting.LAST_IN, SC, Guard, "key"),
+    "what is behind a lock": Fault(shared_list.LAST_IN, SC, Guard, "key"),
     "what is found behind a lock": Fault(
-        forgetting.FOUND, SC, Guard, "seen", lambda _guard, _place, request, value: seen_by(request, value)
+        shared_list.FOUND, SC, Guard, "seen", lambda _guard, _place, request, value: seen_by(request, value)
     ),
     "what a pause waits for": Fault(forgetting.WAITING, SC, SequentialConsistency, "_watches"),
     "what a pause waits for, beside store buffers": Fault(forgetting.WAITING, TSO, SequentialConsistency, "key"),
@@ -239,7 +239,7 @@ def test_a_local_state_is_the_same_in_whatever_run_a_thread_comes_to_it() -> Non
 
 def test_what_is_behind_a_lock_is_the_same_whoever_has_left_it() -> None:
     as_it_came, as_it_is = (
-        explore(forgetting.behind_lock(*forgetting.PUT_AND_TAKE, compared=compared), Search.STATES)
+        explore(shared_list.behind_lock(*shared_list.PUT_AND_TAKE, compared=compared), Search.STATES)
         for compared in (False, True)
     )
     assert as_it_is.outcomes.keys() == as_it_came.outcomes.keys()
@@ -249,7 +249,7 @@ def test_what_is_behind_a_lock_is_the_same_whoever_has_left_it() -> None:
 
 def test_what_is_behind_a_lock_must_not_depend_on_anything_else() -> None:
     """Here on how often it has been looked at, which no thread knows."""
-    program = forgetting.behind_lock(*forgetting.PUT_AND_TAKE)
+    program = shared_list.behind_lock(*shared_list.PUT_AND_TAKE)
     asked = itertools.count()
     with pytest.raises(NotDeterminedError, match="leaves something else"):
         explore(lambda: replace(program(), guarded=lambda: next(asked)), Search.STATES)
