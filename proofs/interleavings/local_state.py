@@ -13,8 +13,12 @@ That holds of kernels, which cannot keep anything elsewhere, or the compiler wou
 written to the same end (`KEEP_NOTHING_ELSE`). A frame of other code, of a generator, of code with a value on its stack
 (such as the iterator of a `for` loop), with an exception handler, or with a variable of a kind whose equality is not
 known here, has the history of its thread for a state: the local state in which the thread was at its last access before
-the frame began to wait, and what it read there. A frame that waits for what it has called does not change. An array of
-a thread's own may be changed by what was called: its content always counts.
+the frame began to wait, and what it read there.
+
+While a frame waits its variables do not change, but objects that they name may. Whoever changes such an object has a
+name for it, and so its own history for a state, or returns to one who has; code that keeps nothing else does not drop
+that name while it goes on. The content of a thread's own arrays always counts, where all variables of a frame are of
+known kinds.
 """
 
 import dis
@@ -23,7 +27,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,8 +42,9 @@ KEEP_NOTHING_ELSE: Final = (
     "proofs.interleavings.linearizability",
     "proofs.interleavings.observed",
 )
-"""Modules whose functions keep nothing but variables: kernels, and code around them that calls none through C, where
-the state of a loop cannot be seen, as in `sum(map(kernel, ...))`."""
+"""Modules whose functions keep nothing but variables: kernels, and code around them. It calls no kernels through C,
+where the state of a loop cannot be seen, as in `sum(map(kernel, ...))`, and does not give another value to a parameter
+that is no number (`test_keep_nothing_else.py`)."""
 
 _SHORT: Final = 64
 """Bytes of an array that are kept as they are."""
@@ -69,10 +74,11 @@ class _NotComparableError(Exception):
 
 @dataclass(slots=True)
 class _Frame:
-    """A frame of a thread, which runs or waits for what it has called.
+    """A frame of a thread, which makes an access or waits for what it has called.
 
     Attributes:
-        past: the thread's last access before, as long as the frame waits.
+        frame: the interpreter's.
+        past: the thread's last access before this frame began to wait.
         state: its state; None as long as nobody has asked for it.
         own: the thread's own arrays that are met here and not further out, once the state is known.
     """
@@ -103,24 +109,30 @@ class LocalStates:
         `past` is its local state at the last access before, and what it has read there. To be told of every access:
         what has run since the last one is known by that, and what has waited since an earlier one, by the earlier one.
         """
-        frames, positions = self._frames, {id(frame.frame): position for position, frame in enumerate(self._frames)}
+        positions = {id(frame.frame): position for position, frame in enumerate(self._frames)}
         new: list[_Frame] = []
         called, frame = None, innermost
         while frame is not None:
             if frame.f_globals.get("__name__") not in self._skipped:
                 position = positions.get(id(frame))
-                if position is not None and position + 1 < len(frames) and frames[position + 1].frame is called:
-                    del frames[position + 1 :]
+                if position is not None and self._waits_as_before(position, called):
                     break
                 new.append(_Frame(frame, past))
                 called = frame
             frame = frame.f_back
-        else:
-            frames.clear()
-        frames += reversed(new)
+        outer = 0 if frame is None else positions[id(frame)] + 1
+        self._frames[outer:] = reversed(new)
+
+    def _waits_as_before(self, position: int, called: FrameType | None) -> bool:
+        """Whether a frame that is known waits for the same call as before; then so do all further out.
+
+        But for generators: whoever goes on with one may have run. That has changed what the generator has called, so
+        that it is noted anew, with a past that tells all.
+        """
+        return position + 1 < len(self._frames) and self._frames[position + 1].frame is called
 
     def state(self) -> Hashable:
-        """The local state of the thread at the access that was noted last."""
+        """The local state of the thread at the access that was noted last: no frame has run since."""
         arrays: list[_Array] = []
         for frame in self._frames:
             if frame.state is None:
@@ -182,7 +194,7 @@ class LocalStates:
     def _code(self, value: Any, own: "_Own") -> Hashable:
         """Something that can be called: what it is, and what it holds."""
         if isinstance(value, FunctionType):
-            cells = tuple(self._value(cell.cell_contents, own) for cell in value.__closure__ or ())
+            cells = tuple(self._value(_contents(cell), own) for cell in value.__closure__ or ())
             defaults = value.__defaults__, tuple(sorted((value.__kwdefaults__ or {}).items()))
             return id(value.__code__), cells, self._value(defaults, own)
         if isinstance(value, functools.partial):
@@ -200,6 +212,14 @@ class LocalStates:
         if array.base is not None:
             raise _NotComparableError  # a view may show what others change
         return own.number(array), array.shape, array.dtype.str
+
+
+def _contents(cell: CellType) -> tuple[Any, ...]:
+    """What is in a variable that functions share; nothing before it has a value."""
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
 
 
 def _content(arrays: Sequence["_Array"]) -> Hashable:
@@ -242,33 +262,42 @@ def _frame_state(frame: FrameType, values: Mapping[str, Hashable] | None, past: 
     code = frame.f_code
     if values is None or not str(frame.f_globals.get("__name__")).startswith(KEEP_NOTHING_ELSE):
         return past
-    needed = _needed_after_calls(code).get(frame.f_lasti)
+    call, needed = _needed_after_calls(code).get(frame.f_lasti, (0, None))
     if needed is None:
         return past
-    others = {name for name in values if name not in code.co_varnames}  # of closures
-    return id(code), frame.f_lasti, tuple((name, values[name]) for name in sorted((needed & values.keys()) | others))
+    names = sorted((needed | _shared_with_functions(code)) & values.keys())
+    return id(code), call, tuple((name, values[name]) for name in names)
+
+
+def _shared_with_functions(code: CodeType) -> frozenset[str]:
+    """The variables that functions within this one, or around it, may read."""
+    return frozenset((*code.co_freevars, *code.co_cellvars))
 
 
 @functools.cache
-def _needed_after_calls(code: CodeType) -> Mapping[int, frozenset[str]]:
-    """For each offset within a call that leaves nothing but its result on the stack, the variables live after it.
+def _needed_after_calls(code: CodeType) -> Mapping[int, tuple[int, frozenset[str]]]:
+    """For each offset within a call that leaves nothing but its result on the stack: which, and what is live after it.
 
     Nothing at all for code with exception handlers: they jump from anywhere. Nor for generators: between two steps of
-    one, whoever goes on with it has run, though all frames are the same.
+    one whoever goes on with it has run, though it may be the same frame that waits for the same generator; only the
+    past of the generator tells.
     """
     if code.co_exceptiontable or code.co_flags & inspect.CO_GENERATOR:
         return {}
     instructions = list(dis.get_instructions(code))
     following = _successors(instructions)
     depths, live = _depths(instructions, following), _live(instructions, following)
-    found = {}
+    found: dict[int, tuple[int, frozenset[str]]] = {}
     for number, instruction in enumerate(instructions):
         if instruction.opname.startswith("CALL") and following[number] and number in depths:
             (after, _), *_ = following[number]
             if depths[after] == 1:
-                # While a function written in Python is called, the last instruction may lie in the call's cache.
-                for offset in range(instruction.offset, instructions[after].offset, 2):
-                    found[offset] = live[after]
+                # While a function is called, the last instruction may be what prepares the call or lie in its cache:
+                # which of them changes as the interpreter specialises the code.
+                prepares = number > 0 and instructions[number - 1].opname == "PRECALL"
+                first = instructions[number - 1] if prepares else instruction
+                for offset in range(first.offset, instructions[after].offset, 2):
+                    found[offset] = instruction.offset, live[after]
     return found
 
 

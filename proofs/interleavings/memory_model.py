@@ -120,8 +120,11 @@ class MemoryModel(ABC):
         """How far a thread is; None where it may read something else than what was stored last."""
         return None
 
-    def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
-        """Where a thread has a choice: the values that it may read at an access's location, and those it may modify."""
+    def readable(self, thread: int, location: int) -> tuple[set[int], set[int]] | None:
+        """Where a thread has a choice: the values that it may read at a location, and those it may modify.
+
+        None where there is but one, which memory has.
+        """
         raise NotImplementedError
 
     @abstractmethod

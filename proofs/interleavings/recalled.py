@@ -148,9 +148,10 @@ class Recalled(Scheduler):
         pending = self.threads[thread].pending
         return pending is not None and len(self._model.options(thread, pending)) > 0
 
-    def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
-        """The values that a thread may read where it makes an access, and those that it may modify."""
-        return self._model.readable(thread, request._replace(words=self._word(request.location)[0]))
+    def readable(self, thread: int, location: int) -> tuple[set[int], set[int]]:
+        """The values that a thread may read at a location, and those that it may modify."""
+        found = self._model.readable(thread, location)
+        return found or ({self.value(location)}, {self.value(location)})
 
     def _advance(self, thread: Thread, request: Request, private: bool, without_turn: bool) -> None:
         place = self.places[thread.number]

@@ -50,7 +50,7 @@ class Place:
         request: what is asked for, but for arrays and moments.
         asked: what of that is the same in all runs.
         same: another place that has turned out to be this one.
-        left: where a lock is given back here, what is then behind it, if that can be compared.
+        left: what is left here, if that can be compared: behind a lock that is given back; of the thread, at its end.
     """
 
     number: int
@@ -260,11 +260,13 @@ class Recording(Scheduler):
     def _resume(self, thread: Thread) -> None:
         super()._resume(thread)
         if thread.greenlet.dead:
-            place = found(self.places[thread.number])
-            if place.kind is None and (left := self._left(thread)) is not None:
+            place, left = found(self.places[thread.number]), self._left(thread)
+            if place.kind is None and left is not None:
                 place = self._automata.recognised(place, (thread.number, Kind.END, left))
+            if place.kind not in (None, Kind.END) or place.left not in (None, left):
+                raise NotDeterminedError(f"thread {thread.number} ends and leaves {left} where it did otherwise")
             self.places[thread.number] = place
-            place.kind = Kind.END
+            place.kind, place.left = Kind.END, left
 
     def _left(self, thread: Thread) -> Hashable:
         """What is left of a thread that has ended, besides what is in memory and behind locks; None if not known."""

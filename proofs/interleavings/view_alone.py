@@ -32,13 +32,8 @@ class LeftOut:
 
     def has_turned_up(self) -> bool:
         """Whether a run has shown one of them since."""
-        return any(is_known(place, seen) for place, seen in self._answers)
-
-
-def is_known(place: Place, seen: Hashable) -> bool:
-    """Whether a run has shown how a thread goes on that sees this in a place."""
-    following = found(place).following.get(seen)
-    return following is not None and found(following).kind is not None
+        answers = ((found(place).following.get(seen)) for place, seen in self._answers)
+        return any(following is not None and found(following).kind is not None for following in answers)
 
 
 def may_touch(machine: Recalled, thread: int, left_out: LeftOut) -> Footprint:
@@ -76,10 +71,11 @@ class _Walk:
 
     def _follow(self, place: Place, seen: Hashable) -> bool:
         """Go on by an answer; False where no run has shown it."""
-        if not is_known(place, seen):
+        following = place.following.get(seen)
+        if following is None or (after := found(following)).kind is None:
             self._left_out.add(place, seen)
             return False
-        self._arrive(found(place.following[seen]))
+        self._arrive(after)
         return True
 
     def _go_on_from(self, place: Place) -> None:
@@ -96,7 +92,7 @@ class _Walk:
                 self._touch(location, Mode.WRITE)
             self._follow(place, None)
             return
-        self._meet(place, request)
+        self._meet(place, location)
         if request.operation == "store":
             if location in self._behind:
                 self._leave(location, place.behind)
@@ -107,12 +103,11 @@ class _Walk:
             self._read(place, request)
             self._modify(place, request)
 
-    def _meet(self, place: Place, request: Request) -> None:
+    def _meet(self, place: Place, location: int) -> None:
         """Note that a location is accessed here."""
-        location = request.location
         places = self._accessing.setdefault(location, [])
         if not places:
-            self._readable[location], self._modifiable[location] = self._machine.readable(self._thread, request)
+            self._readable[location], self._modifiable[location] = self._machine.readable(self._thread, location)
             if self._machine.guard.has(location):
                 self._behind[location] = {self._machine.guard.behind(location)}
         if place not in places:

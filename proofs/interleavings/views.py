@@ -77,14 +77,14 @@ class Views(MemoryModel):
     def _candidates(self, thread: int, request: Request) -> Sequence[Store]:
         """The stores that an access may read, or come behind, latest first."""
         order = self._location(request).order
-        readable = self._not_gone_past(thread, request)
+        readable = self._not_gone_past(thread, request.location)
         if request.operation != "load":
             readable = tuple(store for store in readable if self._may_follow(order, store, request))
         return readable[::-1]
 
-    def _not_gone_past(self, thread: int, request: Request) -> tuple[Store, ...]:
-        order = self._location(request).order
-        seen = self._all[thread].view.stores.get(request.location)
+    def _not_gone_past(self, thread: int, location: int) -> tuple[Store, ...]:
+        order = self._locations[location].order
+        seen = self._all[thread].view.stores.get(location)
         return order[order.index(seen) if seen is not None else 0 :]
 
     @staticmethod
@@ -115,8 +115,10 @@ class Views(MemoryModel):
             self._locations[request.location] = location
         return location
 
-    def readable(self, thread: int, request: Request) -> tuple[set[int], set[int]]:
-        stores = self._not_gone_past(thread, request)
+    def readable(self, thread: int, location: int) -> tuple[set[int], set[int]] | None:
+        if location not in self._locations:
+            return None
+        stores = self._not_gone_past(thread, location)
         return {store.value for store in stores}, {store.value for store in stores if not _is_modified(stores, store)}
 
     def is_immediate(self, thread: int, request: Request) -> bool:

@@ -83,6 +83,20 @@ def _keep(words: Words, kept: Words) -> np.uint64:
     return load_acquire(words, Y)
 
 
+def in_closure(words: Words) -> int:
+    """What is read first is seen by a function within another while the second is read."""
+    return _in_closure(words, load_acquire(words, X))
+
+
+def _in_closure(words: Words, first: np.uint64) -> int:
+    second = load_acquire(words, Y)
+
+    def both() -> int:
+        return int(first) * 2 + int(second)
+
+    return both()
+
+
 def change_and_back(words: Words) -> None:
     """What changes, and is as before."""
     store_release(words, X, 1)
@@ -317,6 +331,7 @@ def returned() -> Program:
 VARIABLE = forgetting(write_twice, remember)
 STACK = forgetting(write_twice, on_stack)
 ARRAY = forgetting(write_twice, in_array)
+CLOSURE = forgetting(write_twice, in_closure)
 GENERATOR = forgetting(write_twice, read_two_times)
 MEMORY = forgetting(write_first, write_second, read_last)
 WAITING = forgetting(change_and_back, pause_once)

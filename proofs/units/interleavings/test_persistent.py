@@ -17,7 +17,6 @@ from proofs.interleavings.program import Program
 from proofs.interleavings.recalled import Recalled
 from proofs.interleavings.remembered import NotDeterminedError
 from proofs.interleavings.report import Search
-from proofs.interleavings.request import Request
 from proofs.interleavings.scheduler import Scheduler
 from proofs.ledger import Method, claim
 from proofs.units.interleavings import forgetting, generated_kernels, shared_list, textbook
@@ -313,10 +312,11 @@ def _as_a_store(*operations: str) -> Callable[..., Any]:
     return touched
 
 
-def _reads_the_last(machine: Any, thread: int, request: Request) -> tuple[set[int], set[int]]:
+def _reads_the_last(machine: Any, thread: int, location: int) -> tuple[set[int], set[int]]:
     """Nothing but the last store can be read."""
-    readable, _ = _READABLE(machine, thread, request)
-    last = {machine._model._location(request._replace(words=machine._word(request.location)[0])).order[-1].value}
+    readable, _ = _READABLE(machine, thread, location)
+    known = machine._model._locations.get(location)
+    last = {machine.value(location) if known is None else known.order[-1].value}
     return readable & last, last
 
 

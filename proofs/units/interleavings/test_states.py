@@ -1,12 +1,10 @@
 """The search of states: it reaches every outcome that plain search does; a key that leaves something out loses some."""
 
-import ast
 import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -136,9 +134,9 @@ _needed_after_calls = local_state._needed_after_calls
 
 
 @functools.cache
-def _also_of_generators(code: CodeType) -> Mapping[int, frozenset[str]]:
+def _also_of_generators(code: CodeType) -> Mapping[int, tuple[int, frozenset[str]]]:
     if code.co_flags & inspect.CO_GENERATOR:
-        return dict.fromkeys(range(0, len(code.co_code), 2), frozenset(code.co_varnames))
+        return dict.fromkeys(range(0, len(code.co_code), 2), (0, frozenset(code.co_varnames)))
     return _needed_after_calls(code)
 
 
@@ -154,6 +152,9 @@ FAULTS: dict[str, Fault] = {
         local_state,
         "_depths",
         lambda instructions, _next: dict.fromkeys(range(len(instructions)), 1),
+    ),
+    "variables of functions within": Fault(
+        forgetting.CLOSURE, SC, local_state, "_shared_with_functions", lambda _code: frozenset()
     ),
     "who goes on with a generator": Fault(
         forgetting.GENERATOR, SC, local_state, "_needed_after_calls", _also_of_generators
@@ -253,6 +254,21 @@ def test_what_is_behind_a_lock_must_not_depend_on_anything_else() -> None:
     asked = itertools.count()
     with pytest.raises(NotDeterminedError, match="leaves something else"):
         explore(lambda: replace(program(), guarded=lambda: next(asked)), Search.STATES)
+
+
+_TIMES = itertools.count()
+
+
+def counts_times(words: Words) -> int:
+    """Returns what no thread has read."""
+    load_acquire(words, 0)
+    return next(_TIMES)
+
+
+def test_what_a_thread_leaves_must_not_depend_on_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_state, "KEEP_NOTHING_ELSE", (*local_state.KEEP_NOTHING_ELSE, __name__))
+    with pytest.raises(NotDeterminedError, match="ends and leaves"):
+        explore(forgetting.forgetting(counts_times, forgetting.write_twice), Search.STATES)
 
 
 def test_schedules_of_states_replay_to_their_outcomes() -> None:
@@ -376,12 +392,3 @@ def test_a_thread_that_touches_without_its_lock_what_is_behind_it_is_found_out()
     fault = scenario.Fault("no slow lock", [("fastpath.slow_path", change, "if True:\n            yield self.port")])
     for search in (Search.STATES, Search.REDUCED):
         assert isinstance(explore(paused.changed(fault), search).failure, UnguardedError)
-
-
-def test_code_that_is_said_to_keep_nothing_calls_no_kernels_through_c() -> None:
-    """A loop in C keeps its state where nobody sees it; over types, such as numbers, it calls nothing of ours."""
-    folder = Path(local_state.__file__).parent
-    for file in [*folder.glob("scenarios/*.py"), folder / "arena.py", folder / "linearizability.py"]:
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("map", "filter"):
-                assert ast.unparse(node.args[0]) in ("int", "str", "bool", "np.uint64"), f"{file.name}:{node.lineno}"
