@@ -10,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 PROVED := proofs/smt proofs/model proofs/refinement proofs/units/interleavings/test_sharing.py \
-    proofs/interleavings/test_weak_memory.py
+    proofs/interleavings/test_every_scenario.py proofs/interleavings/test_weak_memory.py
 REFERENCE_UNITS := $(wildcard proofs/units/reference*)
 RECORDINGS_ON_REFERENCE := proofs/conformance/test_recordings.py::test_the_reference_reproduces_what_opte_did
 

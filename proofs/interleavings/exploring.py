@@ -20,7 +20,7 @@ NO_PROGRAM = (TypeError, NameError, AttributeError, ImportError)
 MOST_SECONDS = 900.0
 """Longer than any search needs, by far; what is not finished by then is unknown."""
 
-_MOST_SECONDS_OF_SHRINKING = 10.0
+_MOST_SECONDS_OF_SHRINKING = 2.0
 """How short a schedule becomes does not matter here."""
 
 

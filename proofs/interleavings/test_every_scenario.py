@@ -33,6 +33,12 @@ CASES = [
     for memory in MemoryName
     if (name, memory) != RACY and not (name in WHOLE and memory is MemoryName.SC)
 ]
+LONGEST = {
+    ("misses: renewal in both directions", MemoryName.RA),
+    ("misses: two of one flow", MemoryName.RA),
+    ("misses: both directions at once", MemoryName.RA),
+}
+"""A minute and more each: for `make prove`."""
 SEARCHED_TWICE = {case for case in CASES if case[0] not in WHOLE} - LONG
 UNORDERED = {"epoch ignored", "control word stays", "mappings unseen", "reset unseen"}
 """Not found under release and acquire: two calls that know nothing of each other may take effect in either order."""
@@ -54,14 +60,24 @@ HARMLESS = [(scenario.name, change) for scenario in port_misses.SCENARIOS for ch
     scope=f"[fine] all {len(SCENARIOS)} scenarios of two, three and four threads, of which {len(WHOLE)} on the whole "
     "port, slow path and all (there C7 has sequential consistency, for all designs), under all three models; but not "
     f"{RACY[0]} under {RACY[1].value}, which is a data race by intention; every state once, and {len(SEARCHED_TWICE)} "
-    f"of the {len(CASES)} cases also by a reduced search, which has the same outcomes",
+    f"of the {len(CASES)} cases also by a reduced search, which has the same outcomes; {len(LONGEST)} of them in `make "
+    "prove` alone",
     assumptions="no values out of thin air; the slow lock orders what Python does behind it, and Python's assignments "
     "and look-ups outside it release and acquire; under release-acquire, operations are ordered by happens-before; "
     "what decides how a thread goes on is its local state (local_state.py)",
 )
 @pytest.mark.parametrize(
     ("name", "memory"),
-    [pytest.param(*case, marks=[pytest.mark.slow] if case[0] in WHOLE else []) for case in CASES],
+    [
+        pytest.param(
+            *case,
+            marks=[
+                *([pytest.mark.slow] if case[0] in WHOLE else []),
+                *([pytest.mark.prove] if case in LONGEST else []),
+            ],
+        )
+        for case in CASES
+    ],
 )
 def test_holds_in_every_execution(name: str, memory: MemoryName) -> None:
     report = assert_program_holds(SCENARIOS[name].program(), name, Search.STATES, memory)
