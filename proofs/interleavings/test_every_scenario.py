@@ -37,8 +37,10 @@ LONGEST = {
     ("misses: renewal in both directions", MemoryName.RA),
     ("misses: two of one flow", MemoryName.RA),
     ("misses: both directions at once", MemoryName.RA),
+    ("misses: beside expiry", MemoryName.RA),
+    ("misses: beside a full table", MemoryName.RA),
 }
-"""A minute and more each: for `make prove`."""
+"""About a minute each, and more: for `make prove`."""
 SEARCHED_TWICE = {case for case in CASES if case[0] not in WHOLE} - LONG
 UNORDERED = {"epoch ignored", "control word stays", "mappings unseen", "reset unseen"}
 """Not found under release and acquire: two calls that know nothing of each other may take effect in either order."""
