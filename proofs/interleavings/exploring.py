@@ -17,8 +17,8 @@ ASSUMPTIONS = "sequentially consistent memory; of equivalent executions one is r
 ASSUMPTIONS_OF_STATES = "sequentially consistent memory; each state once, told apart by memory and local states"
 NO_PROGRAM = (TypeError, NameError, AttributeError, ImportError)
 """What a changed source raises that does not fit its surroundings any more."""
-MOST_SECONDS = 900.0
-"""Longer than any search needs, by far; what is not finished by then is unknown."""
+MOST_SECONDS = 300.0
+"""Longer than any search needs; what is not finished by then is unknown."""
 
 _MOST_SECONDS_OF_SHRINKING = 2.0
 """How short a schedule becomes does not matter here."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofs.interleavings.catalogue import scenario_named
+from proofs.interleavings import catalogue
 from proofs.interleavings.data_race import DataRaceError
 from proofs.interleavings.explore import explore
 from proofs.interleavings.exploring import assert_fails, assert_program_holds
@@ -11,26 +11,10 @@ from proofs.interleavings.miss_orderings import NEEDED_BY_MISSES, NOT_NEEDED_BES
 from proofs.interleavings.orderings import NEEDED, NOT_NEEDED
 from proofs.interleavings.report import Search
 from proofs.interleavings.scenario import Scenario
-from proofs.interleavings.scenarios import (
-    closing,
-    commits,
-    counting,
-    crowds,
-    expiry,
-    flow,
-    handover,
-    lifecycles,
-    misses,
-    table,
-)
 from proofs.ledger import Method, claim
 
-MODULES = (table, flow, handover, lifecycles, misses, counting, crowds, commits, expiry, closing)
-SCENARIOS = {scenario.name: scenario for module in MODULES for scenario in module.SCENARIOS}
+SCENARIOS = {name: scenario for name, scenario in catalogue.SCENARIOS.items() if scenario not in catalogue.PORTS}
 ORDERINGS = {**NEEDED, **NEEDED_BY_MISSES}
-
-PLAIN_WRITES = "look-up beside reinstall"
-"""Its entry is rewritten by plain stores, without a grace period, while it is read: a data race by intention."""
 
 
 @claim(
@@ -72,7 +56,7 @@ def test_an_ordering_beyond_need_is_missed_nowhere(name: str) -> None:
 def test_an_ordering_beyond_the_need_of_misses_is_missed_nowhere(name: str) -> None:
     fault, scenario, memories = NOT_NEEDED_BESIDE_MISSES[name]
     for memory in memories:
-        assert_program_holds(scenario_named(scenario).changed(fault), scenario, memory=memory)
+        assert_program_holds(catalogue.scenario_named(scenario).changed(fault), scenario, memory=memory)
 
 
 UNNEEDED = {**NOT_NEEDED, **{name: removal.fault for name, removal in NOT_NEEDED_BESIDE_MISSES.items()}}
@@ -82,11 +66,11 @@ UNNEEDED = {**NOT_NEEDED, **{name: removal.fault for name, removal in NOT_NEEDED
 @pytest.mark.parametrize("name", UNNEEDED)
 def test_an_ordering_beyond_need_is_missed_by_none_of_all_these_scenarios(name: str) -> None:
     for scenario in SCENARIOS.values():
-        if scenario.name != PLAIN_WRITES:
+        if scenario.name != catalogue.RACY:
             program = scenario.changed(UNNEEDED[name])
             assert_program_holds(program, f"{scenario.name}, {name}", Search.STATES, MemoryName.RA)
 
 
 def test_plain_stores_to_what_is_being_read_are_a_data_race() -> None:
-    report = explore(SCENARIOS[PLAIN_WRITES].program(), memory=MemoryName.RA)
+    report = explore(SCENARIOS[catalogue.RACY].program(), memory=MemoryName.RA)
     assert isinstance(report.failure, DataRaceError)

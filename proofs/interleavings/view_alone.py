@@ -32,7 +32,7 @@ class LeftOut:
 
     def has_turned_up(self) -> bool:
         """Whether a run has shown one of them since."""
-        answers = ((found(place).following.get(seen)) for place, seen in self._answers)
+        answers = (found(place).following.get(seen) for place, seen in self._answers)
         return any(following is not None and found(following).kind is not None for following in answers)
 
 

@@ -16,9 +16,9 @@ from reference.vpc.snat import SourceNatDescriptor
 
 
 def outbound_id(data: PortData, direction: Direction, key: FlowId) -> FlowId | None:
-    """The id by which the guest's packets are known in a flow whose packets in a direction have `key`; None for none.
+    """The id of the guest's packets in a flow whose packets in a direction have `key`.
 
-    Raises nothing, also where the flow has no unified entry: then it is None for inbound packets.
+    None where inbound packets have no unified entry, or one that came of no stateful layer.
     """
     if direction is Direction.OUT:
         return key
