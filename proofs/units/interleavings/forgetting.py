@@ -97,6 +97,17 @@ def _in_closure(words: Words, first: np.uint64) -> int:
     return both()
 
 
+def in_closure_made_before(words: Words) -> int:
+    """The function within is there before what it sees has a value."""
+
+    def both() -> int:
+        return int(first) * 2 + int(second)
+
+    first = load_acquire(words, X)
+    second = load_acquire(words, Y)
+    return both()
+
+
 def change_and_back(words: Words) -> None:
     """What changes, and is as before."""
     store_release(words, X, 1)

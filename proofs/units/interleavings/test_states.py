@@ -238,6 +238,11 @@ def test_a_local_state_is_the_same_in_whatever_run_a_thread_comes_to_it() -> Non
     assert places[0] is places[1]
 
 
+def test_a_variable_may_have_no_value_yet() -> None:
+    program = forgetting.forgetting(forgetting.write_twice, forgetting.in_closure_made_before)
+    assert result(program, SC, search=Search.STATES) == result(program, SC, search=Search.PLAIN)
+
+
 def test_what_is_behind_a_lock_is_the_same_whoever_has_left_it() -> None:
     as_it_came, as_it_is = (
         explore(shared_list.behind_lock(*shared_list.PUT_AND_TAKE, compared=compared), Search.STATES)
